@@ -1,0 +1,3 @@
+"""Bulk import of disk images into Huawei Cloud: paced, resumable, and never twice."""
+
+__version__ = "0.1.0"

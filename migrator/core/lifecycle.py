@@ -1,0 +1,467 @@
+"""One image's life: its phases, the facts that move it, and what to do next.
+
+The rules, which the table below spells out and tests check phase by event:
+
+1. Intent first. An attempt begins in the journal before its request leaves, so an attempt with no outcome
+   is *in doubt* after a crash, and never pending.
+2. Only two facts lead from an attempt back to pending: the service refused it and it never happened, or
+   look-ups stayed empty until it had to be counted as lost.
+3. A job's end is a claim; only reading the image back makes it a success.
+4. Overdue is not failed: the job may still end well, and the next run attaches to it again.
+5. A person may reopen what is over (`--retry-failed`, `--again`); nothing else does.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from migrator.model import Fault, Image, Moment
+
+
+class Phase(StrEnum):
+    """Where an image stands; also the `status` that reports show."""
+
+    PENDING = "pending"
+    SUBMITTING = "submitting"
+    IN_DOUBT = "in_doubt"
+    RUNNING = "running"
+    VERIFYING = "verifying"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    OVERDUE = "overdue"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+FINISHED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
+"""Nothing more happens to these unless a person asks for it."""
+
+IN_CLOUD = frozenset({Phase.SUBMITTING, Phase.IN_DOUBT, Phase.RUNNING, Phase.OVERDUE})
+"""These hold a slot of the job window: a job is, or may be, unfinished in the cloud."""
+
+
+class Outcome(StrEnum):
+    """What became of one attempt."""
+
+    OPEN = "open"
+    """The request is on its way, or the program died before it knew."""
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    """It never happened and may be repeated."""
+    REJECTED = "rejected"
+    """It never happened and never will as asked."""
+    UNKNOWN = "unknown"
+    """It may have happened; look-ups decide."""
+    ADOPTED = "adopted"
+    """Its image was found by a look-up."""
+    LOST = "lost"
+    """Look-ups stayed empty until it counted as never having happened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One submission of an image."""
+
+    number: int
+    """1 is the first."""
+
+    began_at: Moment
+    outcome: Outcome = Outcome.OPEN
+    ended_at: Moment | None = None
+    """When the outcome became known."""
+
+    job_id: str | None = None
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """One image's past, as far as anybody needs it to decide and to report."""
+
+    key: str
+    phase: Phase = Phase.PENDING
+    attempts: tuple[Attempt, ...] = ()
+    digest: str = ""
+    """Of the image as it was last submitted; empty before the first attempt."""
+
+    job_id: str | None = None
+    image_id: str | None = None
+    progress: float | None = None
+    """Fraction from 0 to 1, as last journalled."""
+
+    submitted_at: Moment | None = None
+    """When the service accepted it, or when the attempt began whose image was found."""
+
+    finished_at: Moment | None = None
+    fault: Fault | None = None
+    """Why it failed, or why it waits."""
+
+    removed: bool = False
+    """No longer in the plan."""
+
+    held: bool = False
+    """In doubt, and left for a person to decide."""
+
+
+# --- Facts ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A past-tense fact."""
+
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageEvent(Event):
+    """A fact about one image."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePlanned(ImageEvent):
+    """The plan lists it, new or with other words than before."""
+
+    image: Image
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRemoved(ImageEvent):
+    """The plan no longer lists it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptBegan(ImageEvent):
+    """Its import request is about to leave."""
+
+    attempt: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobAccepted(ImageEvent):
+    """The service took it and named a job."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRefused(ImageEvent):
+    """It never happened; repeating is safe."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRejected(ImageEvent):
+    """It never happened, and asking again in the same words is useless."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptLost(ImageEvent):
+    """No answer, or none that tells; it may have happened."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptAbsent(ImageEvent):
+    """Look-ups stayed empty for as long as it takes to be sure: it did not happen."""
+
+    looked_for: float
+    """Seconds from the attempt to the last empty look-up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptHeld(ImageEvent):
+    """A person has to decide whether it happened."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFound(ImageEvent):
+    """A look-up found an image that bears its marker: it was imported, or is being imported."""
+
+    image_id: str
+    active: bool
+    """The image is ready to be verified; otherwise its import still runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobProgressed(ImageEvent):
+    """The job came a good step further."""
+
+    progress: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSucceeded(ImageEvent):
+    """The service says the job ended well."""
+
+    image_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFailed(ImageEvent):
+    """The service says the job, or its image, ended badly."""
+
+    fault: Fault
+    image_id: str | None = None
+    """What it may have left behind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlinePassed(ImageEvent):
+    """Its job took longer than the plan allows; it goes on in the cloud."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobReattached(ImageEvent):
+    """A later run watches an overdue job again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageVerified(ImageEvent):
+    """The image is there and is what the plan asked for."""
+
+    image_id: str
+    checked: bool = True
+    """False when the plan said not to read it back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationFailed(ImageEvent):
+    """The job said success, but the image is missing or is not what was asked for."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSkipped(ImageEvent):
+    """It was there before, and the plan says to leave it at that."""
+
+    image_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationFailed(ImageEvent):
+    """It will not be submitted again: retries used up, or its name belongs to somebody else."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageReopened(ImageEvent):
+    """A person asked for it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunBegan(Event):
+    """A run opened the journal."""
+
+    run: str
+    """Sorts by time and is unique."""
+
+    version: str
+    host: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded(Event):
+    """A run closed the journal by its own will; a run without this was killed."""
+
+    run: str
+    reason: str
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetHalted(Event):
+    """Nothing more is submitted to a target in this run."""
+
+    target: str
+    fault: Fault
+
+
+EVENTS: tuple[type[Event], ...] = (
+    ImagePlanned,
+    ImageRemoved,
+    AttemptBegan,
+    JobAccepted,
+    AttemptRefused,
+    AttemptRejected,
+    AttemptLost,
+    AttemptAbsent,
+    AttemptHeld,
+    ImageFound,
+    JobProgressed,
+    JobSucceeded,
+    JobFailed,
+    DeadlinePassed,
+    JobReattached,
+    ImageVerified,
+    VerificationFailed,
+    ImageSkipped,
+    MigrationFailed,
+    ImageReopened,
+    RunBegan,
+    RunEnded,
+    TargetHalted,
+)
+"""Every fact that a journal may hold. A new one needs a new journal version."""
+
+# --- The table ------------------------------------------------------------------------------------------
+
+TRANSITIONS: dict[tuple[Phase, type[ImageEvent]], Phase] = {
+    (Phase.PENDING, AttemptBegan): Phase.SUBMITTING,  # journalled before the request leaves
+    (Phase.PENDING, ImageFound): Phase.RUNNING,  # imported by an earlier run whose journal is gone
+    (Phase.PENDING, ImageSkipped): Phase.SKIPPED,
+    (Phase.PENDING, MigrationFailed): Phase.FAILED,
+    (Phase.SUBMITTING, JobAccepted): Phase.RUNNING,
+    (Phase.SUBMITTING, AttemptRefused): Phase.PENDING,  # it never happened: safe to repeat
+    (Phase.SUBMITTING, AttemptRejected): Phase.FAILED,
+    (Phase.SUBMITTING, AttemptLost): Phase.IN_DOUBT,  # it may have happened: look first
+    (Phase.IN_DOUBT, ImageFound): Phase.RUNNING,
+    (Phase.IN_DOUBT, AttemptAbsent): Phase.PENDING,  # looked for it long enough
+    (Phase.IN_DOUBT, AttemptHeld): Phase.IN_DOUBT,
+    (Phase.IN_DOUBT, MigrationFailed): Phase.FAILED,
+    (Phase.IN_DOUBT, ImageReopened): Phase.IN_DOUBT,  # a held one is looked up again, not repeated
+    (Phase.RUNNING, JobProgressed): Phase.RUNNING,
+    (Phase.RUNNING, JobSucceeded): Phase.VERIFYING,
+    (Phase.RUNNING, JobFailed): Phase.FAILED,
+    (Phase.RUNNING, DeadlinePassed): Phase.OVERDUE,
+    (Phase.OVERDUE, JobReattached): Phase.RUNNING,
+    (Phase.VERIFYING, ImageVerified): Phase.SUCCEEDED,
+    (Phase.VERIFYING, VerificationFailed): Phase.FAILED,
+    (Phase.FAILED, ImageReopened): Phase.PENDING,
+    (Phase.SUCCEEDED, ImageReopened): Phase.PENDING,
+    (Phase.SKIPPED, ImageReopened): Phase.PENDING,
+    # The plan may change under any image; only one that never began changes its phase with it.
+    **{(phase, ImagePlanned): phase for phase in Phase if phase is not Phase.CANCELLED},
+    (Phase.CANCELLED, ImagePlanned): Phase.PENDING,
+    **{(phase, ImageRemoved): phase for phase in Phase if phase is not Phase.PENDING},
+    (Phase.PENDING, ImageRemoved): Phase.CANCELLED,
+}
+"""Every move there is. A found image that is already active goes straight on to VERIFYING."""
+
+
+class ImpossibleMove(Exception):
+    """A fact that cannot follow: a bug, or a journal that somebody edited."""
+
+
+def advance(state: State, event: ImageEvent) -> State:
+    """The state after `event`. Raises ImpossibleMove for a move outside the table."""
+    phase = TRANSITIONS.get((state.phase, type(event)))
+    if phase is None:
+        raise ImpossibleMove(f"{type(event).__name__} cannot follow {state.phase.name} ({state.key})")
+    match event:
+        case AttemptBegan(at=at, attempt=number, digest=digest):
+            attempt = Attempt(number=number, began_at=at)
+            return replace(
+                state,
+                phase=phase,
+                attempts=(*state.attempts, attempt),
+                digest=digest,
+                fault=None,
+                progress=None,
+            )
+        case JobAccepted(at=at, job_id=job_id):
+            attempts = _ended(state, Outcome.ACCEPTED, at, job_id=job_id)
+            return replace(state, phase=phase, attempts=attempts, job_id=job_id, submitted_at=at)
+        case AttemptRefused(at=at, fault=fault):
+            return replace(
+                state, phase=phase, attempts=_ended(state, Outcome.REFUSED, at, fault), fault=fault
+            )
+        case AttemptRejected(at=at, fault=fault):
+            attempts = _ended(state, Outcome.REJECTED, at, fault)
+            return replace(state, phase=phase, attempts=attempts, fault=fault, finished_at=at)
+        case AttemptLost(at=at, fault=fault):
+            return replace(
+                state, phase=phase, attempts=_ended(state, Outcome.UNKNOWN, at, fault), fault=fault
+            )
+        case AttemptAbsent(at=at):
+            attempts = _ended(state, Outcome.LOST, at, state.attempts[-1].fault)
+            return replace(state, phase=phase, attempts=attempts, held=False)
+        case AttemptHeld(fault=fault):
+            return replace(state, phase=phase, fault=fault, held=True)
+        case ImageFound(at=at, image_id=image_id, active=active):
+            began = state.attempts[-1].began_at if state.attempts else None
+            return replace(
+                state,
+                phase=Phase.VERIFYING if active else phase,
+                attempts=_ended(state, Outcome.ADOPTED, at) if state.attempts else (),
+                image_id=image_id,
+                submitted_at=began,
+                fault=None,
+                held=False,
+            )
+        case JobProgressed(progress=progress):
+            return replace(state, phase=phase, progress=progress)
+        case JobSucceeded(image_id=image_id):
+            return replace(state, phase=phase, image_id=image_id or state.image_id, progress=1.0)
+        case JobFailed(at=at, fault=fault, image_id=image_id):
+            left = image_id or state.image_id
+            return replace(state, phase=phase, fault=fault, finished_at=at, image_id=left)
+        case ImageVerified(at=at, image_id=image_id):
+            return replace(state, phase=phase, image_id=image_id, finished_at=at, fault=None, progress=1.0)
+        case VerificationFailed(at=at, fault=fault) | MigrationFailed(at=at, fault=fault):
+            return replace(state, phase=phase, fault=fault, finished_at=at, held=False)
+        case ImageSkipped(at=at, image_id=image_id):
+            return replace(state, phase=phase, image_id=image_id, finished_at=at)
+        case ImageReopened():
+            if phase is Phase.IN_DOUBT:
+                return replace(state, held=False)
+            return State(key=state.key, attempts=state.attempts, removed=state.removed)
+        case ImagePlanned():
+            return replace(state, phase=phase, removed=False)
+        case ImageRemoved():
+            return replace(state, phase=phase, removed=True)
+        case _:
+            return replace(state, phase=phase)
+
+
+def _ended(
+    state: State, outcome: Outcome, at: Moment, fault: Fault | None = None, *, job_id: str | None = None
+) -> tuple[Attempt, ...]:
+    last = replace(state.attempts[-1], outcome=outcome, ended_at=at, fault=fault, job_id=job_id)
+    return (*state.attempts[:-1], last)
+
+
+# --- What next ------------------------------------------------------------------------------------------
+
+
+class Step(StrEnum):
+    """One conversation with the cloud, or none."""
+
+    SUBMIT = "submit"
+    LOOK_UP = "look_up"
+    POLL = "poll"
+    VERIFY = "verify"
+    DONE = "done"
+
+
+_STEPS = {
+    Phase.PENDING: Step.SUBMIT,
+    Phase.IN_DOUBT: Step.LOOK_UP,
+    Phase.RUNNING: Step.POLL,
+    Phase.VERIFYING: Step.VERIFY,
+}
+
+
+def decide(state: State) -> Step:
+    """What to do next for an image, whatever happened before.
+
+    Raises ImpossibleMove for an attempt that is still open: it belongs to the task that sent it, and after a
+    crash it is first written down as lost.
+    """
+    if state.phase is Phase.SUBMITTING:
+        raise ImpossibleMove(f"the attempt of {state.key} is still open")
+    if state.held:
+        return Step.DONE
+    return _STEPS.get(state.phase, Step.DONE)

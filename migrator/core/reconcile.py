@@ -1,0 +1,105 @@
+"""Plan and ledger compared: what to write down first, and the work left."""
+
+from base64 import b32encode
+from collections.abc import Iterator
+from hashlib import blake2b
+
+from pydantic import TypeAdapter
+
+from migrator.core.ledger import Ledger, Planned
+from migrator.core.lifecycle import (
+    FINISHED,
+    AttemptLost,
+    ImageEvent,
+    ImagePlanned,
+    ImageRemoved,
+    ImageReopened,
+    JobReattached,
+    Phase,
+)
+from migrator.model import Fault, Image, Marker, Moment, Plan
+
+_IMAGE: TypeAdapter[Image] = TypeAdapter(Image)
+_NOT_SENT = {"wave", "priority", "labels", "target"}
+
+INTERRUPTED = Fault(
+    code="MIG.interrupted",
+    message="the program ended before the service's answer was known",
+    remedy="Nothing to do: the image is looked up before anything is sent again.",
+)
+
+
+def digest(image: Image) -> str:
+    """A short fingerprint of what an import of `image` would send; labels, wave and priority are not part."""
+    return blake2b(_IMAGE.dump_json(image, exclude=_NOT_SENT, exclude_none=True), digest_size=12).hexdigest()
+
+
+def planned(plan: Plan) -> dict[str, Planned]:
+    """The plan's images by key, each with its digest, in the plan's order."""
+    return {image.key: Planned(image=image, digest=digest(image)) for image in plan.images}
+
+
+def marker(plan_name: str, key: str) -> Marker:
+    """The marker of one image: from plan name and key alone, so that a lost journal does not duplicate it.
+
+    Tag values hold at most 43 characters of a narrow alphabet (fact sheet section 9), whereas plan names hold
+    63 and keys anything, so what does not fit is hashed.
+    """
+    item = b32encode(blake2b(f"{plan_name}\n{key}".encode(), digest_size=15).digest()).decode().lower()
+    return Marker(plan=plan_marker(plan_name), item=item)
+
+
+def plan_marker(plan_name: str) -> str:
+    """Value of the tag that every import of this plan bears."""
+    if len(plan_name) <= 43:
+        return plan_name
+    return f"{plan_name[:30]}-{blake2b(plan_name.encode(), digest_size=6).hexdigest()}"
+
+
+def first_words(
+    plan_images: dict[str, Planned],
+    ledger: Ledger,
+    now: Moment,
+    *,
+    retry_failed: bool = False,
+    again: frozenset[str] = frozenset(),
+) -> Iterator[ImageEvent]:
+    """What a run writes down before it acts: plan changes, open attempts, what a person reopened."""
+    for key, item in plan_images.items():
+        known, state = ledger.planned.get(key), ledger.states.get(key)
+        if known is None or known != item or (state is not None and state.removed):
+            yield ImagePlanned(at=now, key=key, image=item.image, digest=item.digest)
+        if state is None:
+            continue
+        if state.phase is Phase.SUBMITTING:
+            yield AttemptLost(at=now, key=key, fault=INTERRUPTED)
+        elif state.phase is Phase.OVERDUE:
+            yield JobReattached(at=now, key=key)
+        elif (key in again and (state.phase in FINISHED - {Phase.CANCELLED} or state.held)) or (
+            retry_failed and state.phase is Phase.FAILED
+        ):
+            yield ImageReopened(at=now, key=key)
+    for key, state in ledger.states.items():
+        if key not in plan_images and not state.removed:
+            yield ImageRemoved(at=now, key=key)
+
+
+def work_left(ledger: Ledger) -> list[str]:
+    """Keys of the images that are not finished, in the plan's order.
+
+    An image that left the plan is still followed while its job may be running, but never submitted again.
+    """
+    return [
+        key
+        for key, state in ledger.states.items()
+        if state.phase not in FINISHED and not (state.removed and state.phase is Phase.PENDING)
+    ]
+
+
+def drifted(ledger: Ledger) -> list[str]:
+    """Keys of images that were edited after they were submitted: reported, never imported again unasked."""
+    return [
+        key
+        for key, state in ledger.states.items()
+        if state.digest and not state.removed and state.digest != ledger.planned[key].digest
+    ]

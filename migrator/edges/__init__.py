@@ -1,0 +1,1 @@
+"""The outside world: each file touches exactly one thing."""
