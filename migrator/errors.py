@@ -99,6 +99,10 @@ class Refused(CloudError):
     """It did not happen and never will as asked."""
 
 
+class NameTaken(Refused):
+    """An image of that name exists already: perhaps ours, from an attempt whose answer was lost."""
+
+
 class Halted(CloudError):
     """Nobody can go on with this target: quota, credentials, permission or account."""
 

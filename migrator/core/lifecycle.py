@@ -47,6 +47,8 @@ class Outcome(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     """It never happened and may be repeated."""
+    THROTTLED = "throttled"
+    """It never happened because we asked too much; nothing is held against the image."""
     REJECTED = "rejected"
     """It never happened and never will as asked."""
     UNKNOWN = "unknown"
@@ -152,6 +154,8 @@ class AttemptRefused(ImageEvent):
     """It never happened; repeating is safe."""
 
     fault: Fault
+    throttled: bool = False
+    """The service said that we ask too much, or that nobody may ask now; not the image's doing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
