@@ -378,10 +378,9 @@ def advance(state: State, event: ImageEvent) -> State:
         case JobAccepted(at=at, job_id=job_id):
             attempts = _ended(state, Outcome.ACCEPTED, at, job_id=job_id)
             return replace(state, phase=phase, attempts=attempts, job_id=job_id, submitted_at=at)
-        case AttemptRefused(at=at, fault=fault):
-            return replace(
-                state, phase=phase, attempts=_ended(state, Outcome.REFUSED, at, fault), fault=fault
-            )
+        case AttemptRefused(at=at, fault=fault, throttled=throttled):
+            outcome = Outcome.THROTTLED if throttled else Outcome.REFUSED
+            return replace(state, phase=phase, attempts=_ended(state, outcome, at, fault), fault=fault)
         case AttemptRejected(at=at, fault=fault):
             attempts = _ended(state, Outcome.REJECTED, at, fault)
             return replace(state, phase=phase, attempts=attempts, fault=fault, finished_at=at)
