@@ -91,6 +91,10 @@ class Unavailable(CloudError):
         """The service said that we ask too much, so everybody should slow down."""
 
 
+class Unreachable(Unavailable):
+    """The request surely never left: no route, no such name, no trust in the certificate."""
+
+
 class OutcomeUnknown(CloudError):
     """It may have happened: look before repeating."""
 

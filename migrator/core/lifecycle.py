@@ -103,6 +103,9 @@ class State:
     held: bool = False
     """In doubt, and left for a person to decide."""
 
+    disowned: tuple[str, ...] = ()
+    """Ids of images of earlier lives, which `--again` or `--retry-failed` gave up."""
+
 
 # --- Facts ----------------------------------------------------------------------------------------------
 
@@ -420,7 +423,8 @@ def advance(state: State, event: ImageEvent) -> State:
         case ImageReopened():
             if phase is Phase.IN_DOUBT:
                 return replace(state, held=False)
-            return State(key=state.key, attempts=state.attempts, removed=state.removed)
+            disowned = (*state.disowned, state.image_id) if state.image_id else state.disowned
+            return State(key=state.key, attempts=state.attempts, removed=state.removed, disowned=disowned)
         case ImagePlanned():
             return replace(state, phase=phase, removed=False)
         case ImageRemoved():

@@ -1,0 +1,162 @@
+"""Whose turn it is: one agenda for each target, and the thresholds that end a run early.
+
+Bookkeeping in plain methods. Nobody waits here: `next` answers with a turn to take now or with the seconds
+after which asking again makes sense, and time comes in as an argument.
+"""
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf
+
+from migrator.core.lifecycle import Step
+from migrator.core.pacing import Pace
+from migrator.model import Limits, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One conversation that may begin now; its tokens are taken."""
+
+    step: Step
+    keys: tuple[str, ...]
+    """One image; or, where one list answers for many, every image that is due for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing may begin now."""
+
+    seconds: float
+    """Until something may; inf when only an answer, or somebody else, can change that."""
+
+
+class Agenda:
+    """The images of one target that still need something, and what they are waiting for.
+
+    An image that has not started costs a row here, a running one a heap entry: nobody is a task.
+    """
+
+    def __init__(self, limits: Limits, keys: Iterable[str], now: float) -> None:
+        """`keys` are the images to submit, first come first served."""
+        self.window = limits.max_jobs
+        """Jobs that may be in the cloud at once."""
+        self.in_cloud: set[str] = set()
+        """Keys that hold a slot of the window: their job is, or may be, unfinished."""
+        adaptive = limits.adaptive
+        self.submits = Pace(limits.submit_rate.per_second, limits.submit_burst, now, adaptive=adaptive)
+        self.queries = Pace(limits.query_rate.per_second, limits.query_burst, now, adaptive=adaptive)
+        self.open = True
+        """Whether new images may be submitted."""
+        self.list_pages = 1
+        """Requests that one list of everything this plan imported takes; what a shared answer costs."""
+        self._queries_allowed = max(1, limits.max_requests - 1)
+        self._busy: dict[Step, int] = dict.fromkeys(Step, 0)
+        self._keys = list(keys)
+        self._rank = {key: rank for rank, key in enumerate(self._keys)}
+        self._ready = list(range(len(self._keys)))
+        self._later: list[tuple[float, int]] = []
+        self._due: dict[Step, list[tuple[float, int, str]]] = {step: [] for step in _QUESTIONS}
+        self._serial = 0
+
+    @property
+    def waiting(self) -> int:
+        """Images in line for submission."""
+        return len(self._ready) + len(self._later)
+
+    @property
+    def busy(self) -> int:
+        """Turns begun and not yet ended."""
+        return sum(self._busy.values())
+
+    @property
+    def over(self) -> bool:
+        """Nothing is under way, and nothing will be."""
+        asking = any(self._due.values())
+        return not (self.busy or asking or (self.open and self.waiting))
+
+    def again(self, key: str, due: float) -> None:
+        """Put an image back in line for submission; it keeps its place, but not before `due`."""
+        rank = self._rank.get(key)
+        if rank is None:
+            rank = self._rank[key] = len(self._keys)
+            self._keys.append(key)
+        heapq.heappush(self._later, (due, rank))
+
+    def ask(self, key: str, step: Step, due: float) -> None:
+        """Ask about an image at `due`, or as soon after it as the query rate allows."""
+        self._serial += 1
+        heapq.heappush(self._due[step], (due, self._serial, key))
+
+    def withdraw(self, keys: set[str]) -> None:
+        """Take images out of the line: they turned out not to need submission."""
+        self._ready = [rank for rank in self._ready if self._keys[rank] not in keys]
+        heapq.heapify(self._ready)
+
+    def drop_questions(self) -> None:
+        """Ask nothing more; what runs goes on in the cloud and is picked up by the next run."""
+        for heap in self._due.values():
+            heap.clear()
+
+    def ended(self, turn: Turn) -> None:
+        """The conversation of `turn` is over."""
+        self._busy[turn.step] -= 1
+
+    def next(self, now: float) -> Turn | Rest:
+        """The turn that begins now, with its token taken, or how long nothing can begin.
+
+        Submits come first, because an idle slot is lost time; questions are asked in the order in which they
+        were due, so that a short budget stretches every job's interval alike.
+        """
+        submit_in = self._until_submit(now)
+        if submit_in <= 0:
+            self.submits.bucket.take(now)
+            key = self._keys[heapq.heappop(self._ready)]
+            self.in_cloud.add(key)
+            self._busy[Step.SUBMIT] += 1
+            return Turn(Step.SUBMIT, (key,))
+        question_in, step = self._until_question(now)
+        if question_in <= 0:
+            self.queries.bucket.take(now)
+            self._busy[step] += 1
+            return Turn(step, self._due_together(step, now))
+        return Rest(min(submit_in, question_in))
+
+    def _until_submit(self, now: float) -> float:
+        while self._later and self._later[0][0] <= now:
+            heapq.heappush(self._ready, heapq.heappop(self._later)[1])
+        if not self.open or len(self.in_cloud) >= self.window or not self.waiting:
+            return inf
+        first = 0.0 if self._ready else self._later[0][0] - now
+        return max(first, self.submits.bucket.wait(now))
+
+    def _until_question(self, now: float) -> tuple[float, Step]:
+        heads = [(heap[0][0], step) for step, heap in self._due.items() if heap]
+        if not heads or sum(self._busy[step] for step in _QUESTIONS) >= self._queries_allowed:
+            return inf, Step.POLL
+        due, step = min(heads)
+        return max(due - now, self.queries.bucket.wait(now)), step
+
+    def _due_together(self, step: Step, now: float) -> tuple[str, ...]:
+        heap = self._due[step]
+        keys = [heapq.heappop(heap)[2]]
+        if step in _SHARED:
+            others = [entry for entry in heap if entry[0] <= now]
+            if len(others) >= self.list_pages:
+                keys += [key for _, _, key in sorted(others)]
+                self._due[step] = [entry for entry in heap if entry[0] > now]
+                heapq.heapify(self._due[step])
+        return tuple(keys)
+
+
+_QUESTIONS = (Step.VERIFY, Step.LOOK_UP, Step.POLL)
+_SHARED = frozenset({Step.VERIFY, Step.LOOK_UP})
+"""Steps that one list answers for many images at once."""
+
+
+def too_many_failures(policy: Policy, *, failed: int, finished: int) -> bool:
+    """Whether so many of the images that this run finished have failed that it should stop submitting."""
+    limit = policy.max_failures
+    if limit.fraction is None:
+        return failed > 0 and failed > (limit.count or 0)
+    return finished >= policy.min_sample and failed > limit.fraction * finished
