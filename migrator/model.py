@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    WithJsonSchema,
+)
 from pydantic.dataclasses import dataclass as validated
 
 Moment = float
@@ -504,8 +512,11 @@ class Request:
     """Scheme, host and decoded path; without a query."""
 
     query: tuple[tuple[str, str], ...] = ()
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    """Never shown: once signed, they carry a token or a signature."""
+
+    body: bytes = field(default=b"", repr=False)
+    """Never shown: a login carries a password."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -513,7 +524,51 @@ class Response:
     """One HTTP answer, read to its end."""
 
     status: int
-    headers: dict[str, str] = field(default_factory=dict)
-    """Names in lower case."""
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    """Names in lower case. Never shown: the answer to a login carries a token."""
 
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateHint:
+    """What the service says about how often it may be asked."""
+
+    limit: int
+    """Requests in one period."""
+
+    period: float
+    """Seconds."""
+
+    remain: int | None = None
+    """Requests left in the current period, where it says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """An access key, to sign requests with."""
+
+    ak: str = field(repr=False)
+    sk: SecretStr
+    security_token: SecretStr | None = None
+    """Goes with temporary keys."""
+
+    expires_at: Moment | None = None
+    """When temporary keys stop working; None for lasting ones, and where nobody said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """An IAM user, to fetch tokens with."""
+
+    user: str
+    password: SecretStr
+    domain: str
+    """Name of the account that the user belongs to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyToken:
+    """A token that somebody else fetched; it cannot be renewed."""
+
+    token: SecretStr
