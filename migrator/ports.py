@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+import anyio
+
 from migrator.core.ledger import Ledger
 from migrator.core.lifecycle import Event
 from migrator.model import Image, ImagePage, ImageQuery, JobReport, Marker, Moment, Quota, Request, Response
@@ -19,6 +21,9 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`, or at the next turn of the loop when it is not positive."""
+
+    async def wait(self, event: anyio.Event, seconds: float) -> None:
+        """Return when `event` is set, or after `seconds` (inf: never), whichever comes first."""
 
 
 class Http(Protocol):

@@ -6,7 +6,7 @@ The law, which a property test holds: no window of any length ever holds more re
 
 
 class Bucket:
-    """Tokens drip in at `rate` a second up to `burst`; each request takes one. Time comes in as an argument."""
+    """Tokens drip in at `rate` a second up to `burst`; each request takes one."""
 
     __slots__ = ("_blocked_until", "_filled_at", "_rate", "_tokens", "burst")
 

@@ -7,12 +7,14 @@ from migrator.core.lifecycle import (
     Event,
     ImageEvent,
     ImagePlanned,
+    ListingLearned,
     RunBegan,
     RunEnded,
     State,
     TargetHalted,
     advance,
 )
+from migrator.core.settle import By, Learned
 from migrator.model import Fault, Image, Moment
 
 
@@ -54,6 +56,9 @@ class Ledger:
 
     runs: list[Run] = field(default_factory=list)
 
+    learned: dict[tuple[str, By], Learned] = field(default_factory=dict)
+    """What each target's jobs taught about its lists."""
+
     def apply(self, event: Event) -> None:
         """Take one more fact in. Raises ImpossibleMove when it cannot follow what is already known."""
         match event:
@@ -69,6 +74,8 @@ class Ledger:
                 last.ended_at, last.reason, last.exit_code = at, reason, exit_code
             case TargetHalted(target=target, fault=fault):
                 self.runs[-1].halted[target] = fault
+            case ListingLearned(target=target, by=by, learned=learned):
+                self.learned[target, by] = learned
 
 
 def fold(events: Iterable[Event]) -> Ledger:

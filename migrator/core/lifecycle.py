@@ -14,6 +14,7 @@ The rules, which the table below spells out and tests check phase by event:
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from migrator.core.settle import By, Learned
 from migrator.model import Fault, Image, Moment
 
 
@@ -296,6 +297,15 @@ class TargetHalted(Event):
     fault: Fault
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingLearned(Event):
+    """What a target's own jobs taught about how soon it lists imports."""
+
+    target: str
+    by: By
+    learned: Learned
+
+
 EVENTS: tuple[type[Event], ...] = (
     ImagePlanned,
     ImageRemoved,
@@ -320,6 +330,7 @@ EVENTS: tuple[type[Event], ...] = (
     RunBegan,
     RunEnded,
     TargetHalted,
+    ListingLearned,
 )
 """Every fact that a journal may hold. A new one needs a new journal version."""
 
@@ -450,6 +461,8 @@ class Step(StrEnum):
     LOOK_UP = "look_up"
     POLL = "poll"
     VERIFY = "verify"
+    SWEEP = "sweep"
+    """One list of everything this plan imported; about a target, not about one image."""
     DONE = "done"
 
 

@@ -6,14 +6,16 @@ from migrator.core.lifecycle import Outcome, State
 from migrator.model import MARKER_ITEM, CloudImage, Fault, Image, ImageType, Marker
 
 CLOCK_SKEW = 900.0
-"""Our clock and the service's may differ by so much before it refuses our signatures (fact sheet 2.3)."""
+"""Seconds by which our clock and the service's may differ before it refuses our signatures."""
 
 _KINDS = {ImageType.ECS: "FusionCompute", ImageType.BMS: "Ironic", ImageType.DATA: "DataImage"}
 
 
 def differences(image: Image, marker: Marker | None, found: CloudImage) -> list[str]:
-    """What about `found` is not as the plan asked; empty when it is. What the service does not say is not held
-    against it."""
+    """What about `found` is not as the plan asked; empty when it is.
+
+    What the service does not say is not held against it.
+    """
     compare: list[tuple[str, object, object]] = [
         ("status", "active", found.status),
         ("name", image.name, found.name),
@@ -44,7 +46,7 @@ def mismatch(image_id: str, wrong: list[str]) -> Fault:
     return Fault(
         code="MIG.verify",
         message=f"the job reported success, but image {image_id} is not as asked: {'; '.join(wrong)}",
-        remedy="Look at the image in the console; delete it if it is useless, then run again with --retry-failed.",
+        remedy="Look at the image in the console; delete it if useless, then run again with --retry-failed.",
     )
 
 
@@ -78,7 +80,7 @@ def own(found: Iterable[CloudImage], item: str, state: State) -> list[CloudImage
 
 
 def same_source(image: Image, found: CloudImage, began: float) -> bool:
-    """Whether an image without marker is surely this attempt's: its name, its time, and its source if known."""
+    """Whether an image without marker is this attempt's: its name, its time, and its source if known."""
     if found.name != image.name or found.created_at is None or found.created_at < began - CLOCK_SKEW:
         return False
     return not found.data_origin or found.data_origin.partition(",")[2] == image.image_url

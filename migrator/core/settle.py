@@ -1,0 +1,123 @@
+"""How long an image may stay invisible before its attempt counts as lost.
+
+Nobody documents whether an unfinished import, or its tags, shows in image lists, so "not found" proves
+nothing by itself. Each target therefore learns from its own accepted jobs, whose truth it knows:
+
+* enough of them were listed while they ran → an absent one is lost after a few times the longest delay seen;
+* running ones are not listed → an absent one may still be running, so it is lost only when its import would
+  have ended: a few times the longest job seen;
+* nothing known → an hour.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from migrator.model import Moment
+
+ENOUGH = 5
+"""Jobs seen while running, before lists are trusted to show running imports."""
+
+ENOUGH_ENDED = 20
+"""Jobs that ended, before their durations say how long one may take."""
+
+MARGIN = 3.0
+LEAST = 60.0
+UNKNOWN = 3600.0
+PLAUSIBLE = 30.0
+"""A running job that was absent from a list this long after its acceptance counts as not listed."""
+
+
+class By(StrEnum):
+    """What a list was filtered by."""
+
+    TAG = "tag"
+    NAME = "name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What one target's own jobs taught about its lists."""
+
+    seen: int = 0
+    """Jobs that were listed while they ran."""
+
+    unseen: int = 0
+    """Jobs that ended without having been listed while they ran, though a list was made in time."""
+
+    longest_delay: float = 0.0
+    """Seconds from acceptance to the first list that showed the job; an upper bound, the longest of all."""
+
+    ended: int = 0
+    """Jobs that ended."""
+
+    longest_job: float = 0.0
+    """Seconds that the longest of them took."""
+
+    @property
+    def listed(self) -> bool | None:
+        """Whether running imports show in lists; None while nobody knows."""
+        if self.seen >= ENOUGH and self.unseen * 20 <= self.seen:
+            return True
+        return False if self.unseen >= ENOUGH else None
+
+    def settle(self, fixed: float | None) -> float:
+        """Seconds from an attempt to the moment when an empty look-up proves that it did not happen."""
+        if fixed is not None:
+            return fixed
+        if self.listed:
+            return max(LEAST, MARGIN * self.longest_delay)
+        if self.ended >= ENOUGH_ENDED:
+            return max(LEAST, MARGIN * self.longest_job)
+        return UNKNOWN
+
+
+@dataclass(slots=True)
+class _Watched:
+    accepted_at: Moment
+    seen: bool = False
+    absent: bool = False
+
+
+class Calibration:
+    """The bookkeeping behind `Learned`, for one way of listing one target. Time comes in as an argument."""
+
+    def __init__(self, learned: Learned | None = None) -> None:
+        self.learned = learned or Learned()
+        self._watched: dict[str, _Watched] = {}
+
+    @property
+    def curious(self) -> bool:
+        """Whether one more list would teach something."""
+        return self.learned.listed is None and any(not job.seen for job in self._watched.values())
+
+    def accepted(self, key: str, at: Moment) -> None:
+        """A job of ours was accepted."""
+        self._watched[key] = _Watched(at)
+
+    def listed(self, unfinished: set[str], finished: set[str], at: Moment) -> None:
+        """A whole list of our images, answered at `at`, showed these keys.
+
+        A finished image says nothing about unfinished ones, so it counts neither way.
+        """
+        for key, job in self._watched.items():
+            if job.seen or key in finished:
+                continue
+            age = max(0.0, at - job.accepted_at)
+            if key in unfinished:
+                job.seen = True
+                longest = max(self.learned.longest_delay, age)
+                self.learned = replace(self.learned, seen=self.learned.seen + 1, longest_delay=longest)
+            elif age >= PLAUSIBLE:
+                job.absent = True
+
+    def ended(self, key: str, at: Moment) -> None:
+        """A job of ours is known to have ended."""
+        job = self._watched.pop(key, None)
+        if job is not None:
+            old = self.learned
+            self.learned = replace(
+                old,
+                unseen=old.unseen + (job.absent and not job.seen),
+                ended=old.ended + 1,
+                longest_job=max(old.longest_job, at - job.accepted_at),
+            )
