@@ -1,11 +1,12 @@
 """The sockets: all that the engine asks of the world. The engine owns them; edges and clouds simply fit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 import anyio
 
-from migrator.core.ledger import Ledger
+from migrator.core.ledger import Ledger, Planned
 from migrator.core.lifecycle import Event
 from migrator.model import Image, ImagePage, ImageQuery, JobReport, Marker, Moment, Quota, Request, Response
 
@@ -77,13 +78,20 @@ class Journal(Protocol):
     """Facts, durable in the order in which they were appended."""
 
     async def append(self, *events: Event) -> None:
-        """Return only when the events would survive a power cut; they are kept all or none.
+        """Return only when the events would survive a power cut; they are kept all or none, in order of call.
 
-        Raises JournalError (full disk, read-only, lost lock): then nothing of it was kept.
+        Raises JournalError (full disk, read-only, lost lock): the events were not acknowledged, and neither is
+        anything after them; only opening the journal again tells whether they were kept. Raises ImpossibleMove
+        when an event cannot follow, and ValueError when one cannot be written down: then nothing of the call
+        was kept, and the journal goes on. A cancelled call may be kept or not, but never half.
         """
 
-    async def ledger(self) -> Ledger:
-        """Everything acknowledged so far, folded."""
+    async def ledger(self, known: Mapping[str, Planned] = MappingProxyType({})) -> Ledger:
+        """Everything acknowledged so far, folded; the same object each time, and kept up to date.
+
+        It changes only between two turns of the caller's loop. Read it and do not change it. Images that equal
+        a `known` one are that one, so that a plan and its journal do not hold everything twice.
+        """
 
     async def events(self, key: str | None = None) -> Sequence[Event]:
         """Every event, or those of one image, oldest first."""

@@ -7,6 +7,7 @@ from migrator.core.lifecycle import (
     Event,
     ImageEvent,
     ImagePlanned,
+    ImpossibleMove,
     ListingLearned,
     RunBegan,
     RunEnded,
@@ -46,7 +47,7 @@ class Run:
 
 @dataclass(slots=True, kw_only=True)
 class Ledger:
-    """All that is known, by key. `apply` is the only thing that changes it."""
+    """All that is known, by key. Only `apply` and `take` change it."""
 
     planned: dict[str, Planned] = field(default_factory=dict)
     """Every image that any version of the plan listed, as last listed, in the order first seen."""
@@ -66,16 +67,40 @@ class Ledger:
                 self.planned[key] = Planned(image=image, digest=digest)
                 self.states[key] = advance(self.states.get(key) or State(key=key), event)
             case ImageEvent(key=key):
-                self.states[key] = advance(self.states[key], event)
+                if (state := self.states.get(key)) is None:
+                    raise ImpossibleMove(f"{type(event).__name__} for {key}, which no plan ever listed")
+                self.states[key] = advance(state, event)
             case RunBegan(at=at, run=run, version=version, host=host, pid=pid):
                 self.runs.append(Run(run=run, began_at=at, version=version, host=host, pid=pid))
-            case RunEnded(at=at, reason=reason, exit_code=exit_code):
-                last = self.runs[-1]
+            case RunEnded(at=at, run=run, reason=reason, exit_code=exit_code):
+                last = self._last(event)
+                if last.run != run:
+                    raise ImpossibleMove(f"{run} cannot end while {last.run} runs")
                 last.ended_at, last.reason, last.exit_code = at, reason, exit_code
             case TargetHalted(target=target, fault=fault):
-                self.runs[-1].halted[target] = fault
+                self._last(event).halted[target] = fault
+
+    def _last(self, event: Event) -> Run:
+        if not self.runs:
+            raise ImpossibleMove(f"{type(event).__name__} before any run began")
+        return self.runs[-1]
             case ListingLearned(target=target, by=by, learned=learned):
                 self.learned[target, by] = learned
+
+    def take(self, event: ImageEvent, state: State) -> None:
+        """Like `apply`, for a caller who already knows the `state` that `event` leads to."""
+        if isinstance(event, ImagePlanned):
+            self.planned[event.key] = Planned(image=event.image, digest=event.digest)
+        self.states[event.key] = state
+
+
+def after(state: State | None, event: ImageEvent) -> State:
+    """The state after `event`; None is an image that nobody planned yet. Raises ImpossibleMove."""
+    if state is None:
+        if not isinstance(event, ImagePlanned):
+            raise ImpossibleMove(f"{type(event).__name__} cannot come before ImagePlanned ({event.key})")
+        state = State(key=event.key)
+    return advance(state, event)
 
 
 def fold(events: Iterable[Event]) -> Ledger:
