@@ -80,8 +80,8 @@ class Journal(Protocol):
     async def append(self, *events: Event) -> None:
         """Return only when the events would survive a power cut; they are kept all or none, in order of call.
 
-        Raises JournalError (full disk, read-only, lost lock): the events were not acknowledged, and neither is
-        anything after them; only opening the journal again tells whether they were kept. Raises ImpossibleMove
+        Raises JournalError (full disk, read-only, lost lock): the events were not acknowledged, and nothing
+        after them will be; only opening the journal again tells whether they were kept. Raises ImpossibleMove
         when an event cannot follow, and ValueError when one cannot be written down: then nothing of the call
         was kept, and the journal goes on. A cancelled call may be kept or not, but never half.
         """
@@ -89,8 +89,8 @@ class Journal(Protocol):
     async def ledger(self, known: Mapping[str, Planned] = MappingProxyType({})) -> Ledger:
         """Everything acknowledged so far, folded; the same object each time, and kept up to date.
 
-        It changes only between two turns of the caller's loop. Read it and do not change it. Images that equal
-        a `known` one are that one, so that a plan and its journal do not hold everything twice.
+        It changes only between two turns of the caller's loop. Read it and do not change it. Images that
+        equal a `known` one are that one, so that a plan and its journal do not hold everything twice.
         """
 
     async def events(self, key: str | None = None) -> Sequence[Event]:

@@ -1,20 +1,13 @@
 """Honest stand-ins for the sockets: each keeps the promise of its port, without the world behind it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from types import MappingProxyType
 
 import anyio.lowlevel
 
 from migrator.core.ledger import Ledger, Planned, after
-from migrator.core.lifecycle import (
-    Event,
-    ImageEvent,
-    ImpossibleMove,
-    RunBegan,
-    RunEnded,
-    State,
-    TargetHalted,
-)
+from migrator.core.lifecycle import Event, ImageEvent, State
 from migrator.errors import JournalError
 
 # --- Journal --------------------------------------------------------------------------------------------
@@ -71,12 +64,10 @@ class MemoryJournal:
 
     def _refuse_impossible(self, events: Sequence[Event]) -> None:
         states: dict[str, State] = {}
-        began = bool(self._ledger.runs)
+        runs = Ledger(runs=deepcopy(self._ledger.runs[-1:]))
         for event in events:
-            match event:
-                case ImageEvent(key=key):
-                    states[key] = after(states.get(key) or self._ledger.states.get(key), event)
-                case RunBegan():
-                    began = True
-                case RunEnded() | TargetHalted() if not began:
-                    raise ImpossibleMove(f"{type(event).__name__} cannot come before RunBegan")
+            if isinstance(event, ImageEvent):
+                key = event.key
+                states[key] = after(states.get(key) or self._ledger.states.get(key), event)
+            else:
+                runs.apply(event)

@@ -63,13 +63,8 @@ class Ledger:
     def apply(self, event: Event) -> None:
         """Take one more fact in. Raises ImpossibleMove when it cannot follow what is already known."""
         match event:
-            case ImagePlanned(key=key, image=image, digest=digest):
-                self.planned[key] = Planned(image=image, digest=digest)
-                self.states[key] = advance(self.states.get(key) or State(key=key), event)
             case ImageEvent(key=key):
-                if (state := self.states.get(key)) is None:
-                    raise ImpossibleMove(f"{type(event).__name__} for {key}, which no plan ever listed")
-                self.states[key] = advance(state, event)
+                self.take(event, after(self.states.get(key), event))
             case RunBegan(at=at, run=run, version=version, host=host, pid=pid):
                 self.runs.append(Run(run=run, began_at=at, version=version, host=host, pid=pid))
             case RunEnded(at=at, run=run, reason=reason, exit_code=exit_code):
@@ -79,11 +74,6 @@ class Ledger:
                 last.ended_at, last.reason, last.exit_code = at, reason, exit_code
             case TargetHalted(target=target, fault=fault):
                 self._last(event).halted[target] = fault
-
-    def _last(self, event: Event) -> Run:
-        if not self.runs:
-            raise ImpossibleMove(f"{type(event).__name__} before any run began")
-        return self.runs[-1]
             case ListingLearned(target=target, by=by, learned=learned):
                 self.learned[target, by] = learned
 
@@ -93,12 +83,17 @@ class Ledger:
             self.planned[event.key] = Planned(image=event.image, digest=event.digest)
         self.states[event.key] = state
 
+    def _last(self, event: Event) -> Run:
+        if not self.runs:
+            raise ImpossibleMove(f"{type(event).__name__} before any run began")
+        return self.runs[-1]
+
 
 def after(state: State | None, event: ImageEvent) -> State:
     """The state after `event`; None is an image that nobody planned yet. Raises ImpossibleMove."""
     if state is None:
         if not isinstance(event, ImagePlanned):
-            raise ImpossibleMove(f"{type(event).__name__} cannot come before ImagePlanned ({event.key})")
+            raise ImpossibleMove(f"{type(event).__name__} for {event.key}, which no plan ever listed")
         state = State(key=event.key)
     return advance(state, event)
 
