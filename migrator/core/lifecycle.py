@@ -9,6 +9,8 @@ The rules, which the table below spells out and tests check phase by event:
 3. A job's end is a claim; only reading the image back makes it a success.
 4. Overdue is not failed: the job may still end well, and the next run attaches to it again.
 5. A person may reopen what is over (`--retry-failed`, `--again`); nothing else does.
+6. An image that left the plan is followed while its job may be running, but never submitted: what would make
+   it pending cancels it.
 """
 
 from dataclasses import dataclass, replace
@@ -366,7 +368,8 @@ TRANSITIONS: dict[tuple[Phase, type[ImageEvent]], Phase] = {
     **{(phase, ImageRemoved): phase for phase in Phase if phase is not Phase.PENDING},
     (Phase.PENDING, ImageRemoved): Phase.CANCELLED,
 }
-"""Every move there is. A found image that is already active goes straight on to VERIFYING."""
+"""Every move there is, but for two: a found image that is already active goes straight on to VERIFYING, and
+one that left the plan goes to CANCELLED where others go to PENDING."""
 
 
 class ImpossibleMove(Exception):
@@ -378,6 +381,8 @@ def advance(state: State, event: ImageEvent) -> State:
     phase = TRANSITIONS.get((state.phase, type(event)))
     if phase is None:
         raise ImpossibleMove(f"{type(event).__name__} cannot follow {state.phase.name} ({state.key})")
+    if phase is Phase.PENDING and state.removed and not isinstance(event, ImagePlanned):
+        phase = Phase.CANCELLED
     match event:
         case AttemptBegan(at=at, attempt=number, digest=digest):
             attempt = Attempt(number=number, began_at=at)
@@ -408,13 +413,14 @@ def advance(state: State, event: ImageEvent) -> State:
         case AttemptHeld(fault=fault):
             return replace(state, phase=phase, fault=fault, held=True)
         case ImageFound(at=at, image_id=image_id, active=active):
-            began = state.attempts[-1].began_at if state.attempts else None
+            # Only an attempt in doubt can be the one that made it; the outcome of others is known.
+            ours = state.phase is Phase.IN_DOUBT
             return replace(
                 state,
                 phase=Phase.VERIFYING if active else phase,
-                attempts=_ended(state, Outcome.ADOPTED, at) if state.attempts else (),
+                attempts=_ended(state, Outcome.ADOPTED, at) if ours else state.attempts,
                 image_id=image_id,
-                submitted_at=began,
+                submitted_at=state.attempts[-1].began_at if ours else None,
                 fault=None,
                 held=False,
             )
@@ -430,12 +436,18 @@ def advance(state: State, event: ImageEvent) -> State:
         case VerificationFailed(at=at, fault=fault) | MigrationFailed(at=at, fault=fault):
             return replace(state, phase=phase, fault=fault, finished_at=at, held=False)
         case ImageSkipped(at=at, image_id=image_id):
-            return replace(state, phase=phase, image_id=image_id, finished_at=at)
+            return replace(state, phase=phase, image_id=image_id, finished_at=at, fault=None)
         case ImageReopened():
             if phase is Phase.IN_DOUBT:
                 return replace(state, held=False)
             disowned = (*state.disowned, state.image_id) if state.image_id else state.disowned
-            return State(key=state.key, attempts=state.attempts, removed=state.removed, disowned=disowned)
+            return State(
+                key=state.key,
+                phase=phase,
+                attempts=state.attempts,
+                removed=state.removed,
+                disowned=disowned,
+            )
         case ImagePlanned():
             return replace(state, phase=phase, removed=False)
         case ImageRemoved():

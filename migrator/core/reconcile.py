@@ -2,6 +2,7 @@
 
 from base64 import b32encode
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import blake2b
 
 from pydantic import TypeAdapter
@@ -21,6 +22,7 @@ from migrator.model import Fault, Image, Marker, Moment, Plan
 
 _IMAGE: TypeAdapter[Image] = TypeAdapter(Image)
 _NOT_SENT = {"wave", "priority", "labels", "target"}
+_NOT_THERE = (Phase.PENDING, Phase.FAILED)
 
 INTERRUPTED = Fault(
     code="MIG.interrupted",
@@ -30,7 +32,16 @@ INTERRUPTED = Fault(
 
 
 def digest(image: Image) -> str:
-    """A short fingerprint of what an import of `image` would send; labels, wave and priority are not part."""
+    """A short fingerprint of what an import of `image` would send; labels, wave and priority are not part.
+
+    Neither is the order of its tags. Journals keep digests, so an unchanged image has the same one for ever.
+    """
+    if image.image_tags or image.tags:
+        image = replace(
+            image,
+            image_tags=dict(sorted(image.image_tags.items())) if image.image_tags else image.image_tags,
+            tags=tuple(sorted(image.tags)) if image.tags else image.tags,
+        )
     return blake2b(_IMAGE.dump_json(image, exclude=_NOT_SENT, exclude_none=True), digest_size=12).hexdigest()
 
 
@@ -80,7 +91,13 @@ def first_words(
         ):
             yield ImageReopened(at=now, key=key)
     for key, state in ledger.states.items():
-        if key not in plan_images and not state.removed:
+        if key in plan_images:
+            continue
+        if state.phase is Phase.SUBMITTING:
+            yield AttemptLost(at=now, key=key, fault=INTERRUPTED)
+        elif state.phase is Phase.OVERDUE:
+            yield JobReattached(at=now, key=key)
+        if not state.removed:
             yield ImageRemoved(at=now, key=key)
 
 
@@ -89,17 +106,19 @@ def work_left(ledger: Ledger) -> list[str]:
 
     An image that left the plan is still followed while its job may be running, but never submitted again.
     """
-    return [
-        key
-        for key, state in ledger.states.items()
-        if state.phase not in FINISHED and not (state.removed and state.phase is Phase.PENDING)
-    ]
+    return [key for key, state in ledger.states.items() if state.phase not in FINISHED]
 
 
 def drifted(ledger: Ledger) -> list[str]:
-    """Keys of images that were edited after they were submitted: reported, never imported again unasked."""
+    """Keys of images that were edited after they were submitted: reported, never imported again unasked.
+
+    Pending and failed ones are not among them: whenever those are submitted, it is in their new words.
+    """
     return [
         key
         for key, state in ledger.states.items()
-        if state.digest and not state.removed and state.digest != ledger.planned[key].digest
+        if state.digest
+        and state.digest != ledger.planned[key].digest
+        and not state.removed
+        and state.phase not in _NOT_THERE
     ]
