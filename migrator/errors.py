@@ -63,6 +63,13 @@ class JournalLocked(JournalError):
     hint = "Wait for that run to end, or stop it; `migrator status PLAN` may be used meanwhile."
 
 
+class JournalMissing(JournalError):
+    """Nothing has run yet, so there is no journal to read."""
+
+    exit_code = 2
+    hint = "`migrator run PLAN` starts the journal."
+
+
 class JournalTooNew(JournalError):
     """The journal was written by a newer version."""
 

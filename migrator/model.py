@@ -396,6 +396,11 @@ class Marker:
     def tags(self) -> dict[str, str]:
         return {MARKER_PLAN: self.plan, MARKER_ITEM: self.item}
 
+    @property
+    def item_tag(self) -> tuple[str, str]:
+        """The tag that only this image bears."""
+        return MARKER_ITEM, self.item
+
 
 MARKER_PLAN = "migrator_plan"
 MARKER_ITEM = "migrator_item"

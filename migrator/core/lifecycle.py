@@ -351,7 +351,7 @@ TRANSITIONS: dict[tuple[Phase, type[ImageEvent]], Phase] = {
     (Phase.IN_DOUBT, AttemptAbsent): Phase.PENDING,  # looked for it long enough
     (Phase.IN_DOUBT, AttemptHeld): Phase.IN_DOUBT,
     (Phase.IN_DOUBT, MigrationFailed): Phase.FAILED,
-    (Phase.IN_DOUBT, ImageReopened): Phase.IN_DOUBT,  # a held one is looked up again, not repeated
+    (Phase.IN_DOUBT, ImageReopened): Phase.PENDING,  # a person looked, and says that it did not happen
     (Phase.RUNNING, JobProgressed): Phase.RUNNING,
     (Phase.RUNNING, JobSucceeded): Phase.VERIFYING,
     (Phase.RUNNING, JobFailed): Phase.FAILED,
@@ -438,8 +438,6 @@ def advance(state: State, event: ImageEvent) -> State:
         case ImageSkipped(at=at, image_id=image_id):
             return replace(state, phase=phase, image_id=image_id, finished_at=at, fault=None)
         case ImageReopened():
-            if phase is Phase.IN_DOUBT:
-                return replace(state, held=False)
             disowned = (*state.disowned, state.image_id) if state.image_id else state.disowned
             return State(
                 key=state.key,

@@ -18,7 +18,7 @@ from migrator.core.lifecycle import (
     JobReattached,
     Phase,
 )
-from migrator.model import Fault, Image, Marker, Moment, Plan
+from migrator.model import MARKER_PLAN, Fault, Image, Marker, Moment, Plan
 
 _IMAGE: TypeAdapter[Image] = TypeAdapter(Image)
 _NOT_SENT = {"wave", "priority", "labels", "target"}
@@ -57,14 +57,14 @@ def marker(plan_name: str, key: str) -> Marker:
     63 and keys anything, so what does not fit is hashed.
     """
     item = b32encode(blake2b(f"{plan_name}\n{key}".encode(), digest_size=15).digest()).decode().lower()
-    return Marker(plan=plan_marker(plan_name), item=item)
+    return Marker(plan=plan_tag(plan_name)[1], item=item)
 
 
-def plan_marker(plan_name: str) -> str:
-    """Value of the tag that every import of this plan bears."""
+def plan_tag(plan_name: str) -> tuple[str, str]:
+    """Key and value of the tag that every import of this plan bears."""
     if len(plan_name) <= 43:
-        return plan_name
-    return f"{plan_name[:30]}-{blake2b(plan_name.encode(), digest_size=6).hexdigest()}"
+        return MARKER_PLAN, plan_name
+    return MARKER_PLAN, f"{plan_name[:30]}-{blake2b(plan_name.encode(), digest_size=6).hexdigest()}"
 
 
 def first_words(

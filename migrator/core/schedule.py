@@ -5,7 +5,7 @@ after which asking again makes sense, and time comes in as an argument.
 """
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -65,6 +65,11 @@ class Agenda:
         return len(self._ready) + len(self._later)
 
     @property
+    def keys(self) -> Sequence[str]:
+        """Every image that is or was in line, first come first."""
+        return self._keys
+
+    @property
     def busy(self) -> int:
         """Turns begun and not yet ended."""
         return sum(self._busy.values())
@@ -72,7 +77,7 @@ class Agenda:
     @property
     def over(self) -> bool:
         """Nothing is under way, and nothing will be."""
-        asking = any(self._due.values())
+        asking = any(heap for step, heap in self._due.items() if step is not Step.SWEEP)
         return not (self.busy or asking or (self.open and self.waiting))
 
     def again(self, key: str, due: float) -> None:
@@ -149,7 +154,7 @@ class Agenda:
         return tuple(keys)
 
 
-_QUESTIONS = (Step.VERIFY, Step.LOOK_UP, Step.POLL)
+_QUESTIONS = (Step.VERIFY, Step.LOOK_UP, Step.SWEEP, Step.POLL)
 _SHARED = frozenset({Step.VERIFY, Step.LOOK_UP})
 """Steps that one list answers for many images at once."""
 

@@ -60,6 +60,12 @@ class Learned:
             return True
         return False if self.unseen >= ENOUGH else None
 
+    def worth_telling(self, told: "Learned | None") -> bool:
+        """Whether this says something that `told` did not: another verdict, or twice the evidence."""
+        old = told or Learned()
+        more = self.seen + self.unseen + self.ended, old.seen + old.unseen + old.ended
+        return self.listed is not old.listed or more[0] >= 2 * max(more[1], ENOUGH)
+
     def settle(self, fixed: float | None) -> float:
         """Seconds from an attempt to the moment when an empty look-up proves that it did not happen."""
         if fixed is not None:

@@ -1,12 +1,6 @@
-"""Whether an image is what the plan asked for, and which of many images is an item's own."""
+"""Whether an image is what the plan asked for."""
 
-from collections.abc import Iterable
-
-from migrator.core.lifecycle import Outcome, State
-from migrator.model import MARKER_ITEM, CloudImage, Fault, Image, ImageType, Marker
-
-CLOCK_SKEW = 900.0
-"""Seconds by which our clock and the service's may differ before it refuses our signatures."""
+from migrator.model import CloudImage, Fault, Image, ImageType, Marker
 
 _KINDS = {ImageType.ECS: "FusionCompute", ImageType.BMS: "Ironic", ImageType.DATA: "DataImage"}
 
@@ -57,30 +51,3 @@ def missing(image_id: str | None) -> Fault:
         message=f"the job reported success, but there is no image {image_id or 'that bears its marker'}",
         remedy="Check in the console whether somebody deleted it, then run again with --retry-failed.",
     )
-
-
-def own(found: Iterable[CloudImage], item: str, state: State) -> list[CloudImage]:
-    """The images that bear an item's marker and may be this life's, best first.
-
-    Left out: images of an earlier life (`--again`), and dead ones that are older than the latest attempt.
-    """
-    began = max((a.began_at for a in state.attempts if a.outcome is not Outcome.LOST), default=0.0)
-    candidates = [
-        image
-        for image in found
-        if image.tags.get(MARKER_ITEM) == item
-        and image.id not in state.disowned
-        and image.status != "deleted"
-        and not (image.status == "killed" and (image.created_at or 0.0) < began - CLOCK_SKEW)
-    ]
-    order = {"active": 0, "saving": 1, "queued": 2}
-    return sorted(
-        candidates, key=lambda image: (order.get(image.status, 3), image.created_at or 0.0, image.id)
-    )
-
-
-def same_source(image: Image, found: CloudImage, began: float) -> bool:
-    """Whether an image without marker is this attempt's: its name, its time, and its source if known."""
-    if found.name != image.name or found.created_at is None or found.created_at < began - CLOCK_SKEW:
-        return False
-    return not found.data_origin or found.data_origin.partition(",")[2] == image.image_url

@@ -1,0 +1,199 @@
+"""One target at work: its agenda, its cloud, and the workers that take turns at it."""
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from migrator.core.lifecycle import State, Step
+from migrator.core.lookup import Shelf
+from migrator.core.schedule import Agenda, Rest, Turn
+from migrator.core.settle import By, Calibration, Learned
+from migrator.errors import Unavailable, Unreachable
+from migrator.model import Fault, Moment, Target
+from migrator.ports import Clock, Cloud
+
+
+class Watch:
+    """What is remembered of one image only while this run looks after it."""
+
+    __slots__ = ("misses", "patience_until", "progress", "since", "troubles")
+
+    def __init__(self, since: Moment) -> None:
+        self.since = since
+        """When this run began to watch its job: deadlines count from here."""
+        self.progress: float | None = None
+        self.troubles = 0
+        """Questions in a row that got no answer."""
+        self.misses = 0
+        """Answers in a row that did not know its job or image."""
+        self.patience_until: Moment | None = None
+        """Until then a success may lack its image: lists lag."""
+
+
+class Lane:
+    """Workers take whatever turn the agenda offers.
+
+    When it offers none, one of them keeps watch over the time and the others nap until there is more to do
+    than one can take.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        cloud: Cloud,
+        agenda: Agenda,
+        clock: Clock,
+        learned: dict[By, Learned],
+    ) -> None:
+        self.target = target
+        self.cloud = cloud
+        self.agenda = agenda
+        self.halted: Fault | None = None
+        """Why nothing more is submitted to this target."""
+        self.halt_exit_code = 0
+        self.watches: dict[str, Watch] = {}
+        self.calibrations = {by: Calibration(learned.get(by)) for by in By}
+        self.durations: list[float] = []
+        """Seconds that each job of this run took."""
+        self.closing = False
+        """No new turn begins, whatever is due."""
+        self._clock = clock
+        self._naps: list[anyio.Event] = []
+        self._changed = anyio.Event()
+        self._alarm: float | None = None
+        self._outage_since: float | None = None
+        self._outages = 0
+        self._sweeping = False
+        self._told: dict[By, Learned] = dict(learned)
+
+    async def work(self, take: Callable[["Lane", Turn], Awaitable[None]]) -> None:
+        """Take turns until there is nothing left to do."""
+        while not self.closing:
+            turn = self.agenda.next(self._clock.monotonic())
+            if isinstance(turn, Turn):
+                self._rouse()
+                try:
+                    await take(self, turn)
+                finally:
+                    self.agenda.ended(turn)
+            elif self.agenda.over:
+                break
+            else:
+                await self._rest(turn)
+        self.wake_all()
+
+    def wake_all(self) -> None:
+        """Make everybody look at the agenda again: something changed from outside."""
+        self._changed.set()
+        while self._naps:
+            self._naps.pop().set()
+
+    def close(self) -> None:
+        """End after the conversations that are under way."""
+        self.closing = True
+        self.wake_all()
+
+    async def another_question(self) -> None:
+        """Wait until one more query may leave, and count it."""
+        bucket = self.agenda.queries.bucket
+        while (seconds := bucket.wait(self._clock.monotonic())) > 0:
+            await self._clock.sleep(seconds)
+        bucket.take(self._clock.monotonic())
+
+    def answered(self) -> None:
+        """The service was reached."""
+        self._outage_since, self._outages = None, 0
+
+    def unanswered(self, error: Unavailable, pause: float, *, submit: bool) -> float:
+        """The service turned us away or could not be reached: slow everybody down.
+
+        Returns the seconds for which it has not been reached at all; 0.0 when it was.
+        """
+        now = self._clock.monotonic()
+        if isinstance(error, Unreachable):
+            self._outage_since = now if self._outage_since is None else self._outage_since
+            self._outages += 1
+            self.agenda.submits.bucket.block(now + pause)
+            self.agenda.queries.bucket.block(now + pause)
+            return now - self._outage_since
+        self.answered()
+        if error.throttled:
+            pace = self.agenda.submits if submit else self.agenda.queries
+            pace.complained(now, error.retry_after)
+        return 0.0
+
+    @property
+    def outages(self) -> int:
+        """Requests in a row that did not reach the service."""
+        return self._outages
+
+    def learned(self, by: By) -> Learned:
+        """What the jobs of this target taught about one way of listing them."""
+        return self.calibrations[by].learned
+
+    def news(self) -> list[tuple[By, Learned]]:
+        """What was learned since it was last told, as far as it changes a verdict or doubles the evidence."""
+        news = [(by, self.learned(by)) for by in By if self.learned(by).worth_telling(self._told.get(by))]
+        self._told.update(news)
+        return news
+
+    def settle(self, fixed: float | None, *, marked: bool) -> float:
+        """Seconds for which empty look-ups prove nothing: the surest way of listing that is used decides."""
+        ways = By if marked else (By.NAME,)
+        return min(self.learned(by).settle(fixed) for by in ways)
+
+    def accepted(self, key: str, at: Moment, sweep_in: float | None) -> None:
+        """A job was accepted; `sweep_in` seconds later a list may teach how soon it shows (None: never)."""
+        for calibration in self.calibrations.values():
+            calibration.accepted(key, at)
+        if sweep_in is not None:
+            self.sweep_again(sweep_in)
+
+    def job_ended(self, key: str, at: Moment, submitted_at: Moment | None) -> None:
+        """A job ended, well or badly."""
+        if submitted_at is not None:
+            self.durations.append(at - submitted_at)
+        for calibration in self.calibrations.values():
+            calibration.ended(key, at)
+
+    def calibrate(self, by: By, shelves: dict[str, Shelf], at: Moment) -> None:
+        """Take in what a list of everything showed."""
+        best = {key: shelf.ours[0].status for key, shelf in shelves.items() if shelf.ours}
+        unfinished = {key for key, status in best.items() if status in ("queued", "saving")}
+        self.calibrations[by].listed(unfinished, best.keys() - unfinished, at)
+        self._sweeping = False
+
+    def sweep_again(self, seconds: float) -> None:
+        """Make one more list after a while, if it would teach something and none is due yet."""
+        if not self._sweeping and any(calibration.curious for calibration in self.calibrations.values()):
+            self._sweeping = True
+            self.agenda.ask("", Step.SWEEP, self._clock.monotonic() + seconds)
+
+    def watch(self, state: State, now: Moment) -> Watch:
+        """The memory for one image, begun now if there is none."""
+        found = self.watches.get(state.key)
+        if found is None:
+            found = self.watches[state.key] = Watch(now)
+        return found
+
+    async def _rest(self, rest: Rest) -> None:
+        alarm = self._clock.monotonic() + rest.seconds
+        if self._alarm is not None:
+            if alarm < self._alarm:
+                self._changed.set()
+            nap = anyio.Event()
+            self._naps.append(nap)
+            await nap.wait()
+            return
+        self._alarm, self._changed = alarm, anyio.Event()
+        try:
+            await self._clock.wait(self._changed, rest.seconds)
+        finally:
+            self._alarm = None
+
+    def _rouse(self) -> None:
+        """Somebody else looks at the agenda while this worker is busy: there may be a second turn to take."""
+        if self._alarm is not None:
+            self._changed.set()
+        elif self._naps:
+            self._naps.pop().set()

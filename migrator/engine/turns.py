@@ -1,0 +1,458 @@
+"""The conversations: one turn of the circle for each step. What an answer means is decided elsewhere."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from migrator.core import lookup, retry, verify
+from migrator.core.lifecycle import (
+    AttemptAbsent,
+    AttemptBegan,
+    AttemptHeld,
+    AttemptLost,
+    AttemptRefused,
+    AttemptRejected,
+    DeadlinePassed,
+    ImageEvent,
+    ImageFound,
+    ImageVerified,
+    JobAccepted,
+    JobFailed,
+    JobProgressed,
+    JobSucceeded,
+    ListingLearned,
+    MigrationFailed,
+    Phase,
+    State,
+    Step,
+    VerificationFailed,
+)
+from migrator.core.reconcile import marker, plan_tag
+from migrator.core.schedule import Turn
+from migrator.core.settle import By
+from migrator.engine.lane import Lane
+from migrator.errors import Halted, NameTaken, OutcomeUnknown, Refused, Unavailable, Unreachable
+from migrator.model import (
+    CloudImage,
+    Fault,
+    ImageQuery,
+    JobReport,
+    Marker,
+    MarkerKind,
+    OnDoubt,
+    OnQuota,
+)
+
+if TYPE_CHECKING:
+    from migrator.engine.run import Engine
+
+log = structlog.get_logger()
+
+QUOTA_PAUSE = 300.0
+"""Seconds between two submissions while a used-up quota is waited for."""
+
+SWEEP_EVERY = 15.0
+"""Seconds between two lists that only teach how soon imports are listed."""
+
+PATIENCE = 120.0
+"""Seconds for which a successful job's image may be missing from lists, or not be complete in them."""
+
+VANISHED_AFTER = 3
+"""Answers in a row that must deny a job or image before it counts as gone."""
+
+
+class Turns:
+    """Performs and records; the engine's agenda says when, the pure rooms say what it means."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._steps: dict[Step, Callable[[Lane, tuple[str, ...]], Awaitable[None]]] = {
+            Step.SUBMIT: self._submit,
+            Step.POLL: self._poll,
+            Step.LOOK_UP: self._look_up,
+            Step.VERIFY: self._verify,
+            Step.SWEEP: self._sweep,
+        }
+        self._marked = engine.plan.policy.marker is MarkerKind.TAG
+
+    async def take(self, lane: Lane, turn: Turn) -> None:
+        """One turn: whatever happens to it, every one of its images is on the agenda again or finished."""
+        try:
+            await self._steps[turn.step](lane, turn.keys)
+        except Unavailable as error:
+            await self._ask_later(lane, turn, error)
+        except Halted as error:
+            log.error("question.refused", target=lane.target.name, step=turn.step.value, reason=str(error))
+            await self._engine.halt(lane, error.fault, error.exit_code, drain=False)
+
+    # --- submit -----------------------------------------------------------------------------------------
+
+    async def _submit(self, lane: Lane, keys: tuple[str, ...]) -> None:
+        engine, key = self._engine, keys[0]
+        image, state, now = engine.ledger.planned[key], engine.ledger.states[key], engine.clock.now()
+        why = retry.exhausted(engine.plan.retry, state.attempts, now)
+        if why is not None:
+            await self._conclude(lane, MigrationFailed(at=now, key=key, fault=lookup.given_up(state, why)))
+            return
+        number = len(state.attempts) + 1
+        await engine.record(AttemptBegan(at=now, key=key, attempt=number, digest=image.digest))
+        try:
+            job_id = await lane.cloud.submit(image.image, self._marker(key))
+        except Unavailable as error:
+            await self._turned_away(lane, key, number, error)
+        except Halted as error:
+            await self._stopped(lane, key, error)
+        except (OutcomeUnknown, NameTaken) as error:
+            log.warning("attempt.in_doubt", key=key, attempt=number, reason=str(error))
+            await engine.record(AttemptLost(at=engine.clock.now(), key=key, fault=error.fault))
+            engine.proceed(lane, key)
+        except Refused as error:
+            lane.answered()
+            await self._conclude(lane, AttemptRejected(at=engine.clock.now(), key=key, fault=error.fault))
+        else:
+            at = engine.clock.now()
+            await engine.record(JobAccepted(at=at, key=key, job_id=job_id))
+            log.info("migration.submitted", key=key, attempt=number, job=job_id)
+            lane.answered()
+            lane.agenda.submits.answered(engine.clock.monotonic())
+            lane.accepted(key, at, SWEEP_EVERY if engine.plan.policy.settle is None else None)
+            engine.proceed(lane, key, after=engine.plan.polling.first)
+
+    async def _turned_away(self, lane: Lane, key: str, number: int, error: Unavailable) -> None:
+        engine = self._engine
+        everybody = error.throttled or isinstance(error, Unreachable)
+        now = engine.clock.now()
+        await engine.record(AttemptRefused(at=now, key=key, fault=error.fault, throttled=everybody))
+        attempts = engine.ledger.states[key].attempts
+        tried = retry.failures(attempts) if not everybody else lane.outages + 1
+        wait = retry.pause(engine.plan.retry, max(tried, 1), engine.rng, error.retry_after)
+        log.info("attempt.refused", key=key, attempt=number, reason=str(error), wait=round(wait, 1))
+        engine.proceed(lane, key, after=0.0 if everybody else wait)
+        await self._slow_down(lane, error, wait, submit=True)
+
+    async def _stopped(self, lane: Lane, key: str, error: Halted) -> None:
+        engine = self._engine
+        await engine.record(AttemptRefused(at=engine.clock.now(), key=key, fault=error.fault, throttled=True))
+        engine.proceed(lane, key)
+        if error.quota and engine.plan.policy.on_quota is OnQuota.WAIT:
+            log.warning("target.quota_used_up", target=lane.target.name, retry_in=QUOTA_PAUSE)
+            lane.agenda.submits.bucket.block(engine.clock.monotonic() + QUOTA_PAUSE)
+        else:
+            await engine.halt(lane, error.fault, error.exit_code, drain=True)
+
+    # --- poll -------------------------------------------------------------------------------------------
+
+    async def _poll(self, lane: Lane, keys: tuple[str, ...]) -> None:
+        engine, key = self._engine, keys[0]
+        state = engine.ledger.states[key]
+        watch = lane.watch(state, engine.clock.now())
+        try:
+            report = await self._ask_job(lane, state)
+            watch.misses = 0
+        except Refused as error:
+            watch.misses += 1
+            if watch.misses < VANISHED_AFTER:
+                engine.proceed(lane, key, after=engine.plan.polling.min_interval)
+                return
+            report = await self._job_by_marker(lane, state, error)
+        self._reached(lane)
+        watch.troubles = 0
+        now = engine.clock.now()
+        match report.status:
+            case "SUCCESS":
+                lane.job_ended(key, now, state.submitted_at)
+                await engine.record(JobSucceeded(at=now, key=key, image_id=report.image_id))
+                log.info("job.succeeded", key=key, image=report.image_id)
+                await self._learn(lane)
+                await self._after_success(lane, key)
+            case "FAIL":
+                lane.job_ended(key, now, state.submitted_at)
+                fault = report.fault or Fault(message="the job failed, and the service does not say why")
+                await self._conclude(lane, JobFailed(at=now, key=key, fault=fault, image_id=report.image_id))
+            case _:
+                await self._still_running(lane, state, report)
+
+    async def _still_running(self, lane: Lane, state: State, report: JobReport) -> None:
+        engine, key, now = self._engine, state.key, self._engine.clock.now()
+        watch = lane.watch(state, now)
+        watch.progress = report.progress if report.progress is not None else watch.progress
+        if now - watch.since > engine.plan.polling.deadline:
+            log.warning("job.overdue", key=key, job=state.job_id, seconds=round(now - watch.since))
+            await engine.record(DeadlinePassed(at=now, key=key))
+        elif report.progress is not None and int(report.progress * 4) > int((state.progress or 0.0) * 4):
+            await engine.record(JobProgressed(at=now, key=key, progress=report.progress))
+        engine.proceed(lane, key)
+
+    async def _after_success(self, lane: Lane, key: str) -> None:
+        engine, state = self._engine, self._engine.ledger.states[key]
+        if not engine.plan.policy.verify and state.image_id:
+            at = engine.clock.now()
+            await self._conclude(lane, ImageVerified(at=at, key=key, image_id=state.image_id, checked=False))
+        else:
+            engine.proceed(lane, key)
+
+    async def _ask_job(self, lane: Lane, state: State) -> JobReport:
+        """The job's own word; for an adopted image, whose job id nobody knows, the image's status."""
+        if state.job_id is not None:
+            return await lane.cloud.job(state.job_id)
+        page = await lane.cloud.images(ImageQuery(id=state.image_id))
+        if not page.images:
+            raise Refused(Fault(code="MIG.vanished", message=f"image {state.image_id} is no longer listed"))
+        return lookup.as_job(page.images[0])
+
+    async def _job_by_marker(self, lane: Lane, state: State, error: Refused) -> JobReport:
+        """What became of a job that the service no longer knows: its image is the witness."""
+        shelf = (await self._find(lane, [state.key]))[state.key]
+        return lookup.as_job(shelf.ours[0]) if shelf.ours else lookup.vanished(state, error.fault)
+
+    # --- look up ----------------------------------------------------------------------------------------
+
+    async def _look_up(self, lane: Lane, keys: tuple[str, ...]) -> None:
+        engine = self._engine
+        asked_at = engine.clock.now()
+        found = await self._find(lane, keys)
+        self._reached(lane)
+        settle = lane.settle(engine.plan.policy.settle, marked=self._marked)
+        for key in keys:
+            state = engine.ledger.states[key]
+            finding = lookup.judge(engine.ledger.planned[key].image, state, found[key])
+            await self._found(lane, state, finding, asked_at, settle)
+
+    async def _found(
+        self, lane: Lane, state: State, finding: lookup.Finding, asked_at: float, settle: float
+    ) -> None:
+        engine, key = self._engine, state.key
+        age = asked_at - lookup.began_at(state)
+        match finding:
+            case lookup.Ours(image=image, others=others):
+                if others:
+                    log.warning("image.found_several", key=key, kept=image.id, others=others)
+                active = image.status == "active"
+                await engine.record(ImageFound(at=asked_at, key=key, image_id=image.id, active=active))
+                log.info("image.adopted", key=key, image=image.id, status=image.status)
+                if active:
+                    await self._after_success(lane, key)
+                else:
+                    engine.proceed(lane, key)
+            case lookup.Somebodys(fault=fault):
+                await self._conclude(lane, MigrationFailed(at=asked_at, key=key, fault=fault))
+            case lookup.Nowhere() if age < settle:
+                engine.proceed(lane, key, after=lookup.next_look(age, settle, engine.plan.polling))
+            case lookup.Nowhere() if engine.plan.policy.on_doubt is OnDoubt.HOLD:
+                await engine.record(AttemptHeld(at=asked_at, key=key, fault=lookup.held(state)))
+                log.warning("attempt.held", key=key, **{"for": "a person to decide"})
+                engine.proceed(lane, key)
+            case _:
+                await engine.record(AttemptAbsent(at=asked_at, key=key, looked_for=age))
+                log.info("attempt.lost", key=key, looked_for=round(age, 1))
+                tried = retry.failures(engine.ledger.states[key].attempts)
+                engine.proceed(lane, key, after=retry.backoff(engine.plan.retry, max(tried, 1), engine.rng))
+
+    async def _find(self, lane: Lane, keys: Iterable[str]) -> dict[str, lookup.Shelf]:
+        """Images that may be those of `keys`: by marker first, and by exact name where the marker shows none.
+
+        One image is asked for by its own tag and name; many share one list.
+        """
+        wanted = list(keys)
+        alone = len(wanted) == 1
+        found = {key: lookup.Shelf() for key in wanted}
+        if self._marked:
+            mark = marker(self._engine.plan.name, wanted[0])
+            images = await (self._ask(lane, tag=mark.item_tag) if alone else self._listed(lane, By.TAG))
+            found = self._shelve(wanted, images)
+            if all(shelf.ours for shelf in found.values()):
+                return found
+            await lane.another_question()
+        absent = [key for key in wanted if not found[key].ours]
+        states, planned = self._engine.ledger.states, self._engine.ledger.planned
+        since = min(lookup.began_at(states[key]) for key in absent)
+        if alone:
+            images = await self._ask(lane, name=planned[absent[0]].image.name)
+        else:
+            images = await self._listed(lane, By.NAME, since)
+        return found | self._shelve(absent, images)
+
+    async def _ask(
+        self, lane: Lane, *, tag: tuple[str, str] | None = None, name: str | None = None
+    ) -> list[CloudImage]:
+        return list((await lane.cloud.images(ImageQuery(tag=tag, name=name))).images)
+
+    def _shelve(self, keys: Iterable[str], images: Iterable[CloudImage]) -> dict[str, lookup.Shelf]:
+        planned, states = self._engine.ledger.planned, self._engine.ledger.states
+        wanted = [(planned[key].image, self._marker(key), states[key]) for key in keys]
+        return lookup.shelve(wanted, images)
+
+    async def _listed(self, lane: Lane, by: By, since: float | None = None) -> list[CloudImage]:
+        """Every image of this plan, or every private one since a moment; all pages, each within the rate.
+
+        The token of the first page is the turn's own.
+        """
+        engine = self._engine
+        if by is By.TAG:
+            query = ImageQuery(tag=plan_tag(engine.plan.name))
+        else:
+            query = ImageQuery(created_since=None if since is None else since - lookup.CLOCK_SKEW)
+        page = await lane.cloud.images(query)
+        images, pages = list(page.images), 1
+        while page.next is not None:
+            await lane.another_question()
+            page = await lane.cloud.images(query, after=page.next)
+            images += page.images
+            pages += 1
+        if by is By.TAG:
+            lane.agenda.list_pages = pages
+        return images
+
+    # --- verify -----------------------------------------------------------------------------------------
+
+    async def _verify(self, lane: Lane, keys: tuple[str, ...]) -> None:
+        engine = self._engine
+        if len(keys) == 1 and (image_id := engine.ledger.states[keys[0]].image_id):
+            images = list((await lane.cloud.images(ImageQuery(id=image_id))).images)
+        else:
+            images = [image for shelf in (await self._find(lane, keys)).values() for image in shelf.ours]
+        self._reached(lane)
+        by_id = {image.id: image for image in images}
+        found = self._shelve(keys, images)
+        for key in keys:
+            state = engine.ledger.states[key]
+            image = by_id.get(state.image_id or "") or next(iter(found[key].ours), None)
+            await self._verified(lane, state, image)
+
+    async def _verified(self, lane: Lane, state: State, image: CloudImage | None) -> None:
+        engine, key, now = self._engine, state.key, self._engine.clock.now()
+        wanted = engine.ledger.planned[key].image
+        wrong = [] if image is None else verify.differences(wanted, self._marker(key), image)
+        if image is not None and not wrong:
+            await self._conclude(lane, ImageVerified(at=now, key=key, image_id=image.id))
+            return
+        watch = lane.watch(state, now)
+        if watch.patience_until is None:
+            watch.patience_until = now + PATIENCE
+        if now < watch.patience_until and (image is None or image.status != "killed"):
+            left = watch.patience_until - now
+            engine.proceed(lane, key, after=min(max(PATIENCE - left, 1.0), engine.plan.polling.max_interval))
+            return
+        fault = verify.mismatch(image.id, wrong) if image is not None else verify.missing(state.image_id)
+        await self._conclude(lane, VerificationFailed(at=now, key=key, fault=fault))
+
+    # --- everybody --------------------------------------------------------------------------------------
+
+    async def survey(self, lane: Lane) -> bool:
+        """What is there before anything is sent: items whose image exists are adopted, skipped or refused.
+
+        This is why even a lost journal does not duplicate. Returns False when the target cannot be used.
+        """
+        engine = self._engine
+        while not lane.closing:
+            try:
+                await lane.another_question()
+                await self._take_over(lane)
+            except Unavailable as error:
+                wait = retry.pause(engine.plan.retry, lane.outages + 1, engine.rng, error.retry_after)
+                log.warning(
+                    "target.unavailable", target=lane.target.name, reason=str(error), wait=round(wait, 1)
+                )
+                if await self._slow_down(lane, error, wait, submit=False):
+                    return False
+                await engine.clock.wait(engine.stopping, wait)
+            except (Halted, Refused) as error:
+                await engine.halt(lane, error.fault, error.exit_code, drain=False)
+                return False
+            else:
+                return True
+        return False
+
+    async def _take_over(self, lane: Lane) -> None:
+        engine = self._engine
+        fresh = [key for key in lane.agenda.keys if engine.ledger.states[key].phase is Phase.PENDING]
+        if not fresh:
+            return
+        found = self._shelve(fresh, await self._listed(lane, By.TAG) if self._marked else [])
+        absent = [key for key in fresh if not found[key].ours]
+        if absent:
+            await lane.another_question()
+            found |= self._shelve(absent, await self._listed(lane, By.NAME))
+        self._reached(lane)
+        events: list[ImageEvent] = []
+        for key in fresh:
+            image, state = engine.ledger.planned[key].image, engine.ledger.states[key]
+            event = lookup.existing(image, state, found[key], engine.plan.policy, engine.clock.now())
+            if event is not None:
+                events.append(event)
+        if events:
+            await engine.record(*events)
+            lane.agenda.withdraw({event.key for event in events})
+        for event in events:
+            log.info("image.exists", key=event.key, decided=type(event).__name__)
+            state = engine.ledger.states[event.key]
+            if state.phase is Phase.VERIFYING:
+                await self._after_success(lane, event.key)
+            else:
+                self._count(state)
+                engine.proceed(lane, event.key)
+
+    async def _sweep(self, lane: Lane, keys: tuple[str, ...]) -> None:
+        """Learn from one list whether, and how soon, running imports show."""
+        engine = self._engine
+        by = By.NAME if lane.learned(By.TAG).listed is False or not self._marked else By.TAG
+        since = min((watch.since for watch in lane.watches.values()), default=engine.clock.now())
+        images = await self._listed(lane, by, since)
+        self._reached(lane)
+        lane.calibrate(by, self._shelve(lane.watches, images), engine.clock.now())
+        await self._learn(lane)
+        lane.sweep_again(SWEEP_EVERY)
+
+    async def _learn(self, lane: Lane) -> None:
+        for by, learned in lane.news():
+            at = self._engine.clock.now()
+            await self._engine.record(ListingLearned(at=at, target=lane.target.name, by=by, learned=learned))
+            log.info("listing.learned", target=lane.target.name, by=by.value, listed=learned.listed)
+
+    async def _ask_later(self, lane: Lane, turn: Turn, error: Unavailable) -> None:
+        """A question without an answer says nothing about its images: they are asked about again."""
+        engine = self._engine
+        wait = retry.pause(engine.plan.retry, lane.outages + 1, engine.rng, error.retry_after)
+        log.debug("question.unanswered", step=turn.step.value, images=len(turn.keys), reason=str(error))
+        if turn.step is Step.SWEEP:
+            lane.sweep_again(SWEEP_EVERY)
+        else:
+            for key in turn.keys:
+                watch = lane.watch(engine.ledger.states[key], engine.clock.now())
+                watch.troubles += 1
+                again = retry.pause(engine.plan.retry, watch.troubles, engine.rng, error.retry_after)
+                engine.proceed(lane, key, after=max(again, engine.plan.polling.min_interval))
+        await self._slow_down(lane, error, wait, submit=False)
+
+    async def _slow_down(self, lane: Lane, error: Unavailable, wait: float, *, submit: bool) -> bool:
+        """Pass the service's complaint on; True when it has been out of reach for too long to go on."""
+        away = lane.unanswered(error, wait, submit=submit)
+        untrusted = error.fault.code == "MIG.tls"
+        if away <= self._engine.plan.retry.budget and not untrusted:
+            return False
+        await self._engine.halt(lane, error.fault, 7, drain=False)
+        return True
+
+    async def _conclude(self, lane: Lane, event: ImageEvent) -> None:
+        """Record the fact that ends an image, or sends it on, and count it."""
+        engine = self._engine
+        await engine.record(event)
+        state = engine.ledger.states[event.key]
+        if state.phase is Phase.FAILED and state.fault is not None:
+            log.warning("migration.failed", key=event.key, reason=str(state.fault), remedy=state.fault.remedy)
+        elif state.phase is Phase.SUCCEEDED:
+            log.info("migration.succeeded", key=event.key, image=state.image_id)
+        self._count(state)
+        engine.proceed(lane, event.key)
+
+    def _count(self, state: State) -> None:
+        if state.phase in (Phase.SUCCEEDED, Phase.FAILED):
+            self._engine.finished(state)
+
+    def _reached(self, lane: Lane) -> None:
+        lane.answered()
+        lane.agenda.queries.answered(self._engine.clock.monotonic())
+
+    def _marker(self, key: str) -> Marker | None:
+        return marker(self._engine.plan.name, key) if self._marked else None
