@@ -1,0 +1,324 @@
+"""One aiohttp client: connections kept alive, answers bounded, and every failure sorted by certainty.
+
+The rules:
+
+1. Whatever fails before a connection is ours never left: Unavailable.
+2. Whatever fails afterwards may have arrived: OutcomeUnknown.
+3. One call is one request: nothing is sent twice, and a redirect is an answer like any other.
+4. The URL leaves exactly as it was signed: RFC 3986 encoding of everything but `A-Za-z0-9-_.~`.
+5. A secret travels over TLS only; plain HTTP is for this very machine and what was explicitly allowed.
+"""
+
+import asyncio
+import errno
+import math
+import ssl
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import aiohttp
+from aiohttp.connector import Connection
+from yarl import URL
+
+from migrator import __version__
+from migrator.errors import OutcomeUnknown, Unavailable, UsageError
+from migrator.model import Fault, Request, Response
+
+_REACH = "Check the endpoint in the plan, and that no firewall stands between this machine and it."
+_LOOK = "Nothing to do: what may have arrived is looked up before anything is sent again."
+
+
+class AioHttp:
+    """ports.Http over one aiohttp session; open it with `async with`, inside the running loop."""
+
+    def __init__(
+        self,
+        *,
+        max_requests: int = 16,
+        connect_timeout: float = 10.0,
+        request_timeout: float = 60.0,
+        max_bytes: int = 8 * 1024 * 1024,
+        ca_file: str | None = None,
+        proxy: str | None = None,
+        allow_plain: frozenset[str] = frozenset(),
+    ) -> None:
+        """`max_requests` in flight, others wait; timeouts in seconds; `max_bytes` of one answer's body.
+
+        `connect_timeout` covers name look-up, TCP and TLS; `request_timeout` the whole request, waiting for
+        a turn excepted. `ca_file` (PEM) is trusted beside the system's store, which itself honours
+        SSL_CERT_FILE. `proxy` ("http://host:port") is used for https only; the environment is not asked.
+        `allow_plain` names hosts that may be spoken to without TLS. Raises UsageError for a proxy or a
+        CA file that cannot be used.
+        """
+        # Both clocks must never strike together: the connect timeout is the one that knows nothing was sent.
+        self._timeout = aiohttp.ClientTimeout(
+            total=request_timeout,
+            connect=min(connect_timeout, 0.9 * request_timeout),
+            ceil_threshold=math.inf,
+        )
+        self._max_requests = max_requests
+        self._max_bytes = max_bytes
+        self._allow_plain = frozenset(host.lower() for host in allow_plain)
+        self._proxy = None if proxy is None else _proxy(proxy)
+        self._tls = _tls(ca_file)
+        self._origins: dict[str, tuple[str, URL | None]] = {}
+        self._slots = asyncio.Semaphore(max_requests)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        connector = _Line(
+            limit=self._max_requests,
+            ssl=self._tls,
+            ttl_dns_cache=60,
+            # Not aiodns, even where it is installed: /etc/hosts and nsswitch.conf are to be honoured.
+            resolver=aiohttp.ThreadedResolver(),
+        )
+        session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=self._timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            headers={"User-Agent": f"migrator/{__version__}"},
+            # Header lines that nobody signed, and compression that small answers do not need.
+            skip_auto_headers=("Content-Type", "Accept-Encoding"),
+        )
+        # aiohttp would repeat a GET, PUT or DELETE whose connection broke: behind the throttle's back.
+        session._retry_connection = False
+        self._session = session
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def send(self, request: Request) -> Response:
+        """The answer, whatever its status; read to its end.
+
+        Raises Unavailable and OutcomeUnknown as ports.Http says, the fault's code naming the kind: "MIG.dns",
+        "MIG.refused", "MIG.unreachable", "MIG.connect-timeout", "MIG.tls" (the certificate: no retry helps),
+        "MIG.tls-handshake", "MIG.proxy", "MIG.connect" (never left); "MIG.timeout", "MIG.reset",
+        "MIG.truncated", "MIG.too-large", "MIG.unreadable" (may have arrived). Raises UsageError for a
+        request that must not leave: no URL, plain HTTP to a foreign host, a line break in a header.
+        """
+        if self._session is None:
+            raise RuntimeError("AioHttp.send belongs inside `async with AioHttp(...)`")
+        url, proxy = self._address(request)
+        try:
+            async with (
+                self._slots,
+                self._session.request(
+                    request.method,
+                    url,
+                    headers=request.headers,
+                    data=request.body or None,
+                    allow_redirects=False,
+                    proxy=proxy,
+                ) as answer,
+            ):
+                body = b"" if request.method == "HEAD" else await self._body(answer, url)
+                return Response(status=answer.status, headers=_headers(answer), body=body)
+        except (Unavailable, OutcomeUnknown, UsageError):
+            raise
+        except Exception as error:
+            if isinstance(error, (ValueError, TypeError)):
+                _check_headers(request)  # aiohttp builds the head before it writes: nothing has left
+            raise OutcomeUnknown(unanswered(error, url.host or "", self._timeout.total)) from error
+
+    async def _body(self, answer: aiohttp.ClientResponse, url: URL) -> bytes:
+        size = answer.content_length
+        if size is not None and "Content-Encoding" not in answer.headers:
+            if size > self._max_bytes:
+                raise self._too_large(url)
+            return await answer.read()
+        chunks, total = [], 0
+        async for chunk in answer.content.iter_any():
+            total += len(chunk)
+            if total > self._max_bytes:
+                raise self._too_large(url)
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _too_large(self, url: URL) -> OutcomeUnknown:
+        return OutcomeUnknown(
+            Fault(
+                code="MIG.too-large",
+                message=f"{url.host}: the answer is larger than {self._max_bytes} bytes",
+                remedy=f"{_LOOK} If it happens again, something else answers in the service's place.",
+            )
+        )
+
+    def _address(self, request: Request) -> tuple[URL, URL | None]:
+        cut = request.url.find("/", len("https://"))
+        origin, path = (request.url, "/") if cut < 0 else (request.url[:cut], request.url[cut:])
+        base, proxy = self._origins.get(origin) or self._admit(origin)
+        try:
+            text = base + quote(path, safe="/")
+            if request.query:
+                text += "?" + "&".join(
+                    [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in request.query]
+                )
+        except UnicodeEncodeError as error:
+            raise UsageError(f"{request.url!r} cannot be written as UTF-8") from error
+        return URL(text, encoded=True), proxy
+
+    def _admit(self, origin: str) -> tuple[str, URL | None]:
+        try:
+            url = URL(origin)
+            base = str(url.origin())
+        except ValueError as error:
+            raise UsageError(f"{origin!r} is not the beginning of a URL", hint=_ENDPOINT) from error
+        host = (url.host or "").rstrip(".")
+        # What yarl would leave out, such as a user name, is a way to disguise the host: let nothing go.
+        if (
+            url.scheme not in ("https", "http")
+            or url.raw_user is not None
+            or str(url) not in (base, base + "/")
+        ):
+            raise UsageError(f"{origin!r} is not the beginning of a URL", hint=_ENDPOINT)
+        if url.scheme == "http" and not (_is_loopback(host) or host in self._allow_plain):
+            raise UsageError(f"{origin!r} would carry secrets unencrypted", hint=_ENDPOINT)
+        admitted = (base, self._proxy if url.scheme == "https" else None)
+        self._origins[origin] = admitted
+        return admitted
+
+
+_ENDPOINT = 'Write the endpoint as "https://host"; http:// is only for a simulator on this machine.'
+
+
+class _Line(aiohttp.TCPConnector):
+    """Connections; a failure to get one is ours to name, since only here it is certain that nothing left."""
+
+    async def connect(self, req: Any, traces: Any, timeout: Any) -> Connection:
+        try:
+            return await super().connect(req, traces, timeout)
+        except aiohttp.InvalidURL as error:
+            raise UsageError(f"{req.url.host!r} is not a host", hint=_ENDPOINT) from error
+        except Exception as error:
+            raise Unavailable(unreached(error, req.url.host or "", proxied=bool(req.proxy))) from error
+
+
+# --- Naming what went wrong -----------------------------------------------------------------------------
+
+
+def unreached(error: Exception, host: str, *, proxied: bool = False) -> Fault:
+    """Why there was no connection to `host`."""
+    if isinstance(error, aiohttp.ClientProxyConnectionError) or (
+        # The only answer that is read before there is a connection is the proxy's, to CONNECT.
+        proxied and isinstance(error, (aiohttp.ClientResponseError, aiohttp.ServerDisconnectedError))
+    ):
+        reason = "it hung up"
+        if isinstance(error, aiohttp.ClientProxyConnectionError):
+            reason = error.strerror or "no connection"
+        elif isinstance(error, aiohttp.ClientResponseError):
+            reason = f"HTTP {error.status}"
+        return Fault(
+            code="MIG.proxy",
+            message=f"{host}: the proxy does not let us through ({reason})",
+            remedy="Check HTTPS_PROXY, and that the proxy is allowed to reach this host.",
+        )
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        cause = error.certificate_error
+        reason = getattr(cause, "verify_message", "") or str(cause)
+        return Fault(
+            code="MIG.tls",
+            message=f"{host}: its certificate is not trusted ({reason})",
+            remedy="Check the endpoint and this machine's clock; behind a proxy that opens TLS, point "
+            "SSL_CERT_FILE to a PEM file with its CA certificate.",
+        )
+    if isinstance(error, (aiohttp.ClientConnectorSSLError, ssl.SSLError)):
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
+        return Fault(
+            code="MIG.tls-handshake",
+            message=f"{host}: no TLS connection ({reason})",
+            remedy="Check that the endpoint speaks https, and that no firewall interferes with TLS.",
+        )
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Fault(
+            code="MIG.dns",
+            message=f"{error.host}: the name cannot be resolved ({error.strerror})",
+            remedy="Check the region or endpoint in the plan, and that this machine can resolve names.",
+        )
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, TimeoutError) or number == errno.ETIMEDOUT:
+        return Fault(
+            code="MIG.connect-timeout",
+            message=f"{host}: no connection in time",
+            remedy=f"{_REACH} A proxy is named with HTTPS_PROXY.",
+        )
+    if number == errno.ECONNREFUSED:
+        return Fault(code="MIG.refused", message=f"{host}: connection refused", remedy=_REACH)
+    if number in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN):
+        return Fault(code="MIG.unreachable", message=f"{host}: no route to this host", remedy=_REACH)
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return Fault(code="MIG.connect", message=f"{host}: no connection ({reason})", remedy=_REACH)
+
+
+def unanswered(error: Exception, host: str, timeout: float | None) -> Fault:
+    """Why a request that may have arrived at `host` has no usable answer."""
+    if isinstance(error, TimeoutError):
+        code, what = "MIG.timeout", f"no answer within {timeout:g} s"
+    elif isinstance(error, aiohttp.ClientPayloadError):
+        code, what = "MIG.truncated", "the answer was cut short or damaged"
+    elif isinstance(error, (aiohttp.ServerDisconnectedError, OSError)):
+        code, what = "MIG.reset", "the connection was closed before the answer"
+    else:
+        code, what = "MIG.unreadable", f"the answer is not HTTP ({type(error).__name__})"
+    return Fault(code=code, message=f"{host}: {what}", remedy=_LOOK)
+
+
+def _headers(answer: aiohttp.ClientResponse) -> dict[str, str]:
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    if len(headers) != len(answer.headers):  # RFC 9110 section 5.2: repeated lines are one list
+        headers = {name: ", ".join(answer.headers.getall(name)) for name in headers}
+    if not "".join(headers.values()).isascii():
+        # aiohttp smuggles bytes that are not UTF-8 through as surrogates, which no file could hold later.
+        headers = {
+            name: value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            for name, value in headers.items()
+        }
+    return headers
+
+
+def _check_headers(request: Request) -> None:
+    for name, value in request.headers.items():
+        if not f"{name}{value}".isprintable():
+            raise UsageError(
+                f"the header {name!r} holds a line break or another control character",
+                hint="Check the credentials for a line break at their end; nothing was sent.",
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _proxy(text: str) -> URL:
+    try:
+        url = URL(text if "://" in text else f"http://{text}")
+    except ValueError:
+        url = URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        # The text may hold a password, so it is not repeated.
+        raise UsageError("the proxy is not a URL", hint='Set HTTPS_PROXY to "http://host:port", or unset it.')
+    return url
+
+
+def _tls(ca_file: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(("http/1.1",))
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"cannot read certificates from {ca_file!r}: {error}", hint="It has to be a PEM file."
+            ) from error
+    return context
