@@ -1,1 +1,20 @@
-"""One file for each way of showing a Summary."""
+"""One file for each way of showing a Summary; FORMATS lists those that are files."""
+
+from typing import BinaryIO, Protocol
+
+from migrator.core.summary import Summary
+from migrator.render import as_csv, as_json
+
+
+class Writer(Protocol):
+    """Shows a summary as bytes."""
+
+    def __call__(self, summary: Summary, stream: BinaryIO, /) -> None:
+        """Write all of it to `stream`, row by row, and leave it open. Raises what writing to it raises."""
+
+
+FORMATS: dict[str, Writer] = {
+    "json": as_json.write,
+    "csv": as_csv.write,
+}
+"""By file suffix: `report.<suffix>`."""
