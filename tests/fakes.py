@@ -2,13 +2,27 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+import anyio
 import anyio.lowlevel
 
 from migrator.core.ledger import Ledger, Planned, after
 from migrator.core.lifecycle import Event, ImageEvent, State
-from migrator.errors import JournalError
+from migrator.errors import JournalError, OutcomeUnknown, Refused
+from migrator.model import (
+    CloudImage,
+    Fault,
+    Image,
+    ImagePage,
+    ImageQuery,
+    ImageType,
+    JobReport,
+    Marker,
+    Moment,
+    Quota,
+)
 
 # --- Journal --------------------------------------------------------------------------------------------
 
@@ -71,3 +85,171 @@ class MemoryJournal:
                 states[key] = after(states.get(key) or self._ledger.states.get(key), event)
             else:
                 runs.apply(event)
+
+
+# --- Clock ----------------------------------------------------------------------------------------------
+
+
+class FakeClock:
+    """The virtual loop's time, on a day that never changes."""
+
+    START = 1_900_000_000.0
+
+    def now(self) -> Moment:
+        return self.START + anyio.current_time()
+
+    def monotonic(self) -> float:
+        return anyio.current_time()
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(max(0.0, seconds))
+
+    async def wait(self, event: anyio.Event, seconds: float) -> None:
+        with anyio.move_on_after(max(0.0, seconds)):
+            await event.wait()
+
+
+# --- Cloud ----------------------------------------------------------------------------------------------
+
+_KINDS = {ImageType.ECS: "FusionCompute", ImageType.BMS: "Ironic", ImageType.DATA: "DataImage"}
+
+
+@dataclass(slots=True)
+class FakeJob:
+    """One accepted import."""
+
+    job_id: str
+    image_id: str
+    image: Image
+    tags: dict[str, str]
+    began_at: Moment
+    seconds: float
+    fault: Fault | None = None
+
+
+@dataclass
+class FakeCloud:
+    """An image service of one target. It accepts everything, unless the script says otherwise."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    seconds: float = 30.0
+    """How long each job takes."""
+
+    script: list[Exception | str] = field(default_factory=list)
+    """What the next submissions meet, one each: an exception, or "ok".
+
+    `OutcomeUnknown` accepts the import and loses the answer, unless it is in `before`.
+    """
+
+    before: set[int] = field(default_factory=set)
+    """Indices into all submissions whose OutcomeUnknown came before acceptance: nothing was imported."""
+
+    questions: list[Exception] = field(default_factory=list)
+    """What the next questions meet."""
+
+    job_faults: dict[str, Fault] = field(default_factory=dict)
+    """Image names whose jobs fail."""
+
+    visible_after: float = 0.0
+    """Seconds from acceptance until an unfinished import is listed; inf: only when it has finished."""
+
+    requests: int = 0
+    """How many submissions were made, refused ones included."""
+
+    asked: int = 0
+    """How many questions were asked."""
+
+    jobs: dict[str, FakeJob] = field(default_factory=dict)
+    extra: list[CloudImage] = field(default_factory=list)
+    """Images that are there besides."""
+
+    change: dict[str, dict[str, object]] = field(default_factory=dict)
+    """Image names whose listed image differs from what was asked, and how."""
+
+    most_at_once: int = 0
+    round_trip: float = 0.05
+
+    @property
+    def imported(self) -> list[str]:
+        """The names of all accepted imports, in order; as the bill would list them."""
+        return [job.image.name for job in self.jobs.values()]
+
+    async def submit(self, image: Image, marker: Marker | None) -> str:
+        number, self.requests = self.requests, self.requests + 1
+        await self.clock.sleep(self.round_trip)
+        fate = self.script.pop(0) if self.script else "ok"
+        if isinstance(fate, Exception) and (not isinstance(fate, OutcomeUnknown) or number in self.before):
+            raise fate
+        job_id = f"job-{len(self.jobs) + 1}"
+        tags = {**image.own_tags, **(marker.tags if marker else {})}
+        fault = self.job_faults.get(image.name)
+        self.jobs[job_id] = FakeJob(
+            job_id, f"image-{len(self.jobs) + 1}", image, tags, self.clock.now(), self.seconds, fault
+        )
+        self.most_at_once = max(self.most_at_once, sum(not self._over(job) for job in self.jobs.values()))
+        if isinstance(fate, Exception):
+            raise fate
+        return job_id
+
+    async def job(self, job_id: str) -> JobReport:
+        await self._question()
+        job = self.jobs.get(job_id)
+        if job is None:
+            raise Refused(Fault(code="IMG.0031", message="The resource ID in the request is incorrect."))
+        if not self._over(job):
+            progress = (self.clock.now() - job.began_at) / job.seconds
+            return JobReport(job_id=job_id, status="RUNNING", progress=progress, image_id=job.image_id)
+        if job.fault is not None:
+            return JobReport(job_id=job_id, status="FAIL", fault=job.fault)
+        return JobReport(job_id=job_id, status="SUCCESS", image_id=job.image_id, progress=1.0)
+
+    async def images(self, query: ImageQuery, *, after: str | None = None) -> ImagePage:
+        await self._question()
+        return ImagePage(images=tuple(image for image in self._listed() if self._matches(query, image)))
+
+    async def quota(self) -> Quota:
+        await self._question()
+        return Quota(used=len(self._listed()), limit=1000)
+
+    async def delete(self, image_id: str) -> None:
+        await self._question()
+        self.jobs = {name: job for name, job in self.jobs.items() if job.image_id != image_id}
+        self.extra = [image for image in self.extra if image.id != image_id]
+
+    async def _question(self) -> None:
+        self.asked += 1
+        await self.clock.sleep(self.round_trip)
+        if self.questions:
+            raise self.questions.pop(0)
+
+    def _over(self, job: FakeJob) -> bool:
+        return self.clock.now() >= job.began_at + job.seconds
+
+    def _listed(self) -> list[CloudImage]:
+        images = list(self.extra)
+        for job in self.jobs.values():
+            over, age = self._over(job), self.clock.now() - job.began_at
+            if (over and job.fault is not None) or (not over and age < self.visible_after):
+                continue
+            image = job.image
+            listed = CloudImage(
+                id=job.image_id,
+                name=image.name,
+                status="active" if over else "saving",
+                tags=job.tags,
+                os_version=image.os_version,
+                min_disk=image.min_disk,
+                size=5_000_000_000,
+                virtual_env_type=_KINDS[image.type],
+                created_at=job.began_at,
+            )
+            images.append(replace(listed, **self.change.get(image.name, {})))  # type: ignore[arg-type]
+        return images
+
+    def _matches(self, query: ImageQuery, image: CloudImage) -> bool:
+        return (
+            (query.id is None or image.id == query.id)
+            and (query.name is None or image.name == query.name)
+            and (query.tag is None or image.tags.get(query.tag[0]) == query.tag[1])
+            and (query.created_since is None or (image.created_at or 0.0) >= query.created_since)
+        )

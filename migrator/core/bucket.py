@@ -4,6 +4,9 @@ The law, which a property test holds: no window of any length ever holds more re
 `burst + rate x length`, whatever the rate did in between, with `rate` the highest of that window.
 """
 
+TICK = 0.001
+"""Seconds; a wait is never shorter, because a clock may be too coarse to show that it is over."""
+
 
 class Bucket:
     """Tokens drip in at `rate` a second up to `burst`; each request takes one."""
@@ -44,8 +47,9 @@ class Bucket:
     def wait(self, now: float) -> float:
         """Seconds until a request may leave; 0.0 means at once."""
         self._fill(now)
-        dripping = 0.0 if self._tokens >= 1.0 else (1.0 - self._tokens) / self._rate
-        return max(dripping, self._blocked_until - now, 0.0)
+        dripping = 0.0 if self._tokens >= 1.0 else max((1.0 - self._tokens) / self._rate, TICK)
+        blocked = max(self._blocked_until - now, TICK) if self._blocked_until > now else 0.0
+        return max(dripping, blocked)
 
     def take(self, now: float) -> None:
         """Count one request that leaves now, even where `wait` would have said later."""

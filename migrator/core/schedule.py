@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 
+from migrator.core.bucket import TICK
 from migrator.core.lifecycle import Step
 from migrator.core.pacing import Pace
 from migrator.model import Limits, Policy
@@ -125,7 +126,7 @@ class Agenda:
             self.queries.bucket.take(now)
             self._busy[step] += 1
             return Turn(step, self._due_together(step, now))
-        return Rest(min(submit_in, question_in))
+        return Rest(max(min(submit_in, question_in), TICK))
 
     def _until_submit(self, now: float) -> float:
         while self._later and self._later[0][0] <= now:

@@ -1,0 +1,92 @@
+"""A plan of a few images, a cloud that tells what it imported, and a run of one against the other."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from migrator.core.ledger import Ledger
+from migrator.core.lifecycle import Phase, RunBegan, State
+from migrator.core.reconcile import first_words, planned, work_left
+from migrator.core.verdict import Ending
+from migrator.engine import Engine
+from migrator.model import Image, Plan, Target
+from tests.fakes import FakeClock, FakeCloud, MemoryJournal
+
+
+def a_plan(count: int = 3, **tables: object) -> Plan:
+    """A plan of `count` images for one target, with tables such as policy=Policy(...) replaced."""
+    target = Target(
+        name="north",
+        region="cn-north-4",
+        ims_endpoint="https://ims.example",
+        iam_endpoint="https://iam.example",
+        obs_endpoint="https://obs.example",
+    )
+    if (limits := tables.pop("limits", None)) is not None:
+        target = target.model_copy(update={"limits": limits})
+    images = tuple(
+        Image(
+            name=f"web-{number:02}",
+            target="north",
+            image_url=f"bucket:web-{number:02}.zvhd2",
+            min_disk=40,
+            os_version="CentOS 7.6 64bit",
+        )
+        for number in range(1, count + 1)
+    )
+    return Plan(name="dc-east", targets={"north": target}, images=images).model_copy(update=tables)
+
+
+@dataclass
+class Bench:
+    """Runs a plan, as often as a test likes, over one journal and one cloud."""
+
+    plan: Plan = field(default_factory=a_plan)
+    cloud: FakeCloud = field(default_factory=FakeCloud)
+    journal: MemoryJournal = field(default_factory=MemoryJournal)
+    engine: Engine | None = None
+    ledger: Ledger = field(default_factory=Ledger)
+
+    async def open(self, *, again: frozenset[str] = frozenset(), retry_failed: bool = False) -> list[str]:
+        """Open the journal as a run does, and return the work left."""
+        clock = FakeClock()
+        self.ledger = await self.journal.ledger()
+        await self.journal.append(RunBegan(at=clock.now(), run="r", version="0", host="h", pid=1))
+        words = list(
+            first_words(planned(self.plan), self.ledger, clock.now(), again=again, retry_failed=retry_failed)
+        )
+        if words:
+            await self.journal.append(*words)
+        self.engine = Engine(
+            self.plan,
+            self.ledger,
+            {"north": self.cloud},
+            self.journal,
+            clock,
+            random.Random(7),
+        )
+        return work_left(self.ledger)
+
+    async def run(self, **options: object) -> Ending:
+        keys = await self.open(**options)  # type: ignore[arg-type]
+        assert self.engine is not None
+        return await self.engine.run(keys)
+
+    def state(self, name: str) -> State:
+        return self.ledger.states[f"north/{name}"]
+
+    @property
+    def phases(self) -> list[Phase]:
+        return [state.phase for state in self.ledger.states.values()]
+
+
+@pytest.fixture
+def make() -> Callable[..., Bench]:
+    """A bench; `make(count=5, policy=Policy(...), seconds=60)` changes the plan and the cloud."""
+
+    def build(count: int = 3, *, cloud: dict[str, object] | None = None, **tables: object) -> Bench:
+        return Bench(plan=a_plan(count, **tables), cloud=FakeCloud(**(cloud or {})))  # type: ignore[arg-type]
+
+    return build
