@@ -1,0 +1,179 @@
+"""The object storage: which objects and buckets there are, and the few questions one may ask about them.
+
+Answers: OBS API reference, "Querying Object Metadata", "Querying Bucket Metadata", "Obtaining Bucket Location
+Information", "Listing Initiated Multipart Tasks", "Listing Objects in a Bucket", "Error Responses".
+"""
+
+from hashlib import md5
+from html import escape
+from random import Random
+from urllib.parse import quote
+
+from migrator.model import Moment
+from migrator.simulator import signature
+from migrator.simulator.access import SKEW, Guard
+from migrator.simulator.settings import Bucket, Object, Settings
+from migrator.simulator.wire import Call, Reply, obs_error
+
+_SCHEMA = 'xmlns="http://obs.myhwclouds.com/doc/2015-06-30/"'
+
+
+class Store:
+    """Every bucket and object, listed or made up."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def bucket(self, name: str) -> Bucket:
+        found = self.settings.buckets.get(name)
+        if found is not None:
+            return found
+        listed = any(address.startswith(f"{name}:") for address in self.settings.objects)
+        return Bucket(missing=not (listed or self.settings.any_object))
+
+    def listed(self, bucket: str, key: str) -> bool:
+        """Whether somebody said what this object is like."""
+        return f"{bucket}:{key}" in self.settings.objects
+
+    def object(self, bucket: str, key: str) -> Object:
+        found = self.settings.objects.get(f"{bucket}:{key}")
+        if found is not None:
+            return found
+        if not self.settings.any_object:
+            return Object(missing=True)
+        least, most = self.settings.object_gb
+        gigabytes = Random(f"{self.settings.seed}:{bucket}:{key}").uniform(least, most)  # noqa: S311
+        if key.endswith(".mf"):
+            gigabytes /= 100_000
+        return Object(size=int(gigabytes * 2**30))
+
+
+def resource(call: Call) -> tuple[str, str]:
+    """(bucket, key) that a call is about, from a virtual host or from the path."""
+    bucket, dot, rest = call.host.partition(".obs.")
+    path = call.path.lstrip("/")
+    if dot and rest:
+        return bucket, path
+    bucket, _, key = path.partition("/")
+    return bucket, key
+
+
+def is_storage(call: Call) -> bool:
+    """Whether a call is meant for the object storage, to judge by its signature or its host."""
+    return (
+        call.headers.get("authorization", "").startswith("OBS ")
+        or call.host.startswith("obs.")
+        or ".obs." in call.host
+        or call.one("apiversion") is not None
+    )
+
+
+def answer(store: Store, guard: Guard, call: Call, now: Moment) -> Reply:
+    """The answer to one call of the object storage."""
+    method = call.method
+    if call.one("apiversion") is not None:
+        return Reply(status=200, headers={"x-obs-api": "3.0"})
+    bucket, key = resource(call)
+    refused = _refusal(guard, call, bucket, key, now)
+    if refused is not None:
+        return refused
+    its = store.bucket(bucket)
+    if its.missing:
+        return obs_error(404, "NoSuchBucket", "The specified bucket does not exist.", method=method)
+    if its.forbidden:
+        return obs_error(403, "AccessDenied", "Access Denied", method=method)
+    if method not in ("HEAD", "GET"):
+        return obs_error(405, "MethodNotAllowed", "This stand-in is read-only.", method=method)
+    region = its.region or guard.default_region(call)
+    if key:
+        return _object(store, bucket, key, method, now)
+    if method == "HEAD":
+        return _bucket(its, region)
+    return _bucket_question(store, call, bucket, region)
+
+
+def _refusal(guard: Guard, call: Call, bucket: str, key: str, now: Moment) -> Reply | None:
+    method = call.method
+    said = signature.obs_claim(call.headers.get("authorization", ""))
+    if said is None:
+        return obs_error(403, "AccessDenied", "Anonymous access is forbidden.", method=method)
+    known = guard.keys.get(said[0])
+    if known is None:
+        return obs_error(
+            403, "InvalidAccessKeyId", "The access key does not exist in our records.", method=method
+        )
+    at = signature.obs_signed_at(call)
+    if at is None or abs(at + guard.ahead - now) > SKEW:
+        return obs_error(
+            403, "RequestTimeTooSkewed", "The difference between the times is too large.", method=method
+        )
+    raw = call.raw_path or quote(call.path, safe="/-_.~")
+    path = f"/{bucket}{raw}" if ".obs." in call.host else raw
+    if not signature.obs_genuine(call, path, said[1], known.secret):
+        return obs_error(
+            403, "SignatureDoesNotMatch", "The calculated signature does not match.", method=method
+        )
+    if call.headers.get("x-obs-security-token", "") != known.security_token or known.dies <= now:
+        return obs_error(403, "AccessDenied", "The security token is invalid or has expired.", method=method)
+    return None
+
+
+def _object(store: Store, bucket: str, key: str, method: str, now: Moment) -> Reply:
+    its = store.object(bucket, key)
+    if its.missing:
+        return obs_error(404, "NoSuchKey", "The specified key does not exist.", method=method)
+    if its.forbidden:
+        return obs_error(403, "AccessDenied", "Access Denied", method=method)
+    if method == "GET":
+        return obs_error(405, "MethodNotAllowed", "This stand-in holds no data.", method=method)
+    headers = {
+        "Content-Length": str(its.size),
+        "Content-Type": "application/octet-stream",
+        "ETag": f'"{md5(key.encode(), usedforsecurity=False).hexdigest()}-{its.size // 2**28 + 1}"',
+        "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT",
+    }
+    if its.storage_class != "STANDARD":
+        headers["x-obs-storage-class"] = its.storage_class
+    if its.sse == "kms":
+        headers["x-obs-server-side-encryption"] = "kms"
+    elif its.sse == "customer":
+        headers["x-obs-server-side-encryption-customer-algorithm"] = "AES256"
+    return Reply(status=200, headers=headers)
+
+
+def _bucket(its: Bucket, region: str) -> Reply:
+    headers = {
+        "x-obs-bucket-location": region,
+        "x-obs-storage-class": its.storage_class,
+        "x-obs-version": "3.0",
+        "x-obs-epid": "0",
+    }
+    if its.parallel_file_system:
+        headers["x-obs-fs-file-interface"] = "Enabled"
+    return Reply(status=200, headers=headers)
+
+
+def _bucket_question(store: Store, call: Call, bucket: str, region: str) -> Reply:
+    names = {name for name, _ in call.query}
+    if "location" in names:
+        body = f"<Location {_SCHEMA}>{region}</Location>"
+    elif "uploads" in names:
+        body = (
+            f"<ListMultipartUploadsResult {_SCHEMA}><Bucket>{bucket}</Bucket><MaxUploads>1000</MaxUploads>"
+            "<IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"
+        )
+    else:
+        prefix = call.one("prefix") or ""
+        rows = "".join(
+            f"<Contents><Key>{escape(key)}</Key><Size>{its.size}</Size>"
+            f"<StorageClass>{its.storage_class}</StorageClass></Contents>"
+            for address, its in sorted(store.settings.objects.items())
+            for owner, _, key in [address.partition(":")]
+            if owner == bucket and key.startswith(prefix) and not its.missing
+        )
+        body = (
+            f"<ListBucketResult {_SCHEMA}><Name>{bucket}</Name><Prefix>{escape(prefix)}</Prefix>"
+            f"<MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>{rows}</ListBucketResult>"
+        )
+    text = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>{body}'
+    return Reply(status=200, headers={"Content-Type": "application/xml"}, body=text.encode())
