@@ -1,0 +1,87 @@
+"""One writer at a time: an flock on a file beside the journal, which says who holds it.
+
+The kernel lets go of an flock when its holder dies, however it dies, so a killed run leaves no stale lock
+(flock(2)). The file itself stays: removing it would let two runs hold locks on two files of one name.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from migrator.errors import JournalError, JournalLocked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """Held from `acquire` to `release`."""
+
+    path: Path
+    fd: int
+    inode: tuple[int, int]
+    """Device and number of the locked file."""
+
+    @classmethod
+    def acquire(cls, path: Path, *, version: str) -> "Lock":
+        """Take the lock, or raise JournalLocked at once, with who holds it.
+
+        Raises JournalError where the file system has no locks, OSError where the file cannot be made.
+        """
+        while True:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                _flock(fd, path)
+                found = os.fstat(fd)
+                if inode(path) == (found.st_dev, found.st_ino):
+                    holder = {
+                        "pid": os.getpid(),
+                        "host": socket.gethostname(),
+                        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+                        "version": version,
+                    }
+                    os.ftruncate(fd, 0)
+                    os.pwrite(fd, json.dumps(holder).encode(), 0)
+                    return cls(path=path, fd=fd, inode=(found.st_dev, found.st_ino))
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)  # somebody removed the file between open and flock: lock the one that is there now
+
+    def release(self) -> None:
+        os.close(self.fd)
+
+
+def inode(path: Path) -> tuple[int, int] | None:
+    """Device and number of the file at `path`; None where there is none."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _flock(fd: int, path: Path) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise JournalLocked(f"{path}: the journal is held by {_holder(fd)}") from None
+    except OSError as error:
+        if error.errno not in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}:
+            raise
+        raise JournalError(
+            f"{path}: this file system has no locks ({error.strerror}), so two runs could meet here",
+            hint="Keep the journal on a local disk: `--reports-dir DIR`.",
+        ) from None
+
+
+def _holder(fd: int) -> str:
+    """Who wrote into the lock file; it may be empty for a moment, or hold anything."""
+    try:
+        holder = json.loads(os.pread(fd, 4096, 0))
+        return f"process {int(holder['pid'])} on {holder['host']!s} since {holder['since']!s}"
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return "another process"

@@ -1,0 +1,245 @@
+"""How fast facts become durable, next to a bare thread that groups the same rows; how fast a plan resumes.
+
+    python tests/bench/bench_journal.py [FOLDER]
+
+Everything is measured in one run on one disk, so the ratios hold where the numbers do not.
+"""
+
+import asyncio
+import sqlite3
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+
+from migrator.core.ledger import Planned, after
+from migrator.core.lifecycle import (
+    AttemptBegan,
+    ImageEvent,
+    ImagePlanned,
+    ImageVerified,
+    JobAccepted,
+    JobProgressed,
+    JobSucceeded,
+    State,
+)
+from migrator.edges.journal import Journal
+from migrator.edges.journal.codec import event_text, state_text
+from migrator.edges.journal.store import connect
+from migrator.model import Image
+
+IMAGES = 100_000
+TASKS = 64
+AT = 1_790_000_000.25
+SQL_EVENT = "INSERT INTO events (at, kind, key, body) VALUES (?, ?, ?, ?)"
+SQL_STATE = "INSERT OR REPLACE INTO states (key, state) VALUES (?, ?)"
+
+
+def image(number: int) -> Image:
+    return Image(
+        name=f"web-{number:06}",
+        target="north",
+        image_url=f"migration-bucket:images/web-{number:06}.zvhd2",
+        min_disk=60,
+        os_version="CentOS 7.6 64bit",
+        wave="pilot",
+        labels={"owner": "li.wei", "rack": "A12"},
+    )
+
+
+def plan(count: int) -> dict[str, Planned]:
+    images = (image(number) for number in range(count))
+    return {one.key: Planned(image=one, digest=f"{number:024x}") for number, one in enumerate(images)}
+
+
+def life(key: str, digest: str) -> Iterator[ImageEvent]:
+    """An image's whole way, as the engine would write it down."""
+    job, done = f"ff8080814dbd65d7014dbe0d{key[-6:]}", f"4ca46bf1-5c61-48ff-b4f3-{key[-6:]}000000"
+    yield AttemptBegan(at=AT, key=key, attempt=1, digest=digest)
+    yield JobAccepted(at=AT + 1, key=key, job_id=job)
+    yield JobProgressed(at=AT + 60, key=key, progress=0.5)
+    yield JobSucceeded(at=AT + 120, key=key, image_id=done)
+    yield ImageVerified(at=AT + 121, key=key, image_id=done)
+
+
+def planned_events(known: dict[str, Planned]) -> list[ImagePlanned]:
+    return [ImagePlanned(at=AT, key=key, image=item.image, digest=item.digest) for key, item in known.items()]
+
+
+async def appends(path: Path, tasks: int, lives: int) -> tuple[float, float]:
+    """Rows a second and commits a row, when each of `tasks` walks `lives` images from start to end."""
+    known = plan(tasks * lives)
+    journal = await Journal.open(path, version="bench")
+    await journal.append(*planned_events(known))
+    keys = list(known)
+
+    lines = [
+        [event for key in keys[number::tasks] for event in life(key, known[key].digest)]
+        for number in range(tasks)
+    ]
+
+    async def walk(events: list[ImageEvent]) -> None:
+        for event in events:
+            await journal.append(event)
+
+    began, commits = time.perf_counter(), journal.commits
+    async with asyncio.TaskGroup() as group:
+        for line in lines:
+            group.create_task(walk(line))
+    took, rows = time.perf_counter() - began, tasks * lives * 5
+    commits = journal.commits - commits
+    await journal.close()
+    return rows / took, commits / rows
+
+
+Row = tuple[tuple[float, str, str, str], tuple[str, str]]
+
+
+def ready_made(tasks: int, lives: int) -> list[list[Row]]:
+    """For each task the rows, of events and of states, that `appends` would have it write."""
+    known = plan(tasks * lives)
+    keys = list(known)
+
+    def rows(key: str) -> Iterator[Row]:
+        state = State(key=key)
+        for event in life(key, known[key].digest):
+            state = after(state, event)
+            row = (event.at, type(event).__name__, key, event_text(event)[1])
+            yield row, (key, state_text(state))
+
+    return [[row for key in keys[number::tasks] for row in rows(key)] for number in range(tasks)]
+
+
+async def prepare(path: Path, tasks: int, lives: int) -> None:
+    journal = await Journal.open(path, version="bench")
+    await journal.append(*planned_events(plan(tasks * lives)))
+    await journal.close()
+
+
+def commit(connection: sqlite3.Connection, rows: list[Row]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    connection.executemany(SQL_EVENT, [row for row, _ in rows])
+    connection.executemany(SQL_STATE, [state for _, state in rows])
+    connection.execute("COMMIT")
+
+
+async def bare(path: Path, tasks: int, lives: int) -> float:
+    """Rows a second when each task hands ready-made rows to a bare thread, which commits all that wait."""
+    await prepare(path, tasks, lives)
+    lines = ready_made(tasks, lives)
+    loop = asyncio.get_running_loop()
+    queue: SimpleQueue[tuple[Row, asyncio.Future[None]] | None] = SimpleQueue()
+
+    def resolve(waiting: list[asyncio.Future[None]]) -> None:
+        for future in waiting:
+            future.set_result(None)
+
+    def work() -> None:
+        with closing(connect(path, "rw")) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            while (first := queue.get()) is not None:
+                group = [first]
+                while not queue.empty():
+                    if (more := queue.get()) is not None:
+                        group.append(more)
+                commit(connection, [row for row, _ in group])
+                loop.call_soon_threadsafe(resolve, [future for _, future in group])
+
+    async def walk(rows: list[Row]) -> None:
+        for row in rows:
+            future = loop.create_future()
+            queue.put((row, future))
+            await future
+
+    thread = Thread(target=work)
+    thread.start()
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for line in lines:
+            group.create_task(walk(line))
+    took = time.perf_counter() - began
+    queue.put(None)
+    thread.join()
+    return tasks * lives * 5 / took
+
+
+def barest(path: Path, tasks: int, lives: int) -> float:
+    """Rows a second when nobody waits at all: the same rows in ready-made groups, one after the other."""
+    asyncio.run(prepare(path, tasks, lives))
+    groups = [list(group) for group in zip(*ready_made(tasks, lives), strict=True)]
+    with closing(connect(path, "rw")) as connection:
+        connection.execute("PRAGMA synchronous = FULL")
+        began = time.perf_counter()
+        for group in groups:
+            commit(connection, group)
+        return tasks * lives * 5 / (time.perf_counter() - began)
+
+
+async def half_done(path: Path) -> None:
+    known = plan(IMAGES)
+    journal = await Journal.open(path, version="bench")
+    began = time.perf_counter()
+    await journal.append(*planned_events(known))
+    print(f"{IMAGES} images planned in one append: {time.perf_counter() - began:.2f} s")
+    for start in range(0, IMAGES // 2, 1000):
+        keys = list(known)[start : start + 1000]
+        await journal.append(*(event for key in keys for event in life(key, known[key].digest)))
+    await journal.close()
+
+
+async def resume(path: Path) -> None:
+    known = plan(IMAGES)
+    began = time.perf_counter()
+    journal = await Journal.open(path, version="bench")
+    opened = time.perf_counter() - began
+    ledger = await journal.ledger(known)
+    took = time.perf_counter() - began
+    assert all(ledger.planned[key] is item for key, item in known.items())
+    print(f"{IMAGES} images, half of them done, resumed: {took:.2f} s (opening {opened:.2f} s of it)")
+    await journal.close()
+
+
+async def weigh(path: Path) -> None:
+    known = plan(IMAGES)
+    tracemalloc.start()
+    journal = await Journal.open(path, version="bench")
+    events = planned_events(known)
+    await journal.append(*events)
+    await journal.ledger(known)
+    del events
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    each, most = held / IMAGES, peak / IMAGES
+    print(f"a waiting image, beyond the plan: {each:.0f} bytes (at most {most:.0f} while planning)")
+    await journal.close()
+
+
+def main() -> None:
+    where = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    with tempfile.TemporaryDirectory(dir=where) as folder:
+        here = Path(folder)
+        alone, _ = asyncio.run(appends(here / "alone.db", 1, 200))
+        print(f"one task: {alone:.0f} appends/s")
+        ratios = []
+        for turn in range(5):
+            crowd, commits = asyncio.run(appends(here / f"crowd-{turn}.db", TASKS, 50))
+            least = asyncio.run(bare(here / f"bare-{turn}.db", TASKS, 50))
+            floor = barest(here / f"barest-{turn}.db", TASKS, 50)
+            ratios.append(crowd / least)
+            print(
+                f"{TASKS} tasks: {crowd:.0f} appends/s, {commits:.3f} syncs per row; ready-made rows"
+                f" through a bare thread: {least:.0f}/s; with nobody waiting: {floor:.0f}/s; ratio {crowd / least:.2f}"
+            )
+        print(f"ratio to a bare writer thread, the middle one: {sorted(ratios)[2]:.2f}")
+        asyncio.run(half_done(here / "half.db"))
+        asyncio.run(resume(here / "half.db"))
+        asyncio.run(weigh(here / "weigh.db"))
+
+
+if __name__ == "__main__":
+    main()
