@@ -8,7 +8,8 @@ The rules, which the table below spells out and tests check phase by event:
    look-ups stayed empty until it had to be counted as lost.
 3. A job's end is a claim; only reading the image back makes it a success.
 4. Overdue is not failed: the job may still end well, and the next run attaches to it again.
-5. A person may reopen what is over (`--retry-failed`, `--again`); nothing else does.
+5. A person may reopen what is over, or what is held for a person (`--retry-failed`, `--again`); nothing else
+   does.
 6. An image that left the plan is followed while its job may be running, but never submitted: what would make
    it pending cancels it.
 """
