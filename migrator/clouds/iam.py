@@ -203,7 +203,7 @@ def _with_token(request: Request, token: str) -> Request:
 def _copy(error: MigratorError) -> MigratorError:
     """The same news for another task: one exception raised twice would collect both tracebacks."""
     if isinstance(error, Unavailable):
-        return Unavailable(error.fault, retry_after=error.retry_after, throttled=error.throttled)
+        return type(error)(error.fault, retry_after=error.retry_after, throttled=error.throttled)
     if isinstance(error, CredentialsError):
         return CredentialsError(str(error), hint=error.hint)
     return error

@@ -31,7 +31,7 @@ import anyio
 from pydantic import SecretStr
 
 from migrator.errors import CloudError, CredentialsError, OutcomeUnknown, Unavailable
-from migrator.model import Keys, Login, Moment, ReadyToken, Request
+from migrator.model import Fault, Keys, Login, Moment, ReadyToken, Request
 from migrator.ports import Clock, Http
 
 KeySource = Callable[[], Awaitable[Keys]]
@@ -310,10 +310,13 @@ class MetadataKeys:
             )
         except (Unavailable, OutcomeUnknown) as error:
             if self._keys is not None:
-                raise Unavailable(error.fault) from error
+                raise (error if isinstance(error, Unavailable) else Unavailable(error.fault)) from None
             raise CredentialsError(
                 f"the metadata service does not answer ({error.fault.message})", hint=_ONLY_ECS
             ) from error
+        if answer.status >= 500 and self._keys is not None:
+            said = f"the metadata service is not well (HTTP {answer.status})"
+            raise Unavailable(Fault(message=said, remedy=_ONLY_ECS, status=answer.status))
         if answer.status != 200:
             raise CredentialsError(
                 f"the metadata service gives no keys (HTTP {answer.status})", hint=_ONLY_ECS
