@@ -1,0 +1,228 @@
+"""The commands. Their bodies import what they need, so that `--help` is there at once."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from migrator.cli.common import Look, command
+
+app = typer.Typer(
+    name="migrator",
+    help="Bulk import of disk images into Huawei Cloud: paced, resumable, and never twice.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="A TOML plan.")]
+ReportsDir = Annotated[
+    Path,
+    typer.Option(
+        "--reports-dir", envvar="MIGRATOR_REPORTS_DIR", help="Where each plan has a folder for its reports."
+    ),
+]
+REPORTS = Path("reports")
+
+
+def _version(value: bool) -> None:
+    if value:
+        from migrator import __version__
+
+        typer.echo(f"migrator {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Bulk import of disk images into Huawei Cloud: paced, resumable, and never twice."""
+
+
+@app.command()
+@command
+def init(
+    *,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The plan to write.")] = Path("plan.toml"),
+    look: Look,
+) -> int:
+    """Write a commented plan to start from."""
+    from migrator.core.plan import STARTER
+    from migrator.errors import UsageError
+
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(STARTER)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already", hint="Name another file; nothing was changed.") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="Name another file.") from None
+    look.say(f"wrote {path}; edit it, then: migrator validate {path}")
+    return 0
+
+
+@app.command()
+@command
+def validate(*, plan: PlanPath, look: Look) -> int:
+    """Check a plan offline: every problem with file and line."""
+    from migrator.cli.parts import load
+
+    found, warnings = load(plan)
+    for warning in warnings:
+        look.err(f"warning: {warning}")
+    if look.json:
+        look.object({"valid": True, "images": len(found.images), "warnings": warnings})
+    else:
+        count = f", {len(warnings)} warnings" if warnings else ""
+        look.say(f"{plan}: {len(found.images)} images for {len(found.targets)} targets{count}; valid")
+    return 0
+
+
+@app.command()
+@command
+def run(
+    *,
+    plan: PlanPath,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many images.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Failed images as well.")] = False,
+    again: Annotated[
+        list[str] | None,
+        typer.Option("--again", metavar="KEY", help="Import TARGET/NAME again, whatever became of it."),
+    ] = None,
+    max_duration: Annotated[
+        str | None, typer.Option("--max-duration", metavar="4h", help="Stop after so long; run again later.")
+    ] = None,
+    drain: Annotated[
+        bool, typer.Option("--drain", help="On a signal, wait for running jobs instead of stopping.")
+    ] = False,
+    reports_dir: ReportsDir = REPORTS,
+    look: Look,
+) -> int:
+    """Start or resume a plan; live progress, reports at the end."""
+    from migrator.cli.parts import load
+    from migrator.cli.session import Options
+    from migrator.cli.session import run as run_session
+
+    found, warnings = load(plan)
+    for warning in warnings:
+        look.say(f"warning: {warning}")
+    options = Options(
+        reports_dir=reports_dir,
+        limit=limit,
+        retry_failed=retry_failed,
+        again=frozenset(again or ()),
+        max_duration=_duration("--max-duration", max_duration),
+        drain=drain,
+    )
+    if dry_run:
+        from migrator.cli.offline import dry_run as rehearse
+
+        return _anyio(rehearse, found, options, look)
+    return _anyio(run_session, found, options, look)
+
+
+@app.command()
+@command
+def status(*, plan: PlanPath, reports_dir: ReportsDir = REPORTS, look: Look) -> int:
+    """Where a plan stands, also while it runs."""
+    from migrator.cli import offline
+    from migrator.cli.parts import load
+
+    return _anyio(offline.status, load(plan)[0], reports_dir, look)
+
+
+@app.command()
+@command
+def report(*, plan: PlanPath, reports_dir: ReportsDir = REPORTS, look: Look) -> int:
+    """Rebuild every report from the journal; no network."""
+    from migrator.cli import offline
+    from migrator.cli.parts import load
+
+    return _anyio(offline.report, load(plan)[0], reports_dir, look)
+
+
+@app.command()
+@command
+def simulate(
+    *,
+    scenario: Annotated[
+        str, typer.Option("--scenario", metavar="NAME", help="calm, busy, storm, demo or chaos.")
+    ] = "calm",
+    seed: Annotated[int, typer.Option("--seed", help="The same seed, the same faults.")] = 0,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 0,
+    speed: Annotated[float, typer.Option("--speed", min=0.01, help="Simulated seconds in a real one.")] = 1.0,
+    look: Look,
+) -> int:
+    """Serve an IMS, IAM and OBS stand-in on 127.0.0.1, for rehearsals and tests."""
+    from migrator.cli import offline
+
+    return _anyio(offline.simulate, scenario, seed, port, speed, look)
+
+
+@app.command()
+@command
+def demo(
+    *,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed, the same faults.")] = 1,
+    reports_dir: ReportsDir = REPORTS,
+    look: Look,
+) -> int:
+    """Import a small plan against the simulator, start to report; no account needed."""
+    from migrator.cli import offline
+
+    return _anyio(offline.demo, seed, reports_dir, look)
+
+
+@app.command()
+@command
+def schema(
+    *,
+    what: Annotated[
+        str, typer.Argument(metavar="plan|report", help="Of the plan or of report.json.")
+    ] = "plan",
+    look: Look,
+) -> int:
+    """Print the JSON Schema of the plan or of the report."""
+    import json
+
+    from migrator.errors import UsageError
+
+    if what == "plan":
+        from migrator.core.plan import plan_schema as of
+    elif what == "report":
+        from migrator.render.as_json import report_schema as of
+    else:
+        raise UsageError(f"there is no schema of {what!r}", hint='Ask for "plan" or "report".')
+    look.out(json.dumps(of(), indent=2, ensure_ascii=False))
+    return 0
+
+
+def _duration(option: str, text: str | None) -> float | None:
+    from migrator.errors import UsageError
+    from migrator.model import seconds
+
+    try:
+        return None if text is None else seconds(text)
+    except ValueError as error:
+        raise UsageError(f"{option} is {text!r}: {error}") from None
+
+
+def _anyio(function: Any, *arguments: Any) -> int:
+    """Run on the fastest loop that is installed."""
+    import anyio
+
+    try:
+        import uvloop  # noqa: F401
+    except ImportError:
+        fast = False
+    else:
+        fast = True
+    code: int = anyio.run(function, *arguments, backend_options={"use_uvloop": fast})
+    return code
