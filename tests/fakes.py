@@ -176,7 +176,7 @@ class FakeCloud:
 
     async def submit(self, image: Image, marker: Marker | None) -> str:
         number, self.requests = self.requests, self.requests + 1
-        await self.clock.sleep(self.round_trip)
+        await self.clock.sleep(self.round_trip / 2)
         fate = self.script.pop(0) if self.script else "ok"
         if isinstance(fate, Exception) and (not isinstance(fate, OutcomeUnknown) or number in self.before):
             raise fate
@@ -187,6 +187,7 @@ class FakeCloud:
             job_id, f"image-{len(self.jobs) + 1}", image, tags, self.clock.now(), self.seconds, fault
         )
         self.most_at_once = max(self.most_at_once, sum(not self._over(job) for job in self.jobs.values()))
+        await self.clock.sleep(self.round_trip / 2)
         if isinstance(fate, Exception):
             raise fate
         return job_id

@@ -10,6 +10,7 @@ from migrator.clouds.ims import Ims
 from migrator.clouds.signing import KeySigner
 from migrator.core.plan import parse_plan
 from migrator.edges import credentials
+from migrator.edges.clock import SystemClock
 from migrator.edges.files import read_plan_bytes
 from migrator.edges.http import AioHttp
 from migrator.model import Login, Plan, ReadyToken, Target
@@ -69,4 +70,4 @@ def _signer(identity: credentials.Identity, target: Target, http: Http, clock: C
         case ReadyToken() as token:
             return FixedTokenSigner(token)
         case keys:
-            return KeySigner(keys, clock)
+            return KeySigner(keys, SystemClock())  # signatures are judged by real time, always

@@ -22,7 +22,7 @@ from migrator.cli.reporting import write_reports
 from migrator.core.lifecycle import RunBegan, RunEnded
 from migrator.core.reconcile import first_words, planned, work_left
 from migrator.core.verdict import Ending, Stop
-from migrator.edges.clock import SystemClock
+from migrator.edges.clock import FastClock
 from migrator.edges.journal import Journal
 from migrator.engine import Engine
 from migrator.errors import ReportError, UsageError
@@ -52,7 +52,7 @@ class Options:
 
 async def run(plan: Plan, options: Options, look: Look) -> int:
     """Start or resume a plan, and return the exit code. Raises MigratorError before the first request."""
-    clock = SystemClock()
+    clock = FastClock.from_environment(options.environ)
     folder = plan_folder(options.reports_dir, plan)
     _check_keys(plan, options)
     async with (
