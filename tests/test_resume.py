@@ -57,7 +57,9 @@ def a_bench() -> Bench:
 
 async def killed(bench: Bench, lives: int, *, durable_first: bool) -> bool:
     """Run until the journal kills it; False when the run ended before."""
-    bench.journal.lives, bench.journal.durable_first = lives, durable_first
+    journal = bench.journal
+    assert isinstance(journal, MortalJournal)
+    journal.lives, journal.durable_first = lives, durable_first
     died = False
     try:
         await bench.run()

@@ -30,9 +30,9 @@ class SystemClock:
 
 
 class FastClock:
-    """Time that passes `speed` times as fast, for rehearsals against the simulator; never against a real cloud.
+    """Time that passes `speed` times as fast: for rehearsals against the simulator, never for a real cloud.
 
-    `anchor` is the wall-clock moment at which both agree, so that programs with the same anchor share one time.
+    `anchor` is the wall-clock moment at which both agree: programs with the same one share one time.
     """
 
     def __init__(self, speed: float, anchor: Moment) -> None:
