@@ -233,7 +233,8 @@ def main() -> None:
             ratios.append(crowd / least)
             print(
                 f"{TASKS} tasks: {crowd:.0f} appends/s, {commits:.3f} syncs per row; ready-made rows"
-                f" through a bare thread: {least:.0f}/s; with nobody waiting: {floor:.0f}/s; ratio {crowd / least:.2f}"
+                f" through a bare thread: {least:.0f}/s, ratio {crowd / least:.2f};"
+                f" with nobody waiting: {floor:.0f}/s, ratio {crowd / floor:.2f}"
             )
         print(f"ratio to a bare writer thread, the middle one: {sorted(ratios)[2]:.2f}")
         asyncio.run(half_done(here / "half.db"))

@@ -13,6 +13,7 @@ What the promises rest on, all from sqlite.org:
   ("How To Corrupt An SQLite Database File", 1.4); so a WAL that lost its database is left alone, and said.
 """
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -243,6 +244,8 @@ def reading(path: Path) -> Iterator[Store]:
         if not path.exists():
             _refuse_lone_wal(path)
             raise JournalMissing(f"{path}: no such file; nothing has run yet")
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "a folder, where the journal should be", str(path))
         try:
             connection = _snapshot(path)
         except sqlite3.OperationalError as error:

@@ -1,0 +1,78 @@
+"""A journal killed at any moment reopens with every acknowledged event, in order, and nothing by halves."""
+
+import asyncio
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from migrator.core.lifecycle import JobProgressed
+from migrator.edges.journal import Journal
+
+WRITER = Path(__file__).with_name("killed_writer.py")
+ROOT = WRITER.parents[2]
+
+
+def start(path: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, str(WRITER), str(path), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+
+
+def kill_after(process: subprocess.Popen[bytes], lines: int) -> list[bytes]:
+    """What it printed: `lines` lines, and then whatever it still got out before it was killed."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process:
+        printed = [process.stdout.readline() for _ in range(lines)]
+        process.kill()
+        printed += process.stdout.read().splitlines(keepends=True)
+        complaint = process.stderr.read().decode()
+    assert complaint == ""
+    return printed
+
+
+async def kept(path: Path) -> list[float]:
+    """The numbers in the journal, after opening it for writing and checking it."""
+    journal = await Journal.open(path, version="test")
+    await journal.check()
+    numbers = [event.at for event in await journal.events() if isinstance(event, JobProgressed)]
+    ledger = await journal.ledger()
+    assert {state.progress for state in ledger.states.values()} <= {None, 0.75}
+    await journal.close()
+    return numbers
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_acknowledged_event_survives_any_kill_and_every_kill_after_it(tmp_path, seed):
+    """Three journals at a time, three kills each: 36 kills in all."""
+    rng = random.Random(seed)
+    paths = [tmp_path / f"{number}" / "journal.db" for number in range(3)]
+    for _ in range(3):
+        runs = [(path, start(path)) for path in paths]
+        for path, process in runs:
+            printed = kill_after(process, rng.randint(1, 150))
+
+            acknowledged = {int(line) for line in printed if line.endswith(b"\n")}
+            numbers = asyncio.run(kept(path))
+            assert acknowledged <= set(numbers)
+            assert numbers == [half / 2 for half in range(len(numbers))]
+            assert len(numbers) % 2 == 0
+
+
+def test_a_disk_that_fills_up_is_said_and_what_was_acknowledged_stays(tmp_path):
+    path = tmp_path / "journal.db"
+    with start(path, "400000") as process:
+        output, complaint = process.communicate()
+
+    *acknowledged, said = output.decode().splitlines()
+    numbers = asyncio.run(kept(path))
+    assert str(path) in said
+    assert complaint == b""
+    assert len(acknowledged) > 10
+    assert {int(number) for number in acknowledged} <= set(numbers)
