@@ -13,13 +13,15 @@ import asyncio
 import errno
 import math
 import ssl
+from collections import deque
+from functools import lru_cache
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
 import aiohttp
-from aiohttp.connector import Connection
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from migrator import __version__
@@ -28,6 +30,10 @@ from migrator.model import Fault, Request, Response
 
 _REACH = "Check the endpoint in the plan, and that no firewall stands between this machine and it."
 _LOOK = "Nothing to do: what may have arrived is looked up before anything is sent again."
+
+_QUESTIONS = frozenset({"GET", "HEAD"})
+_NO_TYPE = ("Content-Type",)
+"""aiohttp would call a body without a type a file, and a signature may cover the type."""
 
 
 class AioHttp:
@@ -46,8 +52,8 @@ class AioHttp:
     ) -> None:
         """`max_requests` in flight, others wait; timeouts in seconds; `max_bytes` of one answer's body.
 
-        `connect_timeout` covers name look-up, TCP and TLS; `request_timeout` the whole request, waiting for
-        a turn excepted. `ca_file` (PEM) is trusted beside the system's store, which itself honours
+        `connect_timeout` covers name look-up, TCP and TLS, and is at most half of `request_timeout`, which
+        covers the whole request, waiting for a turn excepted. `ca_file` (PEM) is trusted beside the system's store, which itself honours
         SSL_CERT_FILE. `proxy` ("http://host:port") is used for https only; the environment is not asked.
         `allow_plain` names hosts that may be spoken to without TLS. Raises UsageError for a proxy or a
         CA file that cannot be used.
@@ -55,7 +61,7 @@ class AioHttp:
         # Both clocks must never strike together: the connect timeout is the one that knows nothing was sent.
         self._timeout = aiohttp.ClientTimeout(
             total=request_timeout,
-            connect=min(connect_timeout, 0.9 * request_timeout),
+            connect=min(connect_timeout, request_timeout / 2),
             ceil_threshold=math.inf,
         )
         self._max_requests = max_requests
@@ -63,8 +69,9 @@ class AioHttp:
         self._allow_plain = frozenset(host.lower() for host in allow_plain)
         self._proxy = None if proxy is None else _proxy(proxy)
         self._tls = _tls(ca_file)
-        self._origins: dict[str, tuple[str, URL | None]] = {}
-        self._slots = asyncio.Semaphore(max_requests)
+        self._address = lru_cache(maxsize=1024)(self._encoded)  # a job is asked about again and again
+        self._busy = 0
+        self._queue: deque[asyncio.Future[None]] = deque()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -80,9 +87,8 @@ class AioHttp:
             timeout=self._timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
-            headers={"User-Agent": f"migrator/{__version__}"},
-            # Header lines that nobody signed, and compression that small answers do not need.
-            skip_auto_headers=("Content-Type", "Accept-Encoding"),
+            # Answers are small: packing them would cost more than it saves.
+            headers={"User-Agent": f"migrator/{__version__}", "Accept-Encoding": "identity"},
         )
         # aiohttp would repeat a GET, PUT or DELETE whose connection broke: behind the throttle's back.
         session._retry_connection = False
@@ -107,70 +113,102 @@ class AioHttp:
         """
         if self._session is None:
             raise RuntimeError("AioHttp.send belongs inside `async with AioHttp(...)`")
-        url, proxy = self._address(request)
+        url, proxy = self._address(request.url, request.query)
+        if self._busy < self._max_requests:
+            self._busy += 1
+        else:
+            await self._turn()
         try:
-            async with (
-                self._slots,
-                self._session.request(
-                    request.method,
-                    url,
-                    headers=request.headers,
-                    data=request.body or None,
-                    allow_redirects=False,
-                    proxy=proxy,
-                ) as answer,
-            ):
-                body = b"" if request.method == "HEAD" else await self._body(answer, url)
-                return Response(status=answer.status, headers=_headers(answer), body=body)
+            answer = await self._session.request(
+                request.method,
+                url,
+                headers=request.headers,
+                data=request.body or None,
+                # Only where it matters: aiohttp takes its time over this argument.
+                skip_auto_headers=None if request.method in _QUESTIONS else _NO_TYPE,
+                allow_redirects=False,
+                proxy=proxy,
+            )
+            try:
+                headers = _headers(answer)
+                if request.method == "HEAD":  # the length is that of what a GET would bring
+                    body = b""
+                elif (
+                    "content-length" in headers
+                    and "content-encoding" not in headers
+                    and int(headers["content-length"]) <= self._max_bytes
+                ):
+                    body = await answer.read()
+                else:
+                    body = await self._measured(answer, url)
+            finally:
+                answer.release()  # keeps the connection if all of the answer was read, and else closes it
+            return Response(status=answer.status, headers=headers, body=body)
         except (Unavailable, OutcomeUnknown, UsageError):
             raise
+        except aiohttp.ConnectionTimeoutError as error:
+            raise Unavailable(unreached(error, url.host or "")) from error
         except Exception as error:
             if isinstance(error, (ValueError, TypeError)):
                 _check_headers(request)  # aiohttp builds the head before it writes: nothing has left
             raise OutcomeUnknown(unanswered(error, url.host or "", self._timeout.total)) from error
+        finally:
+            self._pass_on()
 
-    async def _body(self, answer: aiohttp.ClientResponse, url: URL) -> bytes:
-        size = answer.content_length
-        if size is not None and "Content-Encoding" not in answer.headers:
-            if size > self._max_bytes:
-                raise self._too_large(url)
-            return await answer.read()
+    async def _turn(self) -> None:
+        # Not the connector's own queue: its waiting would count as connecting, and run into the timeouts.
+        turn = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        while self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._busy -= 1
+
+    async def _measured(self, answer: aiohttp.ClientResponse, url: URL) -> bytes:
         chunks, total = [], 0
         async for chunk in answer.content.iter_any():
             total += len(chunk)
             if total > self._max_bytes:
-                raise self._too_large(url)
+                raise OutcomeUnknown(
+                    Fault(
+                        code="MIG.too-large",
+                        message=f"{url.host}: the answer is larger than {self._max_bytes} bytes",
+                        remedy=f"{_LOOK} If it happens again, something else answers in the service's place.",
+                    )
+                )
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _too_large(self, url: URL) -> OutcomeUnknown:
-        return OutcomeUnknown(
-            Fault(
-                code="MIG.too-large",
-                message=f"{url.host}: the answer is larger than {self._max_bytes} bytes",
-                remedy=f"{_LOOK} If it happens again, something else answers in the service's place.",
-            )
-        )
-
-    def _address(self, request: Request) -> tuple[URL, URL | None]:
-        cut = request.url.find("/", len("https://"))
-        origin, path = (request.url, "/") if cut < 0 else (request.url[:cut], request.url[cut:])
-        base, proxy = self._origins.get(origin) or self._admit(origin)
+    def _encoded(self, asked: str, query: tuple[tuple[str, str], ...]) -> tuple[URL, URL | None]:
+        """The URL as it leaves, and the proxy that it leaves through."""
+        cut = asked.find("/", len("https://"))
+        origin, path = (asked, "/") if cut < 0 else (asked[:cut], asked[cut:])
+        base, proxy = self._admit(origin)
         try:
             text = base + quote(path, safe="/")
-            if request.query:
+            if query:
                 text += "?" + "&".join(
-                    [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in request.query]
+                    [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query]
                 )
         except UnicodeEncodeError as error:
-            raise UsageError(f"{request.url!r} cannot be written as UTF-8") from error
+            raise UsageError(f"{asked!r} cannot be written as UTF-8") from error
         return URL(text, encoded=True), proxy
 
     def _admit(self, origin: str) -> tuple[str, URL | None]:
         try:
             url = URL(origin)
             base = str(url.origin())
-        except ValueError as error:
+        except (ValueError, IndexError) as error:  # yarl trips over "http://[]@" with an IndexError
             raise UsageError(f"{origin!r} is not the beginning of a URL", hint=_ENDPOINT) from error
         host = (url.host or "").rstrip(".")
         # What yarl would leave out, such as a user name, is a way to disguise the host: let nothing go.
@@ -182,20 +220,19 @@ class AioHttp:
             raise UsageError(f"{origin!r} is not the beginning of a URL", hint=_ENDPOINT)
         if url.scheme == "http" and not (_is_loopback(host) or host in self._allow_plain):
             raise UsageError(f"{origin!r} would carry secrets unencrypted", hint=_ENDPOINT)
-        admitted = (base, self._proxy if url.scheme == "https" else None)
-        self._origins[origin] = admitted
-        return admitted
+        return base, self._proxy if url.scheme == "https" else None
 
 
 _ENDPOINT = 'Write the endpoint as "https://host"; http:// is only for a simulator on this machine.'
 
 
 class _Line(aiohttp.TCPConnector):
-    """Connections; a failure to get one is ours to name, since only here it is certain that nothing left."""
+    """Connections; a failure to make one is ours to name, since only here it is certain that nothing left."""
 
-    async def connect(self, req: Any, traces: Any, timeout: Any) -> Connection:
+    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
+        # The method that aiohttp's reference for BaseConnector names for overriding.
         try:
-            return await super().connect(req, traces, timeout)
+            return await super()._create_connection(req, traces, timeout)
         except aiohttp.InvalidURL as error:
             raise UsageError(f"{req.url.host!r} is not a host", hint=_ENDPOINT) from error
         except Exception as error:
