@@ -30,7 +30,7 @@ from migrator.clouds.answers import (
     unreadable,
     whole,
 )
-from migrator.errors import CredentialsError, Halted, OutcomeUnknown, Refused
+from migrator.errors import CredentialsError, Halted, OutcomeUnknown, Refused, Unavailable
 from migrator.model import (
     CloudImage,
     Fault,
@@ -244,7 +244,11 @@ def read_images(response: Response, query: ImageQuery, after: str | None = None)
     shorter than asked for proves nothing, because a service may cap it. Only one image can have an id.
     """
     if not 200 <= response.status < 300:
-        raise failure(response)
+        error = failure(response)
+        if after is not None and isinstance(error, Refused) and error.fault.code in _GONE:
+            remedy = "Nothing to do: an image was deleted while the list was read; migrator reads it again."
+            raise Unavailable(replace(error.fault, remedy=remedy))
+        raise error
     listed = members(document(response.body))
     entries = listed.get("images")
     if not isinstance(entries, list):

@@ -632,6 +632,15 @@ def test_a_list_that_cannot_be_read_to_its_end_never_says_that_an_image_is_absen
         read_images(answer(200, body), ImageQuery())
 
 
+def test_a_list_whose_last_image_was_deleted_meanwhile_is_read_again():
+    gone = answer(400, error("IMG.0144"))
+
+    with pytest.raises(Unavailable):
+        read_images(gone, ImageQuery(), after=IMAGE_ID)
+    with pytest.raises(Refused):
+        read_images(gone, ImageQuery())
+
+
 @pytest.mark.parametrize(
     "response",
     [answer(204), answer(200), answer(404), answer(400, error("IMG.0086")), answer(404, error("IMG.0144"))],
