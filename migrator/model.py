@@ -18,7 +18,6 @@ from pydantic import (
     SecretStr,
     WithJsonSchema,
 )
-from pydantic.dataclasses import dataclass as validated
 
 Moment = float
 """UTC seconds since the epoch."""
@@ -251,10 +250,16 @@ class Policy(_Table):
         PlainSerializer(
             lambda value: "auto" if value is None else duration_text(value), return_type=str, when_used="json"
         ),
-        WithJsonSchema({"type": "string", "examples": ["auto", "10m"]}),
+        WithJsonSchema(
+            {
+                "type": "string",
+                "pattern": r"^(auto|(\d+(\.\d+)?(ms|s|m|h|d))+)$",
+                "examples": ["auto", "10m"],
+            }
+        ),
     ] = None
-    """How long look-ups may come back empty before an attempt counts as lost: "auto" learns it from the
-    run's own jobs (None here), or a duration."""
+    """How long look-ups may come back empty before an attempt counts as lost: a duration, or "auto" (None
+    once read), which learns it from the run's own jobs."""
 
     verify: bool = True
     """After success, read the image back and compare."""
@@ -306,9 +311,12 @@ class ImageType(StrEnum):
     DATA = "DataImage"
 
 
-@validated(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """One disk image of the plan, complete: defaults merged, target resolved, every rule checked."""
+    """One disk image of the plan, complete: defaults merged, target resolved, every rule checked.
+
+    `parse_plan` checks; the class itself does not, so that a journal written under older rules can be read.
+    """
 
     name: str
     """Image name in the cloud, unique in its target."""

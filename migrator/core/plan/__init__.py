@@ -1,0 +1,202 @@
+"""A plan file → Plan, with every problem in one go; and what `migrator schema` and `migrator init` hand out.
+
+The road: bytes → text → tables (tomli) → settings and targets → images → Plan. Nothing here opens the file.
+"""
+
+import gc
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import tomli
+from pydantic import BaseModel, ValidationError
+
+from migrator.core.plan.forms import PlanFile, PlanTable, keys_of, plan_schema, validator_of
+from migrator.core.plan.images import NOT_YET, read_defaults, read_images
+from migrator.core.plan.problems import MISSING, Findings, Problem
+from migrator.core.plan.starter import STARTER
+from migrator.core.plan.targets import (
+    check_duration,
+    checked_numbers,
+    endpoint,
+    read_limits,
+    read_target,
+)
+from migrator.errors import PlanError
+from migrator.model import MarkerKind, Plan, Policy, Polling, Retry, Target
+
+__all__ = ["STARTER", "Problem", "at_endpoint", "parse_plan", "plan_schema"]
+
+_Settings = TypeVar("_Settings", bound=BaseModel)
+
+_TABLES = tuple(keys_of(PlanFile))
+_SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_PLAN_KEYS = keys_of(PlanTable)
+_PLAN = validator_of(_PLAN_KEYS, required=("name",))
+_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+def parse_plan(data: bytes, *, path: str) -> tuple[Plan, list[Problem]]:
+    """The plan that a file's content `data` says, and what in it is worth a second look.
+
+    `path` is how problems name the file. Raises PlanError with every error, each with its line, when the plan
+    cannot be run as written.
+    """
+    collecting = gc.isenabled()
+    gc.disable()  # hundreds of thousands of values that live on; looking for cycles among them is for nothing
+    try:
+        return _parse(data, path)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def at_endpoint(plan: Plan, url: str) -> Plan:
+    """The same plan with every target's image, identity and object service at one base URL."""
+    base = endpoint(url)
+    there = {"ims_endpoint": base, "iam_endpoint": base, "obs_endpoint": base}
+    targets = {name: target.model_copy(update=there) for name, target in plan.targets.items()}
+    return plan.model_copy(update={"targets": targets})
+
+
+def _parse(data: bytes, path: str) -> tuple[Plan, list[Problem]]:
+    text = _text(data, path)
+    tables = _tables(text, path)
+    found = Findings()
+    names: dict[int, object] = {}
+    plan = _read(tables, found, names)
+    problems = found.problems(path, text, names)
+    if plan is None:
+        raise PlanError([str(problem) for problem in problems if problem.severity == "error"])
+    return plan, problems
+
+
+def _text(data: bytes, path: str) -> str:
+    def refused(reason: str, remedy: str, line: int | None = None) -> PlanError:
+        problem = Problem(path=path, line=line, field="", value="", reason=reason, remedy=remedy)
+        return PlanError([str(problem)])
+
+    if not data.strip():
+        raise refused("the file is empty", "`migrator init` writes a plan to start from")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise refused("the file is UTF-16", "save it as UTF-8 without a byte order mark")
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise refused("the file begins with a byte order mark", "save it as UTF-8 without one", 1)
+    if (offset := data.find(b"\0")) >= 0:
+        line = data.count(b"\n", 0, offset) + 1
+        raise refused("there is a NUL byte, so this is not text", "is it the right file?", line)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        reason = f"byte 0x{data[error.start]:02x} is not UTF-8"
+        raise refused(reason, "save the file as UTF-8", line) from None
+
+
+def _tables(text: str, path: str) -> dict[str, Any]:
+    try:
+        return tomli.loads(text)
+    except RecursionError:
+        line, reason = None, "lists or tables lie too deep in each other"
+    except ValueError as error:  # TOMLDecodeError is one, and so is a number of thousands of digits
+        place = _PLACE.search(str(error))
+        reason = f"not valid TOML: {str(error)[: place.start()] if place else error}"
+        line = text.count("\n") + 1 if place and place[1] is None else None
+        if place and place[1] is not None:
+            line = int(place[1])
+            reason += f" (column {place[2]})"
+    remedy = "text stands in quotes, each key on its own line, and no key or table comes twice"
+    raise PlanError(
+        [str(Problem(path=path, line=line, field="", value="", reason=reason, remedy=remedy))]
+    ) from None
+
+
+def _read(tables: dict[str, Any], found: Findings, names: dict[int, object]) -> Plan | None:
+    """The plan, or None when anything is wrong. `names` is filled with the names of the images."""
+    for key in tables:
+        if key in NOT_YET and key != "wave":
+            found.error((key,), "is not understood yet", NOT_YET[key])
+        elif key not in _TABLES:
+            found.refuse({"type": "extra_forbidden", "input": tables[key], "loc": (key,)}, (key,), _TABLES)
+    head = _head(tables, found)
+    retry = _settings(Retry, tables, "retry", found)
+    polling = _settings(Polling, tables, "polling", found)
+    policy = _settings(Policy, tables, "policy", found)
+    if retry.base > retry.cap:
+        found.error(("retry", "base"), "is more than retry.cap", "the first pause is the shortest")
+    if polling.min_interval > polling.max_interval:
+        found.error(("polling", "min_interval"), "is more than polling.max_interval", "swap them")
+    targets, known = _targets(tables, found)
+    defaults = read_defaults(tables.get("defaults", {}), known, found)
+    entries = tables.get("images")
+    if entries is None or entries == []:
+        found.error(("images",), "is missing", MISSING["images"])
+        entries = []
+    elif not isinstance(entries, list):
+        found.error(("images",), "must be a list of tables", "write [[images]], in double brackets")
+        entries = []
+    images = read_images(entries, defaults, known, marked=policy.marker is MarkerKind.TAG, found=found)
+    if found.findings:
+        for finding in found.findings:
+            for place in (finding.where, finding.other or ()):
+                if len(place) > 1 and place[0] == "images" and isinstance(index := place[1], int):
+                    names[index] = entries[index].get("name")
+    if found.failed:
+        return None
+    entries.clear()
+    return Plan(**head, targets=targets, retry=retry, polling=polling, policy=policy, images=tuple(images))
+
+
+def _head(tables: Mapping[str, Any], found: Findings) -> dict[str, Any]:
+    if "plan" not in tables:
+        found.error(("plan",), "is missing", MISSING["plan"])
+        return {}
+    table = tables["plan"]
+    if not isinstance(table, dict):
+        found.error(("plan",), "must be a table", "write [plan], in single brackets", value=table)
+        return {}
+    try:
+        _PLAN.validate_python(table)
+    except ValidationError as error:
+        found.refused(error.errors(include_url=False), ("plan",), list(_PLAN_KEYS))
+        return {}
+    return table
+
+
+def _settings(model: type[_Settings], tables: Mapping[str, Any], key: str, found: Findings) -> _Settings:
+    """A table of settings, without what is wrong in it."""
+    keys = model.model_fields
+    table = checked_numbers(tables.get(key, {}), found, (key,), keys)
+    try:
+        settings = model.model_validate(table)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        found.refused(errors, (key,), list(keys))
+        wrong = {fault["loc"][0] for fault in errors}
+        table = {name: value for name, value in table.items() if name not in wrong}
+        settings = model.model_validate(table)
+    for name, written in table.items():
+        if isinstance(value := getattr(settings, name), float):
+            check_duration(value, (key, name), found, written)
+    return settings
+
+
+def _targets(tables: Mapping[str, Any], found: Findings) -> tuple[dict[str, Target], dict[str, None]]:
+    """The targets that are well, and the names of all."""
+    shared, _ = read_limits(tables.get("limits", {}), found)
+    table = tables.get("targets", {})
+    if not isinstance(table, dict):
+        found.error(
+            ("targets",), "must be a table of tables", 'write [targets.north] and region = "..." below it'
+        )
+        return {}, {}
+    if not table:
+        found.error(("targets",), "is missing", MISSING["targets"])
+    targets: dict[str, Target] = {}
+    for name, entry in table.items():
+        if not _SLUG.fullmatch(name):
+            fault = {"type": "string_pattern_mismatch", "input": name}
+            found.refuse(fault, ("targets", name), ())
+        if (target := read_target(name, entry, shared, found)) is not None:
+            targets[name] = target
+    return targets, dict.fromkeys(table)

@@ -1,0 +1,359 @@
+"""What is wrong with a plan, in words for the person who wrote it, and pydantic's errors put into them."""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal
+
+from migrator.core.plan.lines import Lines, Where
+
+Severity = Literal["error", "warning"]
+
+_ABSENT = object()
+_WIDEST = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong with a plan, or one worth a second look."""
+
+    path: str
+    """The file, as it was named to us."""
+
+    line: int | None
+    """1 is the first; None where no line is to blame."""
+
+    field: str
+    """Which key: `images[3] "web-01".min_disk` (the first image is 0); empty for the whole file."""
+
+    value: str
+    """What is written there, shortened and in one line; empty where it says nothing, or must not be shown."""
+
+    reason: str
+    """What is wrong with it."""
+
+    remedy: str
+    """What to do about it; empty where the reason says it all."""
+
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        place = self.path if self.line is None else f"{self.path}:{self.line}"
+        what = f"{self.value} {self.reason}" if self.value else self.reason
+        text = ": ".join(part for part in (place, self.field, what) if part)
+        return one_line(f"{text}; {self.remedy}" if self.remedy else text)
+
+
+def one_line(text: str) -> str:
+    """`text` with whatever could break a line or a terminal written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def shown(value: object) -> str:
+    """A value as the plan writes it, or what it is when that would be too much."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            text = value if len(value) <= _WIDEST else value[: _WIDEST - 1] + "…"
+            return one_line(json.dumps(text, ensure_ascii=False))
+        case int() if abs(value) >= 10**20:
+            return "a number of more than 20 digits"
+        case int() | float():
+            return str(value)
+        case Mapping():
+            return "a table"
+        case list() | tuple():
+            return "a list"
+        case _:
+            return one_line(str(value))  # a date or a time
+
+
+@lru_cache(maxsize=4096)
+def _closest(word: str, known: tuple[str, ...]) -> str | None:
+    if len(word) > 128:
+        return None
+    folded = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else None
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """A question that names the closest of `known`, or nothing when none is close."""
+    found = _closest(word, tuple(known)) if isinstance(word, str) else None
+    return f"did you mean {shown(found)}?" if found is not None else ""
+
+
+# --- Secrets --------------------------------------------------------------------------------------------
+
+# fmt: off
+_SECRETS = frozenset(
+    {
+        "ak", "sk", "accesskey", "accesskeyid", "secretkey", "secretaccesskey", "secret", "secrets",
+        "clientsecret", "password", "passwd", "pwd", "passphrase", "token", "authtoken", "securitytoken",
+        "sessiontoken", "xauthtoken", "privatekey", "apikey",
+    }
+)
+# fmt: on
+NO_SECRETS = (
+    "looks like a secret, and a plan never holds one",
+    'take it out, and change it if others could read this file; credentials = "env" reads it from outside',
+)
+
+
+def is_secret(key: str) -> bool:
+    """Whether a key of this name would hold a secret."""
+    return key.lower().replace("_", "").replace("-", "").replace(" ", "") in _SECRETS
+
+
+def _hides_secret(key: object, value: object) -> bool:
+    if isinstance(key, str) and is_secret(key):
+        return True
+    return isinstance(value, dict) and any(is_secret(inner) for inner in value)
+
+
+# --- Collecting -----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class _Finding:
+    where: Where
+    reason: str
+    remedy: str
+    value: str
+    severity: Severity
+    other: Where | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Findings:
+    """The problems of one plan while it is being read; they get their lines at the end, if there are any."""
+
+    findings: list[_Finding] = field(default_factory=list)
+    failed: bool = False
+    """There is at least one error."""
+
+    def error(
+        self,
+        where: Where,
+        reason: str,
+        remedy: str = "",
+        *,
+        value: object = _ABSENT,
+        other: Where | None = None,
+    ) -> None:
+        """Note an error; `other` is a second place, named at the end of the reason with its line."""
+        self.failed = True
+        self._add(where, reason, remedy, value, "error", other)
+
+    def warning(
+        self,
+        where: Where,
+        reason: str,
+        remedy: str = "",
+        *,
+        value: object = _ABSENT,
+        other: Where | None = None,
+    ) -> None:
+        """Note something worth a second look."""
+        self._add(where, reason, remedy, value, "warning", other)
+
+    def _add(
+        self, where: Where, reason: str, remedy: str, value: object, severity: Severity, other: Where | None
+    ) -> None:
+        text = "" if value is _ABSENT else shown(value)
+        self.findings.append(
+            _Finding(where=where, reason=reason, remedy=remedy, value=text, severity=severity, other=other)
+        )
+
+    def refused(self, errors: Sequence[Mapping[str, Any]], where: Where, keys: Sequence[str]) -> None:
+        """Note pydantic's errors about the table at `where`, whose keys are `keys`."""
+        for error in errors:
+            loc = tuple(error["loc"])
+            self.refuse(error, (*where, *loc), keys if len(loc) <= 1 else ())
+
+    def refuse(self, error: Mapping[str, Any], where: Where, keys: Sequence[str]) -> None:
+        """Note one of pydantic's errors; `keys` are those that the key at fault could have been."""
+        value = error["input"]
+        if where and where[-1] == "[key]":  # the key of a free table, such as labels
+            where = where[:-1]
+        key = where[-1]
+        match error["type"]:
+            case "missing" | "missing_keyword_only_argument":
+                self.error(where, "is missing", MISSING.get(str(key), ""))
+            case "extra_forbidden" | "unexpected_keyword_argument":
+                if _hides_secret(key, value):
+                    self.error(where, *NO_SECRETS)
+                else:
+                    table = _name_of(where[:-1]) or "a plan"
+                    remedy = did_you_mean(key, keys) or f"the keys are {', '.join(keys)}"
+                    self.error(where, f"is not a key of {table}", remedy)
+            case _:
+                reason, remedy = explained(error, where)
+                self.error(where, reason, remedy, value=_ABSENT if key in SILENT else value)
+
+    def problems(self, path: str, text: str, names: Mapping[int, object]) -> list[Problem]:
+        """Every problem with its line, in the order of the file. `names` are those of the images."""
+        if not self.findings:
+            return []
+        lines = Lines(text)
+        found: list[tuple[int, Problem]] = []
+        for finding in self.findings:
+            where = written_at(finding.where, lines)
+            reason, line = finding.reason, lines.line(where)
+            if finding.other is not None:
+                reason += " " + field_name(finding.other, names)
+                if (other := lines.line(written_at(finding.other, lines))) is not None:
+                    reason += f" (line {other})"
+            problem = Problem(
+                path=path,
+                line=line,
+                field=field_name(where, names),
+                value=finding.value,
+                reason=reason,
+                remedy=finding.remedy,
+                severity=finding.severity,
+            )
+            found.append((line or 0, problem))
+        found.sort(key=lambda item: item[0])
+        return [problem for _, problem in found]
+
+
+def written_at(where: Where, lines: Lines) -> Where:
+    """Where the key is really written: an image's may stand in [defaults], and its address as an object."""
+    if len(where) < 3 or where[0] != "images" or lines.has(where[:3]):
+        return where
+    if where[2] == "image_url" and lines.has((*where[:2], "object")):
+        return (*where[:2], "object")
+    return ("defaults", *where[2:]) if lines.has(("defaults", where[2])) else where
+
+
+def field_name(where: Where, names: Mapping[int, object]) -> str:
+    """The key in words: `targets.north.region`, `images[3] "web-01".min_disk`."""
+    text = ""
+    for position, part in enumerate(where):
+        if isinstance(part, int):
+            text += f"[{part}]"
+            if position == 1 and where[0] == "images" and isinstance(name := names.get(part), str):
+                text += f" {shown(name)}"
+        else:
+            plain = part.isascii() and part.replace("_", "").replace("-", "").isalnum()
+            text += ("." if text else "") + (part if plain else shown(part))
+    return text
+
+
+def _name_of(where: Where) -> str:
+    if not where:
+        return ""
+    return "an image" if where[0] == "images" and len(where) == 2 else f"[{field_name(where, {})}]"
+
+
+# --- Words ----------------------------------------------------------------------------------------------
+
+SILENT = frozenset({"credentials", "iam_endpoint", "ims_endpoint", "obs_endpoint"})
+"""Keys whose wrong values are not repeated: people paste secrets into them."""
+
+MISSING = {
+    "plan": 'add a [plan] table with name = "..."',
+    "name": 'give it one: name = "..."',
+    "targets": 'add a table such as [targets.north] with region = "cn-north-4"',
+    "images": "add an [[images]] table for each disk image",
+    "region": 'set it, for example region = "cn-north-4"',
+    "target": "the plan has several targets: name one here, or once in [defaults]",
+    "image_url": 'set image_url = "bucket:folder/disk.zvhd2", or object with a bucket here or in [defaults]',
+    "min_disk": "set it in GB, larger than the disk in the file, here or in [defaults]",
+    "os_version": 'a system disk needs one such as "CentOS 7.6 64bit", here or in [defaults]; '
+    'for a data disk set type = "DataImage"',
+    "os_type": 'a data disk needs "Linux" or "Windows", here or in [defaults]',
+}
+"""What to do when a required key is not there."""
+
+_PLAIN = ("holds a control character", "keep it to one line of ordinary text")
+_TAG = (
+    "is not a tag",
+    'a key has 1 to 36 letters, digits, Chinese, "_" or "-"; a value up to 43 of those or "."',
+)
+PATTERNS = {
+    "name": (
+        "holds a character that an image name cannot have",
+        'use letters, digits, Chinese, "-", "_", "." and spaces, with no space at either end',
+    ),
+    "plan.name": (
+        "is not a plan name",
+        'use up to 63 of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit',
+    ),
+    "targets": (
+        "is not a target name",
+        'use up to 63 of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit',
+    ),
+    "description": ("holds a line break, a control character, < or >", "keep it to one line without them"),
+    "image_tags": _TAG,
+    "tags": _TAG,
+    "enterprise_project_id": (
+        "is not the id of an enterprise project",
+        'write "0" for the default one, or its UUID',
+    ),
+    "bucket": (
+        "is not the name of a bucket",
+        'it has 3 to 63 of a-z, 0-9, "-" and ".", as the OBS console shows it',
+    ),
+    "project_id": (
+        "is not a project id",
+        "it has 32 hex digits; leave it out to have it looked up by region",
+    ),
+    "region": ("is not a region id", 'it looks like "cn-north-4"'),
+    "credentials": (
+        "does not name a source of credentials",
+        'write "env", "env:PREFIX", "profile:NAME" or "metadata"; never the secret itself',
+    ),
+}
+"""What a pattern asks for, by the key it belongs to: what is wrong, and what would be right."""
+
+_TYPES = {
+    "string_type": "must be text in quotes",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing_size": "is too large a number",
+    "bool_type": "must be true or false",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "dataclass_type": "must be a table",
+    "list_type": "must be a list",
+    "tuple_type": 'must be a list such as ["app.shop"]',
+}
+
+
+def explained(error: Mapping[str, Any], where: Where) -> tuple[str, str]:
+    """What is wrong and what to do, for one of pydantic's errors about a value."""
+    context = error.get("ctx", {})
+    keys = [part for part in where if isinstance(part, str)]
+    match error["type"]:
+        case "string_pattern_mismatch":
+            if keys[:2] == ["plan", "name"]:
+                return PATTERNS["plan.name"]
+            for key in reversed(keys):
+                if key in PATTERNS:
+                    return PATTERNS[key]
+            return _PLAIN
+        case "literal_error" | "enum":
+            words = [word.strip(" '") for word in context["expected"].replace(" or ", ", ").split(", ")]
+            listed = ", ".join(shown(word) for word in words)
+            return f"must be one of {listed}", did_you_mean(error["input"], words)
+        case "string_too_long":
+            return f"has {len(error['input'])} characters; at most {context['max_length']} are allowed", ""
+        case "string_too_short":
+            return "must not be empty", MISSING.get(keys[-1], "")
+        case "greater_than_equal":
+            return f"must be at least {context['ge']}", ""
+        case "less_than_equal":
+            return f"must be at most {context['le']}", ""
+        case "too_long":
+            return f"has {context['actual_length']} entries; at most {context['max_length']} are allowed", ""
+        case "value_error":
+            return "is not understood", str(context["error"])
+        case kind:
+            return _TYPES.get(kind) or str(error["msg"]), ""

@@ -1,0 +1,189 @@
+"""A target as written → Target: regions, endpoints, and its own limits over the plan's."""
+
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from migrator.core.plan.forms import TargetTable, keys_of, validator_of
+from migrator.core.plan.problems import Findings, did_you_mean
+from migrator.model import JobApi, Limits, Target
+
+# fmt: off
+REGIONS = (
+    "af-north-1", "af-south-1", "ae-ad-1", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3",
+    "ap-southeast-4", "ap-southeast-5", "cn-east-2", "cn-east-3", "cn-east-4", "cn-east-5",
+    "cn-north-1", "cn-north-2", "cn-north-4", "cn-north-9", "cn-north-11", "cn-north-12", "cn-south-1",
+    "cn-south-2", "cn-south-4", "cn-southwest-2", "cn-southwest-3", "eu-west-0", "eu-west-101",
+    "la-north-2", "la-south-2", "me-east-1", "my-kualalumpur-1", "na-mexico-1", "ru-moscow-1",
+    "sa-brazil-1", "tr-west-1",
+)
+# fmt: on
+"""Regions with an image service (huaweicloudsdkims 3.1.219, v2/region/ims_region.py)."""
+
+_GLOBAL_IAM = frozenset(
+    {"cn-north-11", "cn-south-4", "cn-southwest-3", "ap-southeast-5", "af-north-1", "eu-west-101"}
+)
+"""Regions without an identity host of their own (huaweicloudsdkcore 3.1.219, auth/internal)."""
+
+_ELSEWHERE = frozenset({"eu-west-0", "eu-west-101"})
+"""Run under another domain by some sources, so the usual hosts may be wrong."""
+
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*")
+_ENDPOINTS = ("ims_endpoint", "iam_endpoint", "obs_endpoint")
+_KEYS = keys_of(TargetTable)
+_TABLE = validator_of({**_KEYS, "limits": Any}, required=("region",))
+
+
+def usual_endpoint(service: str, region: str) -> str:
+    """Base URL of "ims", "iam" or "obs" in a region (API reference of each service, endpoints)."""
+    if service == "iam" and region in _GLOBAL_IAM:
+        return "https://iam.myhuaweicloud.com"
+    return f"https://{service}.{region}.myhuaweicloud.com"
+
+
+def endpoint(text: str) -> str:
+    """A base URL as the program uses it, without a slash at the end. Raises ValueError, saying why not."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("holds characters that an address cannot have")
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError("is not an address with a host and a port that can be") from None
+    if "@" in parts.netloc:
+        raise ValueError("holds a user or a password, which belong into the credentials")
+    if parts.scheme not in ("https", "http") or not _HOST.fullmatch(host):
+        raise ValueError("is not an address such as https://ims.cn-north-4.myhuaweicloud.com")
+    if parts.path.strip("/") or "?" in text or "#" in text:
+        raise ValueError("has a path or a query; only scheme, host and port belong here")
+    if port == 0 or parts.netloc.endswith(":"):
+        raise ValueError("is not an address with a host and a port that can be")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ValueError("is not encrypted; http is for this machine (127.0.0.1, localhost) only")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def read_limits(table: object, found: Findings) -> tuple[dict[str, Any], Limits]:
+    """[limits] as written, without what is wrong in it, and as the program uses it."""
+    return _over({}, table, found, ("limits",))
+
+
+def _over(
+    shared: Mapping[str, Any], table: object, found: Findings, where: tuple[str, ...]
+) -> tuple[dict[str, Any], Limits]:
+    own = checked_numbers(table, found, where, Limits.model_fields)
+    good = dict(own)
+    try:
+        Limits.model_validate(own)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        found.refused(errors, where, list(Limits.model_fields))
+        good = {key: value for key, value in own.items() if key not in {fault["loc"][0] for fault in errors}}
+    merged = {**shared, **good}
+    limits = Limits.model_validate(merged)
+    for key in ("request_timeout", "connect_timeout"):
+        if key in good:
+            check_duration(getattr(limits, key), (*where, key), found, good[key])
+    for key in ("submit_rate", "query_rate"):
+        if key in good and not 1 / 3600 <= getattr(limits, key).per_second <= 10_000:
+            found.error((*where, key), "must lie between 1/h and 10000/s", value=good[key])
+    if limits.max_jobs > 40 and "max_jobs" in good:
+        found.warning(
+            (*where, "max_jobs"),
+            "is more than the 40 image jobs that the service documents",
+            "keep it only if your account's limit was raised",
+            value=limits.max_jobs,
+        )
+    return merged, limits
+
+
+def checked_numbers(
+    table: object, found: Findings, where: tuple[str, ...], keys: Iterable[str]
+) -> dict[str, Any]:
+    """The table without what is no setting at all: settings hold no fractions, and durations carry a unit."""
+    if not isinstance(table, dict):
+        found.error(where, "must be a table", value=table)
+        return {}
+    good = {}
+    for key, value in table.items():
+        if isinstance(value, float) and key in set(keys):
+            found.error(
+                (*where, key), "must be written with its unit", 'for example "90s" or "2/s"', value=value
+            )
+        else:
+            good[key] = value
+    return good
+
+
+def check_duration(seconds: float, where: tuple[str, ...], found: Findings, written: object) -> None:
+    """Note a duration that nobody can mean: none at all, or more than a year."""
+    if seconds <= 0:
+        found.error(where, "must be more than nothing", value=written)
+    elif seconds > 366 * 86400:
+        found.error(where, "is more than a year", value=written)
+
+
+def read_target(name: str, table: object, shared: Mapping[str, Any], found: Findings) -> Target | None:
+    """The target, or None when something about it is wrong; what is wrong goes to `found`."""
+    where = ("targets", name)
+    if not isinstance(table, dict):
+        found.error(
+            where, "must be a table", f'write [targets.{name}] and region = "..." below it', value=table
+        )
+        return None
+    errors: list[Any] = []
+    try:
+        _TABLE.validate_python(table)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        found.refused(errors, where, list(_KEYS))
+    _, limits = _over(shared, table.get("limits", {}), found, (*where, "limits"))
+    wrong = {fault["loc"][0] for fault in errors}
+    endpoints = {}
+    for key in _ENDPOINTS:
+        if key not in table or key in wrong:
+            continue
+        try:
+            endpoints[key] = endpoint(table[key])
+        except ValueError as error:
+            found.error((*where, key), str(error))
+    region = table.get("region")
+    if "region" not in wrong and isinstance(region, str):
+        _check_region(region, where, table, found)
+    if wrong or not isinstance(region, str):
+        return None
+    usual = {key: usual_endpoint(key[:3], region) for key in _ENDPOINTS}
+    return Target(
+        name=name,
+        region=region,
+        project_id=table.get("project_id"),
+        credentials=table.get("credentials", "env"),
+        job_api=JobApi(table.get("job_api", "auto")),
+        limits=limits,
+        **{**usual, **endpoints},
+    )
+
+
+def _check_region(region: str, where: tuple[str, ...], table: dict[str, Any], found: Findings) -> None:
+    missing = [key for key in _ENDPOINTS if key not in table]
+    if region not in REGIONS and missing:
+        remedy = did_you_mean(region, REGIONS) or f"give its {' and '.join(missing)}, if it is right"
+        found.error((*where, "region"), "is not a region we know", remedy, value=region)
+    elif region in _ELSEWHERE and "ims_endpoint" in missing:
+        found.warning(
+            (*where, "region"),
+            "may have its services under another domain than myhuaweicloud.com",
+            "set ims_endpoint, iam_endpoint and obs_endpoint as the region's console shows them",
+            value=region,
+        )
