@@ -71,7 +71,7 @@ def host_and_path(url: str) -> tuple[str, str]:
 
 def encoded(text: str) -> str:
     """`text` percent-encoded but for letters, digits and "-_.~"."""
-    return quote(text, safe="~")
+    return text if _PLAIN(text) and "/" not in text else quote(text, safe="~")
 
 
 def encoded_path(path: str) -> str:
