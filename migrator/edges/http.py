@@ -12,6 +12,7 @@ The rules:
 import asyncio
 import errno
 import math
+import os
 import ssl
 from collections import deque
 from functools import lru_cache
@@ -53,10 +54,10 @@ class AioHttp:
         """`max_requests` in flight, others wait; timeouts in seconds; `max_bytes` of one answer's body.
 
         `connect_timeout` covers name look-up, TCP and TLS, and is at most half of `request_timeout`, which
-        covers the whole request, waiting for a turn excepted. `ca_file` (PEM) is trusted beside the system's store, which itself honours
-        SSL_CERT_FILE. `proxy` ("http://host:port") is used for https only; the environment is not asked.
-        `allow_plain` names hosts that may be spoken to without TLS. Raises UsageError for a proxy or a
-        CA file that cannot be used.
+        covers the whole request, waiting for a turn excepted. `ca_file` (PEM) is trusted beside the system's
+        store, which itself honours SSL_CERT_FILE. `proxy` ("http://host:port") is used for https only; the
+        environment is not asked. `allow_plain` names hosts that may be spoken to without TLS. Raises
+        UsageError for a proxy or a CA file that cannot be used.
         """
         # Both clocks must never strike together: the connect timeout is the one that knows nothing was sent.
         self._timeout = aiohttp.ClientTimeout(
@@ -348,7 +349,9 @@ def _proxy(text: str) -> URL:
     return url
 
 
-def _tls(ca_file: str | None) -> ssl.SSLContext:
+def _tls(ca_file: str | None) -> ssl.SSLContext | bool:
+    if ca_file is None and "SSL_CERT_FILE" not in os.environ:
+        return True  # aiohttp's own: verified too, and loading the system's store again would take its time
     context = ssl.create_default_context()
     context.set_alpn_protocols(("http/1.1",))
     if ca_file is not None:
