@@ -118,15 +118,17 @@ def _came_to_it(state: State) -> Moment | None:
 
 # --- Untrusted text -------------------------------------------------------------------------------------
 
+_HIDDEN = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _BLANK = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029 ]+")
-_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def one_line(text: str) -> str:
     """The text without line breaks, control characters, lone surrogates, or marks that turn its direction."""
     if text.isprintable():
         return text
-    return _HIDDEN.sub("", _BLANK.sub(" ", text)).strip()
+    return _BLANK.sub(" ", _HIDDEN.sub("", text)).strip()
 
 
 def plain(fault: Fault) -> Fault:

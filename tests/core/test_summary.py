@@ -693,6 +693,7 @@ def test_an_import_found_without_an_attempt_has_no_times_and_still_counts():
         pytest.param("half\ud83d", "half", id="half a surrogate pair goes"),
         pytest.param("👩‍💻 名字\u00a0é", "👩‍💻 名字\u00a0é", id="joined emoji, Chinese and hard spaces stay"),
         pytest.param(" \n ", "", id="nothing but blanks"),
+        pytest.param("a \x1b b", "a b", id="blanks around what goes are one"),
     ],
 )
 def test_untrusted_text_becomes_one_harmless_line(text: str, line: str):

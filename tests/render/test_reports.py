@@ -330,7 +330,7 @@ def test_numbers_are_not_defused():
 # --- Untrusted text -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "half\ud800pair"])
 def test_whatever_an_image_is_called_both_formats_can_be_read_back(name: str):
     told = failing(
         image(name, labels={name: name}), Fault(code=name, message=name, remedy=name, request_id=name)
