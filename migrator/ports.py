@@ -33,7 +33,7 @@ class Http(Protocol):
     async def send(self, request: Request) -> Response:
         """The answer, whatever its status.
 
-        Raises Unavailable when the request surely never left (refused, name not found, TLS), and
+        Raises Unreachable when the request surely never left (refused, name not found, TLS), and
         OutcomeUnknown when it may have arrived (timeout, reset, an answer cut short or too large).
         """
 

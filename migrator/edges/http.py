@@ -2,7 +2,7 @@
 
 The rules:
 
-1. Whatever fails before a connection is ours never left: Unavailable.
+1. Whatever fails before a connection is ours never left: Unreachable.
 2. Whatever fails afterwards may have arrived: OutcomeUnknown.
 3. One call is one request: nothing is sent twice, and a redirect is an answer like any other.
 4. The URL leaves exactly as it was signed: RFC 3986 encoding of everything but `A-Za-z0-9-_.~`.
@@ -26,7 +26,7 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from migrator import __version__
-from migrator.errors import OutcomeUnknown, Unavailable, UsageError
+from migrator.errors import OutcomeUnknown, Unavailable, Unreachable, UsageError
 from migrator.model import Fault, Request, Response
 
 _REACH = "Check the endpoint in the plan, and that no firewall stands between this machine and it."
@@ -106,7 +106,7 @@ class AioHttp:
     async def send(self, request: Request) -> Response:
         """The answer, whatever its status; read to its end.
 
-        Raises Unavailable and OutcomeUnknown as ports.Http says, the fault's code naming the kind: "MIG.dns",
+        Raises Unreachable and OutcomeUnknown as ports.Http says, the fault's code naming the kind: "MIG.dns",
         "MIG.refused", "MIG.unreachable", "MIG.connect-timeout", "MIG.tls" (the certificate: no retry helps),
         "MIG.tls-handshake", "MIG.proxy", "MIG.connect" (never left); "MIG.timeout", "MIG.reset",
         "MIG.truncated", "MIG.too-large", "MIG.unreadable" (may have arrived). Raises UsageError for a
@@ -148,7 +148,7 @@ class AioHttp:
         except (Unavailable, OutcomeUnknown, UsageError):
             raise
         except aiohttp.ConnectionTimeoutError as error:
-            raise Unavailable(unreached(error, url.host or "")) from error
+            raise Unreachable(unreached(error, url.host or "")) from error
         except Exception as error:
             if isinstance(error, (ValueError, TypeError)):
                 _check_headers(request)  # aiohttp builds the head before it writes: nothing has left
@@ -237,7 +237,7 @@ class _Line(aiohttp.TCPConnector):
         except aiohttp.InvalidURL as error:
             raise UsageError(f"{req.url.host!r} is not a host", hint=_ENDPOINT) from error
         except Exception as error:
-            raise Unavailable(unreached(error, req.url.host or "", proxied=bool(req.proxy))) from error
+            raise Unreachable(unreached(error, req.url.host or "", proxied=bool(req.proxy))) from error
 
 
 # --- Naming what went wrong -----------------------------------------------------------------------------
