@@ -406,7 +406,7 @@ def test_a_cancelled_image_that_comes_back_is_pending_again():
     ],
 )
 def test_each_phase_has_one_next_step(phase: Phase, step: Step):
-    assert decide(State(key=KEY, phase=phase)) is step
+    assert decide(State(key=KEY, phase=phase, job_id="job-1")) is step
 
 
 def test_an_open_attempt_belongs_to_the_task_that_sent_it():
