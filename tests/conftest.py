@@ -1,11 +1,13 @@
 """Time in the test's hand: async tests run on a loop that jumps to the next timer instead of waiting."""
 
 import asyncio
+import logging
 import os
 import selectors
 from typing import Any
 
 import pytest
+import structlog
 
 
 class JumpingSelector(selectors.DefaultSelector):
@@ -37,6 +39,11 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     """Virtual time. A test with real files or sockets asks for the `real_time` fixture instead."""
     return ("asyncio", {"loop_factory": JumpingLoop})
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quiet_log() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 @pytest.fixture(autouse=True)

@@ -471,6 +471,8 @@ class Step(StrEnum):
     SUBMIT = "submit"
     LOOK_UP = "look_up"
     POLL = "poll"
+    FOLLOW = "follow"
+    """Like POLL, for an adopted import: nobody knows its job, so its image is asked about."""
     VERIFY = "verify"
     SWEEP = "sweep"
     """One list of everything this plan imported; about a target, not about one image."""
@@ -495,4 +497,6 @@ def decide(state: State) -> Step:
         raise ImpossibleMove(f"the attempt of {state.key} is still open")
     if state.held:
         return Step.DONE
+    if state.phase is Phase.RUNNING and state.job_id is None:
+        return Step.FOLLOW
     return _STEPS.get(state.phase, Step.DONE)

@@ -33,12 +33,14 @@ def failures(attempts: tuple[Attempt, ...]) -> int:
 def exhausted(policy: Retry, attempts: tuple[Attempt, ...], now: Moment) -> str | None:
     """Why an image is not submitted again, or None while it may be.
 
-    The budget counts from the first of the attempts that failed in a row; throttled ones are no failures.
+    The budget counts from the first refusal in the row. Looking for a lost attempt may take longer than any
+    budget, and is no retrying; throttled attempts are no failures.
     """
     tried = failures(attempts)
     if tried >= policy.max_attempts:
         return f"{tried} attempts in a row failed (retry.max_attempts = {policy.max_attempts})"
-    counted = [a for a in attempts if a.outcome in _HELD_AGAINST][-tried:] if tried else []
-    if counted and now - counted[0].began_at > policy.budget:
+    held_against = [a for a in attempts if a.outcome in _HELD_AGAINST][-tried:] if tried else []
+    refused = [a for a in held_against if a.outcome is Outcome.REFUSED]
+    if refused and now - refused[0].began_at > policy.budget:
         return f"it was retried for longer than retry.budget allows ({policy.budget:g} s)"
     return None

@@ -38,8 +38,11 @@ class Agenda:
     An image that has not started costs a row here, a running one a heap entry: nobody is a task.
     """
 
-    def __init__(self, limits: Limits, keys: Iterable[str], now: float) -> None:
-        """`keys` are the images to submit, first come first served."""
+    def __init__(self, limits: Limits, keys: Iterable[str], now: float, *, together: float = 0.0) -> None:
+        """`keys` are the images to submit, first come first served.
+
+        Questions that one list can answer are asked up to `together` seconds early to share it.
+        """
         self.window = limits.max_jobs
         """Jobs that may be in the cloud at once."""
         self.in_cloud: set[str] = set()
@@ -59,6 +62,7 @@ class Agenda:
         self._later: list[tuple[float, int]] = []
         self._due: dict[Step, list[tuple[float, int, str]]] = {step: [] for step in _QUESTIONS}
         self._serial = 0
+        self._together = together
 
     @property
     def waiting(self) -> int:
@@ -147,16 +151,17 @@ class Agenda:
         heap = self._due[step]
         keys = [heapq.heappop(heap)[2]]
         if step in _SHARED:
-            others = [entry for entry in heap if entry[0] <= now]
+            soon = now + self._together
+            others = [entry for entry in heap if entry[0] <= soon]
             if len(others) >= self.list_pages:
                 keys += [key for _, _, key in sorted(others)]
-                self._due[step] = [entry for entry in heap if entry[0] > now]
+                self._due[step] = [entry for entry in heap if entry[0] > soon]
                 heapq.heapify(self._due[step])
         return tuple(keys)
 
 
-_QUESTIONS = (Step.VERIFY, Step.LOOK_UP, Step.SWEEP, Step.POLL)
-_SHARED = frozenset({Step.VERIFY, Step.LOOK_UP})
+_QUESTIONS = (Step.VERIFY, Step.LOOK_UP, Step.FOLLOW, Step.SWEEP, Step.POLL)
+_SHARED = frozenset({Step.VERIFY, Step.LOOK_UP, Step.FOLLOW})
 """Steps that one list answers for many images at once."""
 
 

@@ -29,6 +29,10 @@ class Watch:
         self.patience_until: Moment | None = None
         """Until then a success may lack its image: lists lag."""
 
+    def heard(self) -> None:
+        """The service answered, and knows it."""
+        self.troubles = self.misses = 0
+
 
 class Lane:
     """Workers take whatever turn the agenda offers.

@@ -131,7 +131,7 @@ class Engine:
             lane.watches.pop(key, None)
         elif step is Step.SUBMIT:
             lane.agenda.again(key, tick + (after or 0.0))
-        elif step is Step.POLL and after is None:
+        elif step in (Step.POLL, Step.FOLLOW) and after is None:
             watch = lane.watch(state, now)
             if watch.progress is None and state.progress is None and state.submitted_at is None:
                 after = self.plan.polling.first
@@ -185,7 +185,7 @@ class Engine:
             states = self.ledger.states
             waiting = [key for key in keys if states[key].phase is Phase.PENDING]
             learned = {by: self.ledger.learned[name, by] for by in By if (name, by) in self.ledger.learned}
-            agenda = Agenda(target.limits, waiting, tick)
+            agenda = Agenda(target.limits, waiting, tick, together=self.plan.polling.min_interval)
             self.lanes[name] = lane = Lane(target, self.clouds[name], agenda, self.clock, learned)
             agenda.in_cloud.update(
                 key

@@ -70,6 +70,7 @@ class Turns:
         self._steps: dict[Step, Callable[[Lane, tuple[str, ...]], Awaitable[None]]] = {
             Step.SUBMIT: self._submit,
             Step.POLL: self._poll,
+            Step.FOLLOW: self._follow,
             Step.LOOK_UP: self._look_up,
             Step.VERIFY: self._verify,
             Step.SWEEP: self._sweep,
@@ -144,21 +145,49 @@ class Turns:
     # --- poll -------------------------------------------------------------------------------------------
 
     async def _poll(self, lane: Lane, keys: tuple[str, ...]) -> None:
-        engine, key = self._engine, keys[0]
-        state = engine.ledger.states[key]
-        watch = lane.watch(state, engine.clock.now())
+        state = self._engine.ledger.states[keys[0]]
+        assert state.job_id is not None
         try:
-            report = await self._ask_job(lane, state)
-            watch.misses = 0
+            report = await lane.cloud.job(state.job_id)
         except Refused as error:
-            watch.misses += 1
-            if watch.misses < VANISHED_AFTER:
-                engine.proceed(lane, key, after=engine.plan.polling.min_interval)
-                return
-            report = await self._job_by_marker(lane, state, error)
+            await self._missed(lane, state, error.fault)
+        else:
+            await self._heard(lane, state, report)
+
+    async def _follow(self, lane: Lane, keys: tuple[str, ...]) -> None:
+        """Adopted imports, whose job ids nobody knows: their images tell how they do."""
+        states = self._engine.ledger.states
+        if len(keys) == 1:
+            images = list((await lane.cloud.images(ImageQuery(id=states[keys[0]].image_id))).images)
+        else:
+            images = await self._listed(lane, By.TAG)
+        by_id = {image.id: image for image in images}
+        for key in keys:
+            image = by_id.get(states[key].image_id or "")
+            if image is not None:
+                await self._heard(lane, states[key], lookup.as_job(image))
+            else:
+                gone = Fault(code="MIG.vanished", message=f"image {states[key].image_id} is not listed")
+                await self._missed(lane, states[key], gone)
+
+    async def _missed(self, lane: Lane, state: State, fault: Fault) -> None:
+        """The service does not know a job or image of ours: believed only when it says so again and again."""
+        engine = self._engine
         self._reached(lane)
-        watch.troubles = 0
-        now = engine.clock.now()
+        watch = lane.watch(state, engine.clock.now())
+        watch.misses += 1
+        if watch.misses < VANISHED_AFTER:
+            engine.proceed(lane, state.key, after=engine.plan.polling.min_interval)
+            return
+        shelf = (await self._find(lane, [state.key]))[state.key]
+        report = lookup.as_job(shelf.ours[0]) if shelf.ours else lookup.vanished(state, fault)
+        await self._heard(lane, state, report)
+
+    async def _heard(self, lane: Lane, state: State, report: JobReport) -> None:
+        """What the service says about a job, written down."""
+        engine, key, now = self._engine, state.key, self._engine.clock.now()
+        self._reached(lane)
+        lane.watch(state, now).heard()
         match report.status:
             case "SUCCESS":
                 lane.job_ended(key, now, state.submitted_at)
@@ -191,20 +220,6 @@ class Turns:
             await self._conclude(lane, ImageVerified(at=at, key=key, image_id=state.image_id, checked=False))
         else:
             engine.proceed(lane, key)
-
-    async def _ask_job(self, lane: Lane, state: State) -> JobReport:
-        """The job's own word; for an adopted image, whose job id nobody knows, the image's status."""
-        if state.job_id is not None:
-            return await lane.cloud.job(state.job_id)
-        page = await lane.cloud.images(ImageQuery(id=state.image_id))
-        if not page.images:
-            raise Refused(Fault(code="MIG.vanished", message=f"image {state.image_id} is no longer listed"))
-        return lookup.as_job(page.images[0])
-
-    async def _job_by_marker(self, lane: Lane, state: State, error: Refused) -> JobReport:
-        """What became of a job that the service no longer knows: its image is the witness."""
-        shelf = (await self._find(lane, [state.key]))[state.key]
-        return lookup.as_job(shelf.ours[0]) if shelf.ours else lookup.vanished(state, error.fault)
 
     # --- look up ----------------------------------------------------------------------------------------
 

@@ -1,0 +1,89 @@
+"""The real engine and the real IMS client against the simulator, in one process, on virtual time."""
+
+import random
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr
+
+from migrator.clouds.ims import Ims
+from migrator.clouds.signing import KeySigner
+from migrator.core.ledger import Ledger
+from migrator.core.lifecycle import RunBegan
+from migrator.core.reconcile import first_words, planned, work_left
+from migrator.core.verdict import Ending
+from migrator.engine import Engine
+from migrator.model import Image, Keys, Plan, Target
+from migrator.simulator.settings import Settings
+from migrator.simulator.state import Simulator
+from tests.fakes import FakeClock, MemoryJournal
+from tests.simulated import SimulatedHttp
+
+
+def a_plan(count: int, **tables: object) -> Plan:
+    """A plan of `count` images for the simulator, with tables such as policy=Policy(...) replaced."""
+    target = Target(
+        name="north",
+        region="cn-north-4",
+        ims_endpoint="https://ims.example",
+        iam_endpoint="https://iam.example",
+        obs_endpoint="https://obs.example",
+    )
+    if (limits := tables.pop("limits", None)) is not None:
+        target = target.model_copy(update={"limits": limits})
+    images = tuple(
+        Image(
+            name=f"vm-{number:05}",
+            target="north",
+            image_url=f"bucket:vm-{number:05}.zvhd2",
+            min_disk=40,
+            os_version="CentOS 7.6 64bit",
+            hw_firmware_type="bios",
+        )
+        for number in range(count)
+    )
+    return Plan(name="rehearsal", targets={"north": target}, images=images).model_copy(update=tables)
+
+
+@dataclass
+class Rehearsal:
+    """One plan, one simulator, as many runs as a test likes. The simulator's ledger is the judge."""
+
+    plan: Plan
+    settings: Settings = field(default_factory=Settings)
+    journal: MemoryJournal = field(default_factory=MemoryJournal)
+    seed: int = 0
+    timeout: float = 60.0
+
+    def __post_init__(self) -> None:
+        self.clock = FakeClock()
+        self.ledger = Ledger()
+        self.simulator = Simulator(self.settings, now=FakeClock.START)
+        self.http = SimulatedHttp(simulator=self.simulator, clock=self.clock, timeout=self.timeout)
+        self.engine: Engine
+
+    async def open(self) -> list[str]:
+        """Open the journal as a run does, and return the work left."""
+        keys = Keys(ak=self.settings.access_key, sk=SecretStr(self.settings.secret_key))
+
+        async def source() -> Keys:
+            return keys
+
+        signer = KeySigner(source, self.clock)
+        target = self.plan.targets["north"]
+        cloud = Ims(self.http, signer, target, self.settings.regions["cn-north-4"])
+        self.ledger = await self.journal.ledger()
+        began = RunBegan(at=self.clock.now(), run="r", version="0", host="h", pid=1)
+        await self.journal.append(began, *first_words(planned(self.plan), self.ledger, self.clock.now()))
+        rng = random.Random(self.seed)
+        self.engine = Engine(self.plan, self.ledger, {"north": cloud}, self.journal, self.clock, rng)
+        return work_left(self.ledger)
+
+    async def run(self) -> Ending:
+        """One run, from opening to its end."""
+        keys = await self.open()
+        return await self.engine.run(keys)
+
+    @property
+    def imports(self) -> dict[str, int]:
+        """How many imports the simulator accepted for each name."""
+        return {name: len(jobs) for name, jobs in self.simulator.accepted.items()}
