@@ -4,6 +4,7 @@ Answers: OBS API reference, "Querying Object Metadata", "Querying Bucket Metadat
 Information", "Listing Initiated Multipart Tasks", "Listing Objects in a Bucket", "Error Responses".
 """
 
+from dataclasses import replace
 from hashlib import md5
 from html import escape
 from random import Random
@@ -14,6 +15,14 @@ from migrator.simulator import signature
 from migrator.simulator.access import SKEW, Guard
 from migrator.simulator.settings import Bucket, Object, Settings
 from migrator.simulator.wire import Call, Reply, obs_error
+
+_S3 = {
+    "x-obs-bucket-location": "x-amz-bucket-region",
+    "x-obs-storage-class": "x-amz-storage-class",
+    "x-obs-server-side-encryption": "x-amz-server-side-encryption",
+    "x-obs-server-side-encryption-customer-algorithm": "x-amz-server-side-encryption-customer-algorithm",
+}
+"""How the S3-like dialect calls the headers that are told."""
 
 _SCHEMA = 'xmlns="http://obs.myhwclouds.com/doc/2015-06-30/"'
 
@@ -61,7 +70,7 @@ def resource(call: Call) -> tuple[str, str]:
 def is_storage(call: Call) -> bool:
     """Whether a call is meant for the object storage, to judge by its signature or its host."""
     return (
-        call.headers.get("authorization", "").startswith("OBS ")
+        signature.obs_claim(call.headers.get("authorization", "")) is not None
         or call.host.startswith("obs.")
         or ".obs." in call.host
         or call.one("apiversion") is not None
@@ -69,7 +78,20 @@ def is_storage(call: Call) -> bool:
 
 
 def answer(store: Store, guard: Guard, call: Call, now: Moment) -> Reply:
-    """The answer to one call of the object storage."""
+    """The answer to one call of the object storage, in the dialect that it was asked in."""
+    reply = _answer(store, guard, call, now)
+    if _dialect(call) == "x-obs-":
+        return reply
+    return replace(reply, headers={_S3.get(name, name): value for name, value in reply.headers.items()})
+
+
+def _dialect(call: Call) -> str:
+    """The prefix of the headers that the caller understands."""
+    said = signature.obs_claim(call.headers.get("authorization", ""))
+    return said.prefix if said else "x-obs-"
+
+
+def _answer(store: Store, guard: Guard, call: Call, now: Moment) -> Reply:
     method = call.method
     if call.one("apiversion") is not None:
         return Reply(status=200, headers={"x-obs-api": "3.0"})
@@ -97,23 +119,23 @@ def _refusal(guard: Guard, call: Call, bucket: str, key: str, now: Moment) -> Re
     said = signature.obs_claim(call.headers.get("authorization", ""))
     if said is None:
         return obs_error(403, "AccessDenied", "Anonymous access is forbidden.", method=method)
-    known = guard.keys.get(said[0])
+    known = guard.keys.get(said.access_key)
     if known is None:
         return obs_error(
             403, "InvalidAccessKeyId", "The access key does not exist in our records.", method=method
         )
-    at = signature.obs_signed_at(call)
+    at = signature.obs_signed_at(call, said.prefix)
     if at is None or abs(at + guard.ahead - now) > SKEW:
         return obs_error(
             403, "RequestTimeTooSkewed", "The difference between the times is too large.", method=method
         )
     raw = call.raw_path or quote(call.path, safe="/-_.~")
     path = f"/{bucket}{raw}" if ".obs." in call.host else raw
-    if not signature.obs_genuine(call, path, said[1], known.secret):
+    if not signature.obs_genuine(call, path, said, known.secret):
         return obs_error(
             403, "SignatureDoesNotMatch", "The calculated signature does not match.", method=method
         )
-    if call.headers.get("x-obs-security-token", "") != known.security_token or known.dies <= now:
+    if call.headers.get(f"{said.prefix}security-token", "") != known.security_token or known.dies <= now:
         return obs_error(403, "AccessDenied", "The security token is invalid or has expired.", method=method)
     return None
 
@@ -157,6 +179,9 @@ def _bucket_question(store: Store, call: Call, bucket: str, region: str) -> Repl
     names = {name for name, _ in call.query}
     if "location" in names:
         body = f"<Location {_SCHEMA}>{region}</Location>"
+        if _dialect(call) == "x-amz-":
+            inner = f"<LocationConstraint>{region}</LocationConstraint>"
+            body = f"<CreateBucketConfiguration {_SCHEMA}>{inner}</CreateBucketConfiguration>"
     elif "uploads" in names:
         body = (
             f"<ListMultipartUploadsResult {_SCHEMA}><Bucket>{bucket}</Bucket><MaxUploads>1000</MaxUploads>"

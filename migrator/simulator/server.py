@@ -17,9 +17,6 @@ from migrator.simulator.settings import Settings
 from migrator.simulator.state import Simulator
 from migrator.simulator.wire import Act, Call, Reply
 
-_MAX_BODY = 12 * 2**20
-"""The gateway's own limit for signed bodies."""
-
 
 class _CountingServer(web.Server):
     """Tells the statistics how many connections were opened."""
@@ -40,12 +37,12 @@ class Running:
 
     simulator: Simulator
     speed: float
-    _start: tuple[Moment, float]
+    anchor: Moment
+    """The wall-clock moment at which simulated time and the wall clock agree."""
 
     def now(self) -> Moment:
         """The simulated moment."""
-        moment, monotonic = self._start
-        return moment + (time.monotonic() - monotonic) * self.speed
+        return self.anchor + (time.time() - self.anchor) * self.speed
 
 
 def read_call(request: web.BaseRequest, body: bytes) -> Call:
@@ -89,27 +86,26 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     speed: float = 1.0,
-    start: Moment | None = None,
+    anchor: Moment | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Running]:
     """Listen until the block is left; hanging requests are cut off then.
 
-    `speed` simulated seconds pass in each real one, from `start` (None is the wall clock's now). `port` 0
-    takes any free one. Signatures are judged by the wall clock, which is what their makers go by. Raises
-    OSError when the port is taken.
+    `speed` simulated seconds pass in each real one. `anchor` is the wall-clock moment at which both agree,
+    for callers whose own clock runs as fast from the same anchor; None is now, for callers with ordinary
+    clocks, by which their signatures are then judged. `port` 0 takes any free one. Raises OSError when it is taken.
     """
-    began: tuple[Moment, float] = (time.time() if start is None else start, time.monotonic())
-    simulator = Simulator(settings, now=began[0])
+    began = time.time() if anchor is None else anchor
+    simulator = Simulator(settings, now=began + (time.time() - began) * speed)
     closing = asyncio.Event()
-
-    def now() -> Moment:
-        return began[0] + (time.monotonic() - began[1]) * speed
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read() if request.can_read_body else b""
-        simulated = now()
-        simulator.guard.ahead = simulated - time.time() if start is None else 0.0
-        reply = simulator.answer(read_call(request, body), simulated)
+        wall = time.time()
+        now = began + (wall - began) * speed
+        if anchor is None:
+            simulator.guard.ahead = now - wall
+        reply = simulator.answer(read_call(request, body), now)
         if reply.delay > 0:
             await asyncio.sleep(reply.delay / speed)
         return await _deliver(request, reply, closing)
@@ -124,7 +120,7 @@ async def serve(
         address = runner.addresses[0]
         scheme = "https" if tls else "http"
         yield Running(
-            url=f"{scheme}://{address[0]}:{address[1]}", simulator=simulator, speed=speed, _start=began
+            url=f"{scheme}://{address[0]}:{address[1]}", simulator=simulator, speed=speed, anchor=began
         )
     finally:
         closing.set()
@@ -134,6 +130,6 @@ async def serve(
 async def run_forever(
     settings: Settings, *, host: str = "127.0.0.1", port: int = 0, speed: float = 1.0
 ) -> None:
-    """Serve until cancelled."""
+    """Serve until cancelled. Raises OSError when the port is taken."""
     async with serve(settings, host=host, port=port, speed=speed):
         await asyncio.Event().wait()

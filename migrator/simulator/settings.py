@@ -321,7 +321,7 @@ SCENARIOS: dict[str, Settings] = {
     "demo": Settings(
         any_project=True,
         latency=(0.01, 0.06),
-        job_seconds=5.0,
+        job_seconds=4.0,
         job_sigma=0.35,
         fail=0.035,
         fail_codes=("IMG.0057", "IMG.0158", "IMG.1075"),

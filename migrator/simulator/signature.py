@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from urllib.parse import quote
 
 from migrator.model import Moment
@@ -89,6 +90,7 @@ def claim(authorization: str) -> Claim | None:
     return Claim(parts["Access"], tuple(parts["SignedHeaders"].split(";")), parts["Signature"])
 
 
+@lru_cache(maxsize=4096)
 def _escape(text: str) -> str:
     return quote(text, safe="-_.~")
 
@@ -129,25 +131,44 @@ def genuine(call: Call, said: Claim, secret: str) -> bool:
 
 def signed_at(call: Call) -> Moment | None:
     """The moment in X-Sdk-Date; None when it cannot be read."""
+    return _moment(call.headers.get("x-sdk-date", ""))
+
+
+@lru_cache(maxsize=64)
+def _moment(text: str) -> Moment | None:
     try:
-        text = call.headers.get("x-sdk-date", "")
         return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     except ValueError:
         return None
 
 
-def obs_claim(authorization: str) -> tuple[str, str] | None:
-    """(access key, signature) of an OBS header; None when it is not one."""
+DIALECTS = {"OBS": "x-obs-", "AWS": "x-amz-"}
+"""The prefix of the headers that belong to each way of signing; the second is the older, S3-like one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObsClaim:
+    """What an Authorization header of the object storage says."""
+
+    prefix: str
+    """Of the headers that this dialect calls its own."""
+
+    access_key: str
+    signature: str
+
+
+def obs_claim(authorization: str) -> ObsClaim | None:
+    """The claim in an OBS or AWS header; None when it is neither."""
     scheme, _, rest = authorization.partition(" ")
     access_key, colon, signature = rest.partition(":")
-    return (access_key, signature) if scheme == "OBS" and colon else None
+    return ObsClaim(DIALECTS[scheme], access_key, signature) if scheme in DIALECTS and colon else None
 
 
-def obs_text(call: Call, resource: str) -> str:
+def obs_text(call: Call, resource: str, prefix: str = "x-obs-") -> str:
     """What an OBS request signs. `resource` is "/bucket/key", percent-encoded."""
     headers = call.headers
-    own = sorted((name, value) for name, value in headers.items() if name.startswith("x-obs-"))
-    date = "" if "x-obs-date" in headers else headers.get("date", "")
+    own = sorted((name, value) for name, value in headers.items() if name.startswith(prefix))
+    date = "" if f"{prefix}date" in headers else headers.get("date", "")
     covered = sorted((name, value) for name, value in call.query if name in OBS_SUBRESOURCES)
     lines = [call.method, headers.get("content-md5", ""), headers.get("content-type", ""), date]
     lines += [f"{name}:{value.strip()}" for name, value in own]
@@ -155,18 +176,19 @@ def obs_text(call: Call, resource: str) -> str:
     return "\n".join([*lines, f"{resource}?{tail}" if tail else resource])
 
 
-def obs_genuine(call: Call, resource: str, signature: str, secret: str) -> bool:
+def obs_genuine(call: Call, resource: str, said: ObsClaim, secret: str) -> bool:
     """Whether `secret` made this OBS signature. esdk leaves out the slash after a lone bucket."""
     for text in {resource, resource.rstrip("/") or "/"}:
-        made = base64.b64encode(hmac.digest(secret.encode(), obs_text(call, text).encode(), "sha1")).decode()
-        if hmac.compare_digest(made, signature):
+        signed = obs_text(call, text, said.prefix).encode()
+        made = base64.b64encode(hmac.digest(secret.encode(), signed, "sha1")).decode()
+        if hmac.compare_digest(made, said.signature):
             return True
     return False
 
 
-def obs_signed_at(call: Call) -> Moment | None:
-    """The moment in x-obs-date or Date; None when it cannot be read."""
+def obs_signed_at(call: Call, prefix: str = "x-obs-") -> Moment | None:
+    """The moment in x-obs-date (or the dialect's own) or Date; None when it cannot be read."""
     try:
-        return parsedate_to_datetime(call.headers.get("x-obs-date") or call.headers["date"]).timestamp()
+        return parsedate_to_datetime(call.headers.get(f"{prefix}date") or call.headers["date"]).timestamp()
     except (KeyError, ValueError, TypeError):
         return None

@@ -12,7 +12,7 @@ from dataclasses import replace
 from random import Random
 
 from migrator.model import Moment
-from migrator.simulator import images, objects
+from migrator.simulator import images, objects, tags
 from migrator.simulator.access import Caller, Guard
 from migrator.simulator.faults import Weather
 from migrator.simulator.identity import Identity
@@ -124,14 +124,14 @@ class Simulator:
             case "DELETE", ["v2", "images", image_id]:
                 return "delete", self._inside(lambda p, c, n: images.delete(p, image_id, n), "delete")
             case "POST", ["v2", project_id, "images", "resource_instances", "action"]:
-                return "tags", self._inside(images.query_by_tag, "tags", project_id)
+                return "tags", self._inside(tags.query_by_tag, "tags", project_id)
             case "GET", ["v2", project_id, "images", "tags"]:
                 return "tags", self._inside(_all_tags, "tags", project_id)
             case "GET", ["v1", "cloudimages", "tags"]:
                 return "tags", self._inside(_all_tags_old, "tags")
             case _, ["v2", project_id, "images", image_id, "tags", *rest]:
                 return "tags", self._inside(
-                    lambda p, c, n: images.image_tags(p, image_id, rest, c, n) or _unknown(c, n),
+                    lambda p, c, n: tags.image_tags(p, image_id, rest, c, n) or _unknown(c, n),
                     "tags",
                     project_id,
                 )
@@ -216,10 +216,10 @@ def _unknown(call: Call, now: Moment) -> Reply:
 
 
 def _all_tags(project: Project, call: Call, now: Moment) -> Reply:
-    tags = images.project_tags(project, now)
-    return ok({"tags": [{"key": key, "values": values} for key, values in tags.items()]})
+    every = tags.project_tags(project, now)
+    return ok({"tags": [{"key": key, "values": values} for key, values in every.items()]})
 
 
 def _all_tags_old(project: Project, call: Call, now: Moment) -> Reply:
-    tags = images.project_tags(project, now)
-    return ok({"tags": [f"{key}.{value}" for key, values in tags.items() for value in values]})
+    every = tags.project_tags(project, now)
+    return ok({"tags": [f"{key}.{value}" for key, values in every.items() for value in values]})

@@ -16,6 +16,7 @@ from migrator.clouds.codes import CODES
 from migrator.model import Moment
 
 JSON_TYPE = {"Content-Type": "application/json"}
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +77,9 @@ def stamp(moment: Moment, digits: int = 0, *, suffix: str = "Z") -> str:
 
 
 def ok(payload: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
-    body = json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
-    return Reply(status=status, headers={**JSON_TYPE, **(headers or {})}, body=body)
+    """An answer in JSON."""
+    body = _encode(payload).encode()
+    return Reply(status=status, headers={**JSON_TYPE, **headers} if headers else JSON_TYPE, body=body)
 
 
 def empty(status: int = 204) -> Reply:
