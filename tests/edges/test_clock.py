@@ -6,7 +6,7 @@ import time
 import anyio
 import pytest
 
-from migrator.edges.clock import SystemClock
+from migrator.edges.clock import FastClock, SystemClock
 from migrator.ports import Clock
 
 pytestmark = pytest.mark.anyio
@@ -62,3 +62,23 @@ async def test_a_wait_ends_with_its_time_when_nothing_happens(seconds):
     await SystemClock().wait(anyio.Event(), seconds)
 
     assert loop.time() - began == pytest.approx(max(0.0, seconds), abs=0.01)
+
+
+async def test_a_rehearsal_runs_fast_and_everyone_with_the_same_anchor_shares_its_time(monkeypatch):
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(time, "time", lambda: 1000.0 + loop.time())
+    setting = {"MIGRATOR_REHEARSAL_CLOCK": "60@1000"}
+    clock, other = FastClock.from_environment(setting), FastClock.from_environment(setting)
+    began = loop.time()
+
+    before = clock.now()
+    await clock.sleep(3600)
+    await clock.wait(anyio.Event(), 3600)
+
+    assert loop.time() - began == pytest.approx(120, abs=0.01)
+    assert clock.now() - before == pytest.approx(7200, abs=1)
+    assert other.now() == pytest.approx(clock.now(), abs=1)
+
+
+def test_without_the_rehearsal_setting_time_is_the_systems():
+    assert isinstance(FastClock.from_environment({}), SystemClock)
