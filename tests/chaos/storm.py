@@ -1,0 +1,161 @@
+"""One storm: a plan, a cloud in the worst weather, a program that is killed again and again and resumed."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+PLAN = """\
+[plan]
+name = "chaos"
+[targets.north]
+region = "cn-north-4"
+ims_endpoint = "{url}"
+iam_endpoint = "{url}"
+obs_endpoint = "{url}"
+[limits]
+max_requests = 24
+request_timeout = "1500ms"
+connect_timeout = "1s"
+submit_rate = "4/s"
+submit_burst = 4
+query_rate = "20/s"
+query_burst = 10
+[polling]
+first = "10s"
+min_interval = "5s"
+[policy]
+max_failures = "100%"
+"""
+
+IMAGE = """
+[[images]]
+name = "vm-{number:05}"
+image_url = "bucket:vm-{number:05}.zvhd2"
+os_version = "CentOS 7.6 64bit"
+min_disk = 60
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the cloud's ledger and the program's report say in the end."""
+
+    imports: dict[str, int]
+    """Accepted imports by image name, from the simulator."""
+
+    statuses: dict[str, str]
+    """Status by image name, from report.json."""
+
+    exit_code: int
+    kills: int
+    log: str
+
+
+@contextmanager
+def sky(seed: int, speed: float) -> Iterator[dict[str, object]]:
+    """A cloud in another process."""
+    command = [sys.executable, str(HERE / "sky.py"), str(seed), str(speed)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent.parent)
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def storm(folder: Path, *, seed: int, images: int, kills: int, speed: float) -> Outcome:
+    """Run one plan through a storm with `kills` SIGKILLs at random moments, then let it come to its end."""
+    rng = random.Random(seed)
+    with sky(seed, speed) as cloud:
+        plan = folder / "plan.toml"
+        rows = "".join(IMAGE.format(number=number) for number in range(images))
+        plan.write_text(PLAN.format(url=cloud["url"]) + rows)
+        environ = {
+            **os.environ,
+            "HW_USER_NAME": "simulator",
+            "HW_USER_PASSWORD": "simulator",
+            "HW_DOMAIN_NAME": "simulator",
+            "MIGRATOR_REHEARSAL_CLOCK": f"{speed}@{cloud['anchor']}",
+        }
+        command = [sys.executable, "-m", "migrator", "run", str(plan), "--reports-dir", str(folder)]
+        floor = images * 60.0 / 40 / speed
+        done = 0
+        with (folder / "log").open("wb") as log:
+            for _ in range(kills):
+                process = subprocess.Popen(command, env=environ, stdout=log, stderr=log, cwd=folder)
+                try:
+                    process.wait(timeout=1.0 + rng.uniform(0.1, 0.6) * floor)
+                    break
+                except subprocess.TimeoutExpired:
+                    process.send_signal(signal.SIGKILL)
+                    process.wait()
+                    done += 1
+            code = subprocess.run(command, env=environ, stdout=log, stderr=log, cwd=folder, check=False)
+        with urllib.request.urlopen(f"{cloud['url']}/_sim/ledger") as answer:
+            accepted = json.load(answer)["accepted"]
+    report = json.loads((folder / "chaos" / "report.json").read_text())
+    return Outcome(
+        imports={name: len(jobs) for name, jobs in accepted.items()},
+        statuses={image["name"]: image["status"] for image in report["images"]},
+        exit_code=code.returncode,
+        kills=done,
+        log=(folder / "log").read_text(),
+    )
+
+
+def verdict(outcome: Outcome, images: int) -> list[str]:
+    """What is wrong with an outcome; empty when nothing is."""
+    expected = {f"vm-{number:05}" for number in range(images)}
+    wrong = []
+    if doubled := {name: count for name, count in outcome.imports.items() if count != 1}:
+        wrong.append(f"imported more than once: {doubled}")
+    if lost := expected - set(outcome.imports):
+        wrong.append(f"never imported: {sorted(lost)}")
+    done = {name for name, status in outcome.statuses.items() if status == "succeeded"}
+    if done != set(outcome.imports):
+        wrong.append(f"the report and the ledger differ: {sorted(done ^ set(outcome.imports))}")
+    if outcome.exit_code != 0:
+        wrong.append(f"exit code {outcome.exit_code}")
+    if "Traceback" in outcome.log:
+        wrong.append("a traceback was shown")
+    return wrong
+
+
+def main() -> int:
+    """`python -m tests.chaos.storm [SEEDS] [IMAGES]`: one line for each storm."""
+    import tempfile
+
+    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    images = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
+    failed = 0
+    for seed in range(seeds):
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            outcome = storm(Path(folder), seed=seed, images=images, kills=3, speed=20.0)
+            wrong = verdict(outcome, images)
+            if wrong:
+                failed += 1
+                Path(f"chaos-{seed}.log").write_text(outcome.log)
+        seconds = time.monotonic() - began
+        told = f"{sum(outcome.imports.values())} imports of {images} images, {outcome.kills} kills"
+        print(f"seed {seed}: {told}, {seconds:.0f} s: {'; '.join(wrong) or 'well'}", flush=True)
+    print(f"{seeds - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
