@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from migrator import __version__
 from migrator.edges.http import AioHttp
-from migrator.errors import MigratorError, OutcomeUnknown, Unavailable, UsageError
+from migrator.errors import MigratorError, OutcomeUnknown, Unavailable, Unreachable, UsageError
 from migrator.model import Request, Response
 
 pytestmark = pytest.mark.anyio
@@ -460,7 +460,7 @@ async def test_a_refused_connection_never_left():
             http, Request(method="POST", url=f"http://127.0.0.1:{closed_port()}/", body=b"{}")
         )
 
-    assert isinstance(error, Unavailable)
+    assert isinstance(error, Unreachable)
     assert error.fault.code == "MIG.refused"
     assert "127.0.0.1" in error.fault.message
     assert error.fault.remedy
@@ -474,7 +474,7 @@ async def test_a_name_that_does_not_resolve_never_left(monkeypatch):
         monkeypatch.setattr(asyncio.get_running_loop().__class__, "getaddrinfo", nobody, raising=True)
         error = await failure(http, Request(method="POST", url="https://ims.cn-nroth-4.example.com/"))
 
-    assert isinstance(error, Unavailable)
+    assert isinstance(error, Unreachable)
     assert error.fault.code == "MIG.dns"
     assert "ims.cn-nroth-4.example.com" in error.fault.message
 
@@ -496,7 +496,7 @@ async def test_a_connection_that_the_system_denies_never_left(number, code, monk
     async with AioHttp() as http:
         error = await failure(http, Request(method="POST", url="http://127.0.0.1:1/", body=b"{}"))
 
-    assert isinstance(error, Unavailable)
+    assert isinstance(error, Unreachable)
     assert error.fault.code == code
 
 
@@ -508,7 +508,7 @@ async def test_a_name_look_up_that_hangs_never_left(monkeypatch):
     async with AioHttp(connect_timeout=0.05) as http:
         error = await failure(http, Request(method="POST", url="https://ims.example.com/", body=b"{}"))
 
-    assert isinstance(error, Unavailable)
+    assert isinstance(error, Unreachable)
     assert error.fault.code == "MIG.connect-timeout"
 
 
@@ -524,7 +524,7 @@ async def test_a_tls_handshake_that_hangs_never_left(timeouts):
     ):
         error = await failure(http, Request(method="POST", url=wire.url(scheme="https"), body=b"{}"))
 
-    assert isinstance(error, Unavailable)
+    assert isinstance(error, Unreachable)
     assert error.fault.code == "MIG.connect-timeout"
 
 
@@ -541,7 +541,7 @@ async def test_a_server_without_tls_never_got_the_request(answer, code):
     async with Wire(script).listening() as wire, AioHttp() as http:
         error = await failure(http, Request(method="POST", url=wire.url(scheme="https"), body=b"secret-body"))
 
-    assert isinstance(error, Unavailable)
+    assert isinstance(error, Unreachable)
     assert error.fault.code == code
 
 
@@ -598,7 +598,7 @@ async def test_a_certificate_that_cannot_be_trusted_is_told_from_other_failures(
     ):
         error = await failure(http, Request(method="POST", url=wire.url(scheme="https"), body=b"{}"))
 
-    assert isinstance(error, Unavailable)
+    assert isinstance(error, Unreachable)
     assert error.fault.code == "MIG.tls"
     assert "SSL_CERT_FILE" in error.fault.remedy
     assert wire.heads == []
@@ -672,7 +672,7 @@ async def test_a_proxy_that_does_not_let_us_through_means_that_nothing_left(answ
     ):
         error = await failure(http, Request(method="POST", url="https://ims.example.com/", body=b"{}"))
 
-    assert isinstance(error, Unavailable)
+    assert isinstance(error, Unreachable)
     assert error.fault.code == "MIG.proxy"
     assert "secret" not in f"{error} {error.fault}"
 
@@ -681,7 +681,7 @@ async def test_a_proxy_that_is_not_there_means_that_nothing_left():
     async with AioHttp(proxy=f"http://127.0.0.1:{closed_port()}") as http:
         error = await failure(http, Request(method="POST", url="https://ims.example.com/", body=b"{}"))
 
-    assert isinstance(error, Unavailable)
+    assert isinstance(error, Unreachable)
     assert error.fault.code == "MIG.proxy"
 
 
