@@ -12,7 +12,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +161,24 @@ async def test_closing_finishes_what_is_on_its_way(path):
         await journal.close()
 
     assert list(await Journal.read(path).events()) == [PLANNED, BEGAN, ACCEPTED]
+
+
+async def test_what_is_committed_during_the_first_look_is_newer_than_what_the_look_saw(path, monkeypatch):
+    await written(path, PLANNED)
+    journal = await opened(path)
+    edited = ImagePlanned(at=2.0, key=WEB.key, image=WEB, digest="d2")
+    added = ImagePlanned(at=3.0, key="north/data", image=replace(WEB, name="data"), digest="d1")
+    ask = journal._writer.ask
+
+    async def ask_slowly(question: Any) -> Any:
+        answer = await ask(question)
+        await journal.append(edited, added)
+        return answer
+
+    monkeypatch.setattr(journal._writer, "ask", ask_slowly)
+
+    assert await journal.ledger() == fold([PLANNED, edited, added])
+    await journal.close()
 
 
 async def test_check_finds_a_state_that_its_events_do_not_add_up_to(path):
@@ -333,6 +353,21 @@ async def test_what_is_not_a_sound_journal_is_named_and_left_as_it_is(path, harm
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+@pytest.mark.parametrize("harm", [b"\xff" * 100, b"\x0d\0\0\0\5"], ids=["no page at all", "rows gone"])
+async def test_damage_among_old_events_is_found_before_more_is_written_behind_it(path, harm):
+    await written(path, PLANNED, BEGAN, ACCEPTED)
+    await written(path, *[JobProgressed(at=4.0, key=WEB.key, progress=0.5)] * 300)
+    sound = path.read_bytes()
+    pages = [sound[start : start + 4096] for start in range(0, len(sound), 4096)]
+    old = max(range(len(pages)), key=lambda number: pages[number].count(b"JobProgressed"))
+    pages[old] = harm + pages[old][len(harm) :]
+    path.write_bytes(b"".join(pages))
+    assert await Journal.read(path).ledger()  # which does not look there
+
+    with pytest.raises(JournalError, match="damaged"):
+        await Journal.open(path, version="1")
+
+
 async def test_a_log_that_lost_its_database_is_not_thrown_away(path):
     journal = await opened(path, PLANNED)
     await journal.append(BEGAN)
@@ -484,6 +519,31 @@ async def test_a_full_disk_is_said_and_all_that_was_acknowledged_is_there(path, 
     assert "Make room" in refused.value.hint
     assert list(await Journal.read(path).events()) == [run] + [halted] * acknowledged
     assert acknowledged > 5
+
+
+async def test_what_waits_behind_a_commit_that_fails_is_refused_too(path, monkeypatch):
+    journal = await opened(path, PLANNED)
+    write, begun, queued = store.WritableStore.write, threading.Event(), threading.Event()
+
+    def fail_once(file: store.WritableStore, *rows: Any) -> None:
+        monkeypatch.setattr(store.WritableStore, "write", write)
+        begun.set()
+        assert queued.wait(5)
+        raise JournalError("the disk had a bad moment")
+
+    monkeypatch.setattr(store.WritableStore, "write", fail_once)
+    first = asyncio.ensure_future(journal.append(BEGAN))
+    assert await asyncio.to_thread(begun.wait, 5)
+    second = asyncio.ensure_future(journal.append(ACCEPTED))
+    await asyncio.sleep(0)  # the append
+    await asyncio.sleep(0)  # and its way into the queue
+    queued.set()
+
+    results = await asyncio.gather(first, second, return_exceptions=True)
+
+    await journal.close()
+    assert [str(result) for result in results] == ["the disk had a bad moment"] * 2
+    assert list(await Journal.read(path).events()) == [PLANNED]
 
 
 async def test_a_bug_in_the_thread_lets_nobody_wait_for_ever(path, monkeypatch):

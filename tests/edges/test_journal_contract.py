@@ -160,9 +160,11 @@ async def test_images_are_listed_in_the_order_first_seen_whatever_is_edited_late
 
 
 async def test_known_images_are_not_held_twice_and_edited_ones_are_not_mistaken_for_them(journal, reopen):
-    await journal.append(planned(WEB), planned(DATA))
+    db = replace(WEB, name="db")
+    await journal.append(planned(WEB), planned(DATA), planned(db))
     known = {
         WEB.key: Planned(image=WEB, digest="d1"),
+        db.key: Planned(image=db, digest="d2"),
         DATA.key: Planned(image=replace(DATA, labels={"app": "shop"}), digest="d1"),
     }
 
@@ -170,6 +172,7 @@ async def test_known_images_are_not_held_twice_and_edited_ones_are_not_mistaken_
 
     assert ledger.planned[WEB.key] is known[WEB.key]
     assert ledger.planned[DATA.key] == Planned(image=DATA, digest="d1")
+    assert ledger.planned[db.key] == Planned(image=db, digest="d1")
 
 
 async def test_the_events_of_one_image_are_its_own_only(journal):
@@ -211,6 +214,16 @@ async def test_an_impossible_move_keeps_nothing_of_its_call_and_the_journal_goes
     await journal.append(began(WEB))
 
     assert list(await (await reopen()).events()) == [planned(WEB), began(WEB)]
+
+
+async def test_a_run_that_began_in_a_refused_call_did_not_begin(journal):
+    await journal.append(run("r1"))
+    with pytest.raises(ImpossibleMove):
+        await journal.append(run("r2"), began(WEB))
+
+    await journal.append(RunEnded(at=3.0, run="r1", reason="done", exit_code=0))
+
+    assert [one.run for one in (await journal.ledger()).runs] == ["r1"]
 
 
 async def test_an_event_may_follow_one_that_is_still_on_its_way(journal):

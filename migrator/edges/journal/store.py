@@ -121,9 +121,7 @@ class Store:
     def check(self) -> None:
         """Raise JournalError unless the file is sound and its events, folded, equal its current states."""
         with explained(self.path):
-            found = [row[0] for row in self.connection.execute("PRAGMA integrity_check(3)")]
-        if found != ["ok"]:
-            raise damaged(self.path, "; ".join(found))
+            _expect_sound(self.path, self.connection, "integrity_check")
         told, kept = fold(self.events()), self.ledger({})
         for key in told.states | kept.states:
             if told.states.get(key) != kept.states.get(key) or told.planned.get(key) != kept.planned.get(key):
@@ -380,9 +378,13 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_LEFT}")
     _expect_ours(path, connection)
-    found = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
-    if found != ["ok"]:
-        raise damaged(path, "; ".join(found))
+    _expect_sound(path, connection, "quick_check")
+
+
+def _expect_sound(path: Path, connection: sqlite3.Connection, pragma: str) -> None:
+    found = " ".join(row[0] for row in connection.execute(f"PRAGMA {pragma}(1)"))
+    if found != "ok":
+        raise damaged(path, " ".join(found.split()))
 
 
 def _create(path: Path, version: str) -> None:
