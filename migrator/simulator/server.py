@@ -93,7 +93,9 @@ async def serve(
 
     `speed` simulated seconds pass in each real one. `anchor` is the wall-clock moment at which both agree,
     for callers whose own clock runs as fast from the same anchor; None is now, for callers with ordinary
-    clocks, by which their signatures are then judged. `port` 0 takes any free one. Raises OSError when it is taken.
+    clocks, by which their signatures are then judged. `port` 0 takes any free one.
+
+    Raises OSError when the port is taken.
     """
     began = time.time() if anchor is None else anchor
     simulator = Simulator(settings, now=began + (time.time() - began) * speed)
