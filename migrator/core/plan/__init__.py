@@ -17,13 +17,13 @@ from migrator.core.plan.problems import MISSING, Findings, Problem
 from migrator.core.plan.starter import STARTER
 from migrator.core.plan.targets import (
     check_duration,
-    checked_numbers,
+    checked_durations,
     endpoint,
     read_limits,
     read_target,
 )
 from migrator.errors import PlanError
-from migrator.model import MarkerKind, Plan, Policy, Polling, Retry, Target
+from migrator.model import MarkerKind, Plan, Policy, Polling, Retry, Target, duration_text
 
 __all__ = ["STARTER", "Problem", "at_endpoint", "parse_plan", "plan_schema"]
 
@@ -32,7 +32,6 @@ _Settings = TypeVar("_Settings", bound=BaseModel)
 _TABLES = tuple(keys_of(PlanFile))
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _PLAN_KEYS = keys_of(PlanTable)
-_PLAN = validator_of(_PLAN_KEYS, required=("name",))
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -98,13 +97,15 @@ def _tables(text: str, path: str) -> dict[str, Any]:
         return tomli.loads(text)
     except RecursionError:
         line, reason = None, "lists or tables lie too deep in each other"
-    except ValueError as error:  # TOMLDecodeError is one, and so is a number of thousands of digits
+    except tomli.TOMLDecodeError as error:
         place = _PLACE.search(str(error))
         reason = f"not valid TOML: {str(error)[: place.start()] if place else error}"
         line = text.count("\n") + 1 if place and place[1] is None else None
         if place and place[1] is not None:
             line = int(place[1])
             reason += f" (column {place[2]})"
+    except ValueError:  # int() of more than 4300 digits
+        line, reason = None, "not valid TOML: a number has thousands of digits"
     remedy = "text stands in quotes, each key on its own line, and no key or table comes twice"
     raise PlanError(
         [str(Problem(path=path, line=line, field="", value="", reason=reason, remedy=remedy))]
@@ -123,9 +124,14 @@ def _read(tables: dict[str, Any], found: Findings, names: dict[int, object]) -> 
     polling = _settings(Polling, tables, "polling", found)
     policy = _settings(Policy, tables, "policy", found)
     if retry.base > retry.cap:
-        found.error(("retry", "base"), "is more than retry.cap", "the first pause is the shortest")
+        reason = f"is more than retry.cap, which is {duration_text(retry.cap)}"
+        found.error(
+            ("retry", "base"), reason, "the first pause is the shortest", value=duration_text(retry.base)
+        )
     if polling.min_interval > polling.max_interval:
-        found.error(("polling", "min_interval"), "is more than polling.max_interval", "swap them")
+        reason = f"is more than polling.max_interval, which is {duration_text(polling.max_interval)}"
+        least = duration_text(polling.min_interval)
+        found.error(("polling", "min_interval"), reason, "lower it, or raise the other", value=least)
     targets, known = _targets(tables, found)
     defaults = read_defaults(tables.get("defaults", {}), known, found)
     entries = tables.get("images")
@@ -156,7 +162,7 @@ def _head(tables: Mapping[str, Any], found: Findings) -> dict[str, Any]:
         found.error(("plan",), "must be a table", "write [plan], in single brackets", value=table)
         return {}
     try:
-        _PLAN.validate_python(table)
+        validator_of(_PLAN_KEYS, required=("name",)).validate_python(table)
     except ValidationError as error:
         found.refused(error.errors(include_url=False), ("plan",), list(_PLAN_KEYS))
         return {}
@@ -166,7 +172,7 @@ def _head(tables: Mapping[str, Any], found: Findings) -> dict[str, Any]:
 def _settings(model: type[_Settings], tables: Mapping[str, Any], key: str, found: Findings) -> _Settings:
     """A table of settings, without what is wrong in it."""
     keys = model.model_fields
-    table = checked_numbers(tables.get(key, {}), found, (key,), keys)
+    table = checked_durations(tables.get(key, {}), found, (key,), keys)
     try:
         settings = model.model_validate(table)
     except ValidationError as error:

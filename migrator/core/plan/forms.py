@@ -5,6 +5,7 @@ schema; `migrator.model` holds what becomes of the tables once defaults are merg
 """
 
 import copy
+from functools import cache
 from typing import Annotated, Any, Literal, Required, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
@@ -205,6 +206,7 @@ DEFAULT_KEYS = {key: kind for key, kind in IMAGE_KEYS.items() if key not in OWN_
 STRICT = CoreConfig(strict=True)
 
 
+@cache
 def core_of(kind: Any) -> core_schema.CoreSchema:
     """What pydantic-core checks for an annotated type."""
     return TypeAdapter(kind, config=ConfigDict(strict=True)).core_schema
@@ -265,7 +267,7 @@ def _when(key: str, value: str, properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tidy(schema: Any) -> None:
-    """Drop the titles that only repeat a key, unfold texts, and close the tables whose keys have a pattern."""
+    """Drop the titles that only repeat a key, unfold texts, close tables whose keys have a pattern."""
     if isinstance(schema, dict):
         if isinstance(schema.get("title"), str):
             del schema["title"]

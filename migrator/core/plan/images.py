@@ -7,8 +7,9 @@ is known of the service. Words are looked for only where something is wrong.
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -78,21 +79,26 @@ def _builder(refused: Collection[str], required: Collection[str]) -> core_schema
         [item.name for item in fields(Image)],
         slots=True,
         frozen=True,
+        strict=False,  # of the table itself, which is a dict and no Image yet
+        config=STRICT,
     )
 
 
-_REQUIRED = {"name", "target", "image_url", "min_disk"}
-_SYSTEM = _builder({"wave", *NOT_FOR_SYSTEM}, _REQUIRED | {"os_version"})
-_DATA_DISK = _builder({"wave", *NOT_FOR_DATA}, _REQUIRED | {"os_type"})
-_IMAGES = SchemaValidator(
-    core_schema.list_schema(
-        core_schema.tagged_union_schema(
-            {"ECS": _SYSTEM, "BMS": _SYSTEM, _DATA: _DATA_DISK}, discriminator="type"
-        )
-    ),
-    STRICT,
-)
-_DEFAULTS = validator_of(DEFAULT_KEYS)
+@cache
+def _defaults() -> SchemaValidator:
+    return validator_of(DEFAULT_KEYS)
+
+
+@cache
+def _images() -> SchemaValidator:
+    """Builds the list of Images from merged tables; made when first needed, since that takes a while."""
+    required = {"name", "target", "image_url", "min_disk"}
+    system = _builder({"wave", *NOT_FOR_SYSTEM}, required | {"os_version"})
+    data = _builder({"wave", *NOT_FOR_DATA}, required | {"os_type"})
+    kinds: dict[Hashable, core_schema.CoreSchema] = {"ECS": system, "BMS": system, _DATA: data}
+    return SchemaValidator(
+        core_schema.list_schema(core_schema.tagged_union_schema(kinds, discriminator="type")), STRICT
+    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,7 +124,9 @@ class Defaults:
 
 def read_defaults(table: object, targets: Collection[str], found: Findings) -> Defaults:
     """[defaults], each key checked once; what is wrong goes to `found`."""
-    plain: dict[str, Any] = {"target": next(iter(targets))} if len(targets) == 1 else {}
+    plain: dict[str, Any] = {}
+    if len(targets) <= 1:  # without any, that is said, and no image is blamed for it
+        plain["target"] = next(iter(targets), "")
     if not isinstance(table, dict):
         found.error(("defaults",), "must be a table", value=table)
         table = {}
@@ -133,7 +141,7 @@ def read_defaults(table: object, targets: Collection[str], found: Findings) -> D
         del table["wave"]
     wrong: dict[str, object] = {}
     try:
-        _DEFAULTS.validate_python(table)
+        _defaults().validate_python(table)
     except ValidationError as error:
         errors = error.errors(include_url=False)
         found.refused(errors, where, list(DEFAULT_KEYS))
@@ -187,7 +195,7 @@ def read_images(
     faulty = _merge(tables, defaults, MAX_TAGS - 2 if marked else MAX_TAGS, found)
     images: list[Image] = []
     try:
-        images = _IMAGES.validate_python(tables)
+        images = _images().validate_python(tables)
     except ValidationError as error:
         _refused(error, tables, faulty, defaults, found)
     _compare(tables, faulty, targets, defaults.wrong.get("target"), found)
@@ -417,7 +425,7 @@ def _address_fault(url: str) -> tuple[str, str]:
 
 
 def _key_fault(key: str) -> tuple[str, str] | None:
-    """What is wrong with an object's key (IMS error codes IMG.0074, IMG.0158 and IMG.0175), and what to do."""
+    """What is wrong with an object's key (IMS error codes IMG.0074, 0158 and 0175), and what to do."""
     convert = "convert the disk to ZVHD2, or to RAW with its bitmap (.mf), with qemu-img-hw, and upload that"
     if not key:
         return "names no object in the bucket", 'write "bucket:folder/disk.zvhd2"'

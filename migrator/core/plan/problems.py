@@ -54,7 +54,7 @@ def one_line(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as the plan writes it, or what it is when that would be too much."""
+    """A text, number, date or time as the plan writes it, shortened."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -65,10 +65,6 @@ def shown(value: object) -> str:
             return "a number of more than 20 digits"
         case int() | float():
             return str(value)
-        case Mapping():
-            return "a table"
-        case list() | tuple():
-            return "a list"
         case _:
             return one_line(str(value))  # a date or a time
 
@@ -165,7 +161,7 @@ class Findings:
     def _add(
         self, where: Where, reason: str, remedy: str, value: object, severity: Severity, other: Where | None
     ) -> None:
-        text = "" if value is _ABSENT else shown(value)
+        text = "" if value is _ABSENT or isinstance(value, dict | list) else shown(value)
         self.findings.append(
             _Finding(where=where, reason=reason, remedy=remedy, value=text, severity=severity, other=other)
         )
@@ -286,6 +282,7 @@ PATTERNS = {
         "is not a plan name",
         'use up to 63 of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit',
     ),
+    "plan.description": _PLAIN,
     "targets": (
         "is not a target name",
         'use up to 63 of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit',
@@ -333,8 +330,8 @@ def explained(error: Mapping[str, Any], where: Where) -> tuple[str, str]:
     keys = [part for part in where if isinstance(part, str)]
     match error["type"]:
         case "string_pattern_mismatch":
-            if keys[:2] == ["plan", "name"]:
-                return PATTERNS["plan.name"]
+            if (key := ".".join(keys)) in PATTERNS:
+                return PATTERNS[key]
             for key in reversed(keys):
                 if key in PATTERNS:
                     return PATTERNS[key]

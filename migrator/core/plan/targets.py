@@ -1,12 +1,15 @@
 """A target as written → Target: regions, endpoints, and its own limits over the plan's."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import SchemaValidator
 
 from migrator.core.plan.forms import TargetTable, keys_of, validator_of
 from migrator.core.plan.problems import Findings, did_you_mean
@@ -35,7 +38,11 @@ _ELSEWHERE = frozenset({"eu-west-0", "eu-west-101"})
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*")
 _ENDPOINTS = ("ims_endpoint", "iam_endpoint", "obs_endpoint")
 _KEYS = keys_of(TargetTable)
-_TABLE = validator_of({**_KEYS, "limits": Any}, required=("region",))
+
+
+@cache
+def _table() -> SchemaValidator:
+    return validator_of({**_KEYS, "limits": Any}, required=("region",))
 
 
 def usual_endpoint(service: str, region: str) -> str:
@@ -82,7 +89,7 @@ def read_limits(table: object, found: Findings) -> tuple[dict[str, Any], Limits]
 def _over(
     shared: Mapping[str, Any], table: object, found: Findings, where: tuple[str, ...]
 ) -> tuple[dict[str, Any], Limits]:
-    own = checked_numbers(table, found, where, Limits.model_fields)
+    own = checked_durations(table, found, where, Limits.model_fields)
     good = dict(own)
     try:
         Limits.model_validate(own)
@@ -108,19 +115,17 @@ def _over(
     return merged, limits
 
 
-def checked_numbers(
-    table: object, found: Findings, where: tuple[str, ...], keys: Iterable[str]
+def checked_durations(
+    table: object, found: Findings, where: tuple[str, ...], keys: Mapping[str, FieldInfo]
 ) -> dict[str, Any]:
-    """The table without what is no setting at all: settings hold no fractions, and durations carry a unit."""
+    """The table without durations that are bare numbers, which could be anything."""
     if not isinstance(table, dict):
         found.error(where, "must be a table", value=table)
         return {}
     good = {}
     for key, value in table.items():
-        if isinstance(value, float) and key in set(keys):
-            found.error(
-                (*where, key), "must be written with its unit", 'for example "90s" or "2/s"', value=value
-            )
+        if isinstance(value, float) and key in keys and keys[key].annotation in (float, float | None):
+            found.error((*where, key), "has no unit", 'write it like "90s", "10m" or "6h"', value=value)
         else:
             good[key] = value
     return good
@@ -144,7 +149,7 @@ def read_target(name: str, table: object, shared: Mapping[str, Any], found: Find
         return None
     errors: list[Any] = []
     try:
-        _TABLE.validate_python(table)
+        _table().validate_python(table)
     except ValidationError as error:
         errors = error.errors(include_url=False)
         found.refused(errors, where, list(_KEYS))
