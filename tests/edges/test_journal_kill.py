@@ -56,7 +56,7 @@ def test_every_acknowledged_event_survives_any_kill_and_every_kill_after_it(tmp_
     for _ in range(3):
         runs = [(path, start(path)) for path in paths]
         for path, process in runs:
-            printed = kill_after(process, rng.randint(1, 150))
+            printed = kill_after(process, rng.randint(1, 80))
 
             acknowledged = {int(line) for line in printed if line.endswith(b"\n")}
             numbers = asyncio.run(kept(path))
