@@ -1,27 +1,36 @@
 """One target at work: its agenda, its cloud, and the workers that take turns at it."""
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 import anyio
 
+from migrator.core.forecast import Forecast, next_poll
 from migrator.core.lifecycle import State, Step
 from migrator.core.lookup import Shelf
 from migrator.core.schedule import Agenda, Rest, Turn
 from migrator.core.settle import By, Calibration, Learned
+from migrator.core.sweep import Hints
 from migrator.errors import Unavailable, Unreachable
-from migrator.model import Fault, Moment, Target
+from migrator.model import Fault, Moment, Polling, Target
 from migrator.ports import Clock, Cloud
+
+
+FEW = 20
+"""Ended jobs of which the fastest says how fast a job can be."""
 
 
 class Watch:
     """What is remembered of one image only while this run looks after it."""
 
-    __slots__ = ("misses", "patience_until", "progress", "since", "troubles")
+    __slots__ = ("forecast", "misses", "patience_until", "since", "troubles", "waits")
 
-    def __init__(self, since: Moment) -> None:
+    def __init__(self, since: Moment, accepted_at: Moment) -> None:
         self.since = since
         """When this run began to watch its job: deadlines count from here."""
-        self.progress: float | None = None
+        self.forecast = Forecast(accepted_at)
+        self.waits = False
+        """The service accepted its job, but has not begun it."""
         self.troubles = 0
         """Questions in a row that got no answer."""
         self.misses = 0
@@ -57,16 +66,20 @@ class Lane:
         self.halt_exit_code = 0
         self.watches: dict[str, Watch] = {}
         self.calibrations = {by: Calibration(learned.get(by)) for by in By}
-        self.durations: list[float] = []
-        """Seconds that each job of this run took."""
+        self.durations: deque[float] = deque(maxlen=50)
+        """Seconds that the latest jobs of this run took."""
+        self.hints = Hints()
         self.closing = False
         """No new turn begins, whatever is due."""
         self._clock = clock
         self._naps: list[anyio.Event] = []
         self._changed = anyio.Event()
         self._alarm: float | None = None
+        self.reached = False
+        """Whether the service has answered at all in this run."""
         self._outage_since: float | None = None
         self._outages = 0
+        self._next_try = 0.0
         self._sweeping = False
         self._told: dict[By, Learned] = dict(learned)
 
@@ -106,6 +119,7 @@ class Lane:
 
     def answered(self) -> None:
         """The service was reached."""
+        self.reached = True
         self._outage_since, self._outages = None, 0
 
     def unanswered(self, error: Unavailable, pause: float, *, submit: bool) -> float:
@@ -114,21 +128,28 @@ class Lane:
         Returns the seconds for which it has not been reached at all; 0.0 when it was.
         """
         now = self._clock.monotonic()
+        agenda = self.agenda
         if isinstance(error, Unreachable):
             self._outage_since = now if self._outage_since is None else self._outage_since
-            self._outages += 1
-            self.agenda.submits.bucket.block(now + pause)
-            self.agenda.queries.bucket.block(now + pause)
+            if now >= self._next_try:
+                # Requests that were under way together count as one try.
+                self._outages += 1
+                self._next_try = now + pause
+            agenda.submits.bucket.block(now + pause)
+            agenda.queries.bucket.block(now + pause)
             return now - self._outage_since
         self.answered()
-        if error.throttled:
-            pace = self.agenda.submits if submit else self.agenda.queries
-            pace.complained(now, error.retry_after)
+        if error.crowded:
+            agenda.window.refused(len(agenda.in_cloud))
+            agenda.submits.bucket.block(now + (error.retry_after or pause))
+        elif error.throttled:
+            pace = agenda.submits if submit else agenda.queries
+            pace.complained(now, error.retry_after, error.hint)
         return 0.0
 
     @property
     def outages(self) -> int:
-        """Requests in a row that did not reach the service."""
+        """Tries in a row that did not reach the service."""
         return self._outages
 
     def learned(self, by: By) -> Learned:
@@ -177,8 +198,17 @@ class Lane:
         """The memory for one image, begun now if there is none."""
         found = self.watches.get(state.key)
         if found is None:
-            found = self.watches[state.key] = Watch(now)
+            found = self.watches[state.key] = Watch(now, state.submitted_at or now)
         return found
+
+    def until_poll(self, polling: Polling, state: State, now: Moment) -> float:
+        """Seconds until its job is worth another question."""
+        forecast = self.watch(state, now).forecast
+        return next_poll(polling, forecast, now, shortest=self._shortest(), swept=self.hints.trusted)
+
+    def _shortest(self) -> float | None:
+        """What the fastest of the jobs took, once so many ended that it says something."""
+        return min(self.durations) if len(self.durations) >= FEW else None
 
     async def _rest(self, rest: Rest) -> None:
         alarm = self._clock.monotonic() + rest.seconds

@@ -1,6 +1,7 @@
 """The conversations: one turn of the circle for each step. What an answer means is decided elsewhere."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -57,6 +58,15 @@ SWEEP_EVERY = 15.0
 
 PATIENCE = 120.0
 """Seconds for which a successful job's image may be missing from lists, or not be complete in them."""
+
+FIRST_TRIES = 3
+"""Tries after which a service that this run never reached is given up: more likely a wrong endpoint, or no
+network yet, than an outage."""
+
+FIRST_CONTACT = 30.0
+"""Seconds after which it is given up however few tries that makes."""
+
+_NOT_THE_SERVICE = "Check ims_endpoint of the target: what answers there is not the image service."
 
 VANISHED_AFTER = 3
 """Answers in a row that must deny a job or image before it counts as gone."""
@@ -117,6 +127,7 @@ class Turns:
             log.info("migration.submitted", key=key, attempt=number, job=job_id)
             lane.answered()
             lane.agenda.submits.answered(engine.clock.monotonic())
+            lane.agenda.window.accepted(len(lane.agenda.in_cloud))
             lane.accepted(key, at, SWEEP_EVERY if engine.plan.policy.settle is None else None)
             engine.proceed(lane, key, after=engine.plan.polling.first)
 
@@ -205,7 +216,9 @@ class Turns:
     async def _still_running(self, lane: Lane, state: State, report: JobReport) -> None:
         engine, key, now = self._engine, state.key, self._engine.clock.now()
         watch = lane.watch(state, now)
-        watch.progress = report.progress if report.progress is not None else watch.progress
+        watch.forecast.heard(report.progress, now)
+        watch.waits = report.status == "INIT"
+        lane.count_waiting(state.key, waits=watch.waits)
         if now - watch.since > engine.plan.polling.deadline:
             log.warning("job.overdue", key=key, job=state.job_id, seconds=round(now - watch.since))
             await engine.record(DeadlinePassed(at=now, key=key))
@@ -360,6 +373,7 @@ class Turns:
         This is why even a lost journal does not duplicate. Returns False when the target cannot be used.
         """
         engine = self._engine
+        began, strange = engine.clock.monotonic(), 0
         while not lane.closing:
             try:
                 await lane.another_question()
@@ -371,10 +385,17 @@ class Turns:
                 )
                 if await self._slow_down(lane, error, wait, submit=False):
                     return False
-                await engine.clock.wait(engine.stopping, wait)
+                strange += error.fault.code == "MIG.unreadable"
+                if strange >= FIRST_TRIES:
+                    fault = replace(error.fault, remedy=_NOT_THE_SERVICE)
+                    await engine.halt(lane, fault, 7, drain=False)
+                elif engine.clock.monotonic() - began > engine.plan.retry.budget:
+                    await engine.halt(lane, error.fault, 7, drain=False)
+                else:
+                    await engine.clock.wait(engine.stopping, wait)
             except (Halted, Refused) as error:
-                await engine.halt(lane, error.fault, error.exit_code, drain=False)
-                return False
+                code = error.exit_code if isinstance(error, Halted) else 7
+                await engine.halt(lane, error.fault, code, drain=False)
             else:
                 return True
         return False
@@ -444,7 +465,9 @@ class Turns:
         """Pass the service's complaint on; True when it has been out of reach for too long to go on."""
         away = lane.unanswered(error, wait, submit=submit)
         untrusted = error.fault.code == "MIG.tls"
-        if away <= self._engine.plan.retry.budget and not untrusted:
+        patience = self._engine.plan.retry.budget if lane.reached else FIRST_CONTACT
+        never = not lane.reached and lane.outages >= FIRST_TRIES
+        if away <= patience and not (untrusted or never):
             return False
         await self._engine.halt(lane, error.fault, 7, drain=False)
         return True
