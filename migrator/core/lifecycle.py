@@ -97,6 +97,9 @@ class State:
     submitted_at: Moment | None = None
     """When the service accepted it, or when the attempt began whose image was found."""
 
+    job_ended_at: Moment | None = None
+    """When the service said that its job ended well; verifying follows."""
+
     finished_at: Moment | None = None
     fault: Fault | None = None
     """Why it failed, or why it waits."""
@@ -427,8 +430,10 @@ def advance(state: State, event: ImageEvent) -> State:
             )
         case JobProgressed(progress=progress):
             return replace(state, phase=phase, progress=progress)
-        case JobSucceeded(image_id=image_id):
-            return replace(state, phase=phase, image_id=image_id or state.image_id, progress=1.0)
+        case JobSucceeded(at=at, image_id=image_id):
+            return replace(
+                state, phase=phase, image_id=image_id or state.image_id, progress=1.0, job_ended_at=at
+            )
         case JobFailed(at=at, fault=fault, image_id=image_id):
             left = image_id or state.image_id
             return replace(state, phase=phase, fault=fault, finished_at=at, image_id=left)

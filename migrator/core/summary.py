@@ -98,8 +98,28 @@ class Row:
         return None if progress is None or math.isnan(progress) else min(max(progress, 0.0), 1.0)
 
     @property
+    def began_at(self) -> Moment | None:
+        """When its first request left, of those that led to where it stands now; None if none did."""
+        state = self.state
+        if not state.attempts:
+            return None
+        last = state.attempts[-1]
+        # An image that was reopened, or found in the cloud, may have attempts of an earlier life only.
+        earlier = (
+            (last.outcome in _TAKEN and state.submitted_at is None)
+            or (state.phase is Phase.PENDING and last.outcome not in _REPEATED)
+            or (last.outcome is Outcome.REJECTED and state.finished_at != last.ended_at)
+        )
+        return None if earlier else _first_request(state.attempts)
+
+    @property
     def submitted_at(self) -> Moment | None:
         return self.state.submitted_at
+
+    @property
+    def job_ended_at(self) -> Moment | None:
+        """When the service said that its job ended well; between this and `finished_at` it was verified."""
+        return self.state.job_ended_at
 
     @property
     def finished_at(self) -> Moment | None:
@@ -220,6 +240,10 @@ class Throughput:
 
     per_hour: float | None
     """Finished in one hour of running; time between runs does not count. None before any run."""
+
+    possible_per_hour: float | None
+    """What every target's window (max_jobs), its submit rate and the times that its jobs took so far would
+    allow, added up over the targets that have images. None before a job has ended well."""
 
     last_hour: int
     """Finished within the hour before `generated_at`."""
@@ -369,7 +393,7 @@ def summary(ledger: Ledger, *, plan: Plan, now: Moment, running: bool | None = N
         by_wave=_tallies(count.waves),
         by_target=_tallies(count.targets),
         by_label={label: _with_rest(count.labels[label], count.totals) for label in sorted(count.labels)},
-        throughput=_throughput(count, runs, now),
+        throughput=_throughput(count, runs, now, _possible(count, plan, measured)),
         eta=_estimate(count, plan, measured, now, at_work=bool(runs) and runs[-1].state is RunState.RUNNING),
         durations=Durations(
             cloud=spread(value for values in measured.values() for value in values),
@@ -461,6 +485,7 @@ class _Count:
             self.waiting.append((why, fault or Fault(message=""), item, state))
 
 
+_TAKEN = (Outcome.ACCEPTED, Outcome.ADOPTED)
 _REPEATED = (Outcome.REFUSED, Outcome.THROTTLED, Outcome.LOST)
 
 
@@ -541,12 +566,13 @@ _WIDTHS = (60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
 _BUCKETS = 96
 
 
-def _throughput(count: _Count, runs: Sequence[RunLine], now: Moment) -> Throughput:
+def _throughput(count: _Count, runs: Sequence[RunLine], now: Moment, possible: float | None) -> Throughput:
     active = sum(run.seconds for run in runs)
     finished = count.finished
     width, buckets = _buckets(finished, runs, now)
     return Throughput(
         per_hour=round(len(finished) * 3600 / active, 2) if active > 0 else None,
+        possible_per_hour=possible,
         last_hour=sum(now - 3600 < moment <= now for moment, _ in finished),
         running_seconds=round(active, 3),
         bucket_seconds=width,
@@ -573,6 +599,19 @@ def _buckets(
         Bucket(at=(start + index) * width, succeeded=good, failed=bad)
         for index, (good, bad) in enumerate(zip(well, badly, strict=True))
     )
+
+
+def _possible(count: _Count, plan: Plan, measured: Mapping[str, list[float]]) -> float | None:
+    """Images in an hour, were every window always full."""
+    overall = [value for values in measured.values() for value in values]
+    per_second = 0.0
+    for target in sorted(count.targets.keys() & plan.targets.keys()):
+        limits, times = plan.targets[target].limits, measured.get(target) or overall
+        if sum(times) <= 0:
+            return None
+        jobs = limits.max_jobs * len(times) / sum(times)
+        per_second += min(jobs, limits.submit_rate.per_second)
+    return round(per_second * 3600, 2) if per_second else None
 
 
 # --- The estimate ---------------------------------------------------------------------------------------

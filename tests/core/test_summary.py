@@ -270,6 +270,52 @@ def test_done_means_imported_or_there_before_and_cancelled_images_are_not_wanted
     )
 
 
+# --- One image's time line ------------------------------------------------------------------------------
+
+
+def test_a_row_tells_waiting_from_cloud_time_and_cloud_time_from_verifying():
+    web = image()
+    busy = Fault(code="IMG.0060", message="busy")
+    events = [
+        run_began(),
+        listed(web),
+        AttemptBegan(at=START + 1, key=web.key, attempt=1, digest="planned"),
+        AttemptRefused(at=START + 2, key=web.key, fault=busy, throttled=True),
+        AttemptBegan(at=START + 30, key=web.key, attempt=2, digest="planned"),
+        JobAccepted(at=START + 31, key=web.key, job_id="job"),
+        JobSucceeded(at=START + 600, key=web.key, image_id="image"),
+        ImageVerified(at=START + 605, key=web.key, image_id="image"),
+    ]
+
+    row = told(events, now=START + 700).images[0]
+
+    assert (row.began_at, row.submitted_at, row.job_ended_at, row.finished_at) == (
+        START + 1,
+        START + 31,
+        START + 600,
+        START + 605,
+    )
+
+
+def test_requests_of_an_earlier_life_are_not_shown_as_the_beginning_of_this_one():
+    web = image()
+    over = [run_began(), listed(web), *imported(web, START), ImageReopened(at=START + 900, key=web.key)]
+    found = [*over, ImageFound(at=START + 950, key=web.key, image_id="image", active=False)]
+    refused = [
+        run_began(),
+        listed(web),
+        AttemptBegan(at=START, key=web.key, attempt=1, digest="planned"),
+        AttemptRejected(at=START + 1, key=web.key, fault=DAMAGED),
+    ]
+    again = [*refused, ImageReopened(at=START + 900, key=web.key)]
+
+    beginnings = [
+        told(events, now=START + 999).images[0].began_at for events in (over, found, refused, again)
+    ]
+
+    assert beginnings == [None, None, START, None]
+
+
 # --- Runs and throughput --------------------------------------------------------------------------------
 
 
@@ -321,6 +367,20 @@ def test_throughput_counts_only_the_time_in_which_something_ran():
     finished = [(bucket.succeeded, bucket.failed) for bucket in throughput.buckets]
     assert (sum(good for good, _ in finished), sum(bad for _, bad in finished)) == (2, 1)
     assert throughput.bucket_seconds == 900.0
+
+
+def test_what_is_possible_follows_the_narrower_of_window_and_submit_rate_of_every_target():
+    north, south = image("a"), image("b", "south")
+    events = [run_began(), listed(north), listed(south), *imported(north, START, took=600.0)]
+    events += imported(south, START, took=1200.0)
+
+    by_window = told(events, now=START + 1300, max_jobs=10)
+    by_rate = told(events, now=START + 1300, max_jobs=10, submit_rate="30/h")
+    nothing_yet = told(events[:3], now=START + 1)
+
+    assert by_window.throughput.possible_per_hour == 10 * 6 + 10 * 3
+    assert by_rate.throughput.possible_per_hour == 30 + 30
+    assert nothing_yet.throughput.possible_per_hour is None
 
 
 def test_buckets_have_no_gaps_and_stay_few_however_long_the_migration_takes():
