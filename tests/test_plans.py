@@ -107,7 +107,9 @@ def test_the_schema_refuses_a_broken_plan_too_where_it_can_know(path):
 def test_the_published_schema_is_the_one_we_print():
     published = (ROOT / "plans" / "plan.schema.json").read_text(encoding="utf-8")
 
-    assert published == json.dumps(plan_schema(), indent=2, ensure_ascii=False) + "\n"
+    assert published == json.dumps(plan_schema(), indent=2, ensure_ascii=False) + "\n", (
+        "print it again: migrator schema > plans/plan.schema.json"
+    )
 
 
 def test_the_schema_is_one():

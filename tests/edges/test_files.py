@@ -103,14 +103,18 @@ def test_a_file_that_grows_while_it_is_read_is_not_followed_for_ever(tmp_path, m
 def test_a_read_error_is_told_and_nothing_stays_open(tmp_path, monkeypatch):
     path = tmp_path / "plan.toml"
     path.write_bytes(b"x")
-    closed: list[int] = []
+    closed = []
     close = os.close
 
     def fail(descriptor: int, size: int) -> bytes:
         raise OSError(5, "Input/output error")
 
+    def count(descriptor: int) -> None:
+        closed.append(descriptor)
+        close(descriptor)
+
     monkeypatch.setattr(os, "read", fail)
-    monkeypatch.setattr(os, "close", lambda descriptor: (closed.append(descriptor), close(descriptor)))
+    monkeypatch.setattr(os, "close", count)
 
     assert refusal(path) == "the file cannot be read: Input/output error"
     assert len(closed) == 1
