@@ -1,6 +1,6 @@
 """Everything that can go wrong, on one screen. Each leaf says what to do next and how the program exits."""
 
-from migrator.model import Fault
+from migrator.model import Fault, RateHint
 
 
 class MigratorError(Exception):
@@ -80,6 +80,7 @@ class JournalTooNew(JournalError):
 class CloudError(MigratorError):
     """A request to the cloud did not do what it was meant to."""
 
+    exit_code = 7
     hint = "Run again to continue; nothing is imported twice."
 
     def __init__(self, fault: Fault) -> None:
@@ -90,12 +91,24 @@ class CloudError(MigratorError):
 class Unavailable(CloudError):
     """It never happened and may be repeated: throttled, not reached, or a passing failure of a question."""
 
-    def __init__(self, fault: Fault, *, retry_after: float | None = None, throttled: bool = False) -> None:
+    def __init__(
+        self,
+        fault: Fault,
+        *,
+        retry_after: float | None = None,
+        throttled: bool = False,
+        crowded: bool = False,
+        allows: RateHint | None = None,
+    ) -> None:
         super().__init__(fault)
         self.retry_after = retry_after
         """Seconds that the service asked for."""
         self.throttled = throttled
         """The service said that we ask too much, so everybody should slow down."""
+        self.crowded = crowded
+        """Too much means too many unfinished jobs, rather than too many requests."""
+        self.allows = allows
+        """What the service said that it lets us do."""
 
 
 class Unreachable(Unavailable):

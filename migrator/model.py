@@ -197,6 +197,9 @@ class Polling(_Table):
     max_interval: Duration = 60.0
     """Ask at least this often, as far as query_rate allows."""
 
+    sweep: bool = True
+    """Let one list of many images tell which jobs to ask about next, where the service shows them in time."""
+
     deadline: Duration = 21600.0
     """After it an image is overdue: reported, kept, and picked up by the next run."""
 

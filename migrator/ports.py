@@ -1,6 +1,6 @@
 """The sockets: all that the engine asks of the world. The engine owns them; edges and clouds simply fit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
@@ -8,7 +8,18 @@ import anyio
 
 from migrator.core.ledger import Ledger, Planned
 from migrator.core.lifecycle import Event
-from migrator.model import Image, ImagePage, ImageQuery, JobReport, Marker, Moment, Quota, Request, Response
+from migrator.model import (
+    Image,
+    ImagePage,
+    ImageQuery,
+    JobReport,
+    Marker,
+    Moment,
+    Quota,
+    RateHint,
+    Request,
+    Response,
+)
 
 
 class Clock(Protocol):
@@ -57,6 +68,9 @@ class Cloud(Protocol):
     Every method raises Unavailable (repeat later), Refused (never), Halted (nobody may go on). Only
     `submit` may raise OutcomeUnknown: a question that got no answer is simply asked again.
     """
+
+    def listen(self, told: Callable[[RateHint, bool], None]) -> None:
+        """From now on, pass on what the service says of its rates, and whether it is about submissions."""
 
     async def submit(self, image: Image, marker: Marker | None) -> str:
         """Ask for the import and return the job id; not repeatable at will."""

@@ -1,6 +1,6 @@
 """Honest stand-ins for the sockets: each keeps the promise of its port, without the world behind it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from migrator.model import (
     Marker,
     Moment,
     Quota,
+    RateHint,
 )
 
 # --- Journal --------------------------------------------------------------------------------------------
@@ -168,6 +169,9 @@ class FakeCloud:
 
     most_at_once: int = 0
     round_trip: float = 0.05
+
+    def listen(self, told: Callable[[RateHint, bool], None]) -> None:
+        """It never says anything of its rates."""
 
     @property
     def imported(self) -> list[str]:

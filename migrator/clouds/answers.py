@@ -230,30 +230,32 @@ def failure(response: Response, *, submit: bool = False) -> Exception:
     """
     fault = read_fault(response)
     row = codes.judge(response.status, fault.code)
-    return error_of(row, fault, wait=_wait(response, row, fault), submit=submit)
+    hint = text_hint(fault.message) if row.throttle else None
+    return error_of(row, fault, wait=retry_after(response.headers), hint=hint, submit=submit)
 
 
-def error_of(row: Row, fault: Fault, *, wait: float | None = None, submit: bool = False) -> Exception:
+def error_of(
+    row: Row,
+    fault: Fault,
+    *,
+    wait: float | None = None,
+    hint: RateHint | None = None,
+    submit: bool = False,
+) -> Exception:
     """The error that a row of the code table stands for."""
     if row.quota:
         return Halted(fault, quota=True)
     match row.certainty:
         case Certainty.NEVER_HAPPENED:
-            return Unavailable(fault, retry_after=wait, throttled=row.throttle)
+            return Unavailable(
+                fault, retry_after=wait, throttled=row.throttle, crowded=row.crowd, allows=hint
+            )
         case Certainty.MAY_HAVE_HAPPENED:
             return OutcomeUnknown(fault) if submit else Unavailable(fault, retry_after=wait)
         case Certainty.NEVER_WILL:
             return NameTaken(fault) if row.name_taken else Refused(fault)
         case Certainty.STOP_EVERYBODY:
             return Halted(fault)
-
-
-def _wait(response: Response, row: Row, fault: Fault) -> float | None:
-    wait = retry_after(response.headers)
-    if wait is None and row.throttle:
-        hint = text_hint(fault.message)
-        wait = hint.period / hint.limit if hint else None
-    return wait
 
 
 def unreadable(response: Response, what: str, *, submit: bool = False) -> Exception:

@@ -53,6 +53,9 @@ class Row:
     throttle: bool = False
     """Everybody should slow down."""
 
+    crowd: bool = False
+    """Not the requests are too many, but the unfinished jobs."""
+
     quota: bool = False
     """The private-image quota is used up."""
 
@@ -212,7 +215,7 @@ _IMS = (
         "The size of the image file exceeds the maximum allowed.",
         "Make the image file smaller, or split the disk.",
     ),
-    _busy("IMG.0060", "The number of tasks exceeds the flow control limit."),
+    _busy("IMG.0060", "The number of tasks exceeds the flow control limit.", crowd=True),
     _midway("IMG.0061", "Unknown system error."),
     _plan("IMG.0062", "The image name is incorrect.", _NAME),
     _passing("IMG.0064", "Failed to obtain the tenant information from IAM."),

@@ -15,6 +15,7 @@ from migrator.model import (
     JobReport,
     Marker,
     Quota,
+    RateHint,
 )
 
 _ENVIRONMENTS = {ImageType.ECS: "FusionCompute", ImageType.BMS: "Ironic", ImageType.DATA: "DataImage"}
@@ -33,6 +34,9 @@ class DryCloud:
 
         self._show = show
         self._images: dict[str, CloudImage] = {}
+
+    def listen(self, told: Callable[[RateHint, bool], None]) -> None:
+        """Nothing is sent, so nothing is said."""
 
     async def submit(self, image: Image, marker: Marker | None) -> str:
         body = submit_body(image, marker)

@@ -384,8 +384,7 @@ def _checked(name: str) -> str:
 class Ims:
     """The image service of one target (ports.Cloud), spoken to through `http` and signed by `signer`.
 
-    `project_id` is the id, or something that finds it and remembers what it found; `on_hint` is told what the
-    service says about its rates, whenever it does.
+    `project_id` is the id, or something that finds it and remembers what it found.
     """
 
     def __init__(
@@ -394,20 +393,21 @@ class Ims:
         signer: Signer,
         target: Target,
         project_id: str | Callable[[], Awaitable[str]],
-        *,
-        on_hint: Callable[[RateHint], None] | None = None,
     ) -> None:
         self._http = http
         self._signer = signer
         self._endpoint = target.ims_endpoint.rstrip("/")
         self._project_id = project_id
-        self._on_hint = on_hint
+        self._told: Callable[[RateHint, bool], None] = lambda hint, of_submissions: None
         self._api = target.job_api
+
+    def listen(self, told: Callable[[RateHint, bool], None]) -> None:
+        self._told = told
 
     async def submit(self, image: Image, marker: Marker | None) -> str:
         request = await self._complete(submit_request(self._endpoint, image, marker))
         response = await exchange(self._http, self._signer, request)
-        self._heed(response)
+        self._heed(response, of_submissions=True)
         return read_submit(response)
 
     async def job(self, job_id: str) -> JobReport:
@@ -436,7 +436,7 @@ class Ims:
 
     async def _ask(self, request: Request) -> Response:
         response = await ask(self._http, self._signer, await self._complete(request))
-        self._heed(response)
+        self._heed(response, of_submissions=False)
         return response
 
     async def _complete(self, request: Request) -> Request:
@@ -453,9 +453,9 @@ class Ims:
         except CredentialsError as error:
             raise Halted(Fault(code="MIG.credentials", message=str(error), remedy=error.hint)) from error
 
-    def _heed(self, response: Response) -> None:
-        if self._on_hint is not None and (hint := rate_hint(response.headers)) is not None:
-            self._on_hint(hint)
+    def _heed(self, response: Response, *, of_submissions: bool) -> None:
+        if (hint := rate_hint(response.headers)) is not None:
+            self._told(hint, of_submissions)
 
 
 def _no_such_path(response: Response) -> bool:

@@ -35,6 +35,9 @@ class Phase(StrEnum):
     SKIPPED = "skipped"
     CANCELLED = "cancelled"
 
+    # Enum hashes in Python code; tables by phase are looked up for every event and every row of a report.
+    __hash__ = str.__hash__
+
 
 FINISHED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
 """Nothing more happens to these unless a person asks for it."""

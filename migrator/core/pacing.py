@@ -1,69 +1,173 @@
-"""When a job is worth asking again, and how the service's complaints change our rates."""
+"""How the service's complaints change our rates and our job window.
+
+The plan says how fast we may go at most; the service says, by refusing, how fast it lets us go today. Nobody
+documents those limits, so they are learned: cut at once when it complains, come back quickly to just below
+what it took, and try a little more only now and then, so that trying costs few refusals.
+"""
 
 from migrator.core.bucket import Bucket
-from migrator.model import Moment, Polling
+from migrator.model import RateHint
 
-FLOOR = 0.02
+CUT = 0.7
+"""What a complaint leaves of the rate, while nobody knows the limit."""
+
+BELOW = 0.95
+"""How much of a limit that we guessed is used."""
+
+BELOW_TOLD = 0.98
+"""How much of a limit that the service told is used: its windows and ours are not aligned."""
+
+COMEBACK = 5.0
+"""Seconds in which the rate comes back to just below the limit."""
+
+TRY_AFTER = 200
+"""Requests that go well before a little more than the limit is tried."""
+
+TRY = 1.05
+LONGEST_SILENCE = 60.0
+SLOWEST = 0.02
 """However often the service complains, one request may leave every fifty seconds: somebody has to ask whether
 it is better."""
 
-CUT = 0.7
-RECOVERY = 30.0
-"""Seconds in which the rate grows back by what one complaint took."""
-
-
-def next_poll(
-    polling: Polling, *, submitted_at: Moment, now: Moment, progress: float | None, typical: float | None
-) -> float:
-    """Seconds until a running job is worth another question, within [min_interval, max_interval].
-
-    `progress` is the service's own fraction (never trusted to be complete), `typical` what finished jobs of
-    this target took in seconds. Without either, the interval grows with the job's age.
-    """
-    age = max(0.0, now - submitted_at)
-    if progress is not None and 0.02 < progress < 1.0 and age > 0:
-        left = age / progress - age
-        guess = left / 2 if left > 4 * polling.min_interval else left
-    elif typical is not None and typical > age:
-        guess = (typical - age) / 2
-    else:
-        guess = age / 5
-    return min(max(guess, polling.min_interval), polling.max_interval)
-
 
 class Pace:
-    """A bucket whose rate gives way when the service complains, and comes back step by step."""
+    """A token bucket whose rate gives way when the service complains, and finds what it tolerates."""
 
-    __slots__ = ("_adaptive", "_cut_at", "_grown_at", "bucket", "ceiling")
+    __slots__ = (
+        "_adaptive",
+        "_complaints",
+        "_cut_at",
+        "_grown_at",
+        "_limit",
+        "_told",
+        "_well",
+        "bucket",
+        "ceiling",
+    )
 
     def __init__(self, rate: float, burst: int, now: float, *, adaptive: bool) -> None:
         self.ceiling = rate
+        """What the plan allows, in requests a second."""
         self.bucket = Bucket(rate, burst, now)
         self._adaptive = adaptive
+        self._limit: float | None = None
+        self._told = False
+        self._complaints = 0
+        self._well = 0
         self._cut_at = -1e9
         self._grown_at = now
+
+    @property
+    def limit(self) -> float | None:
+        """What the service seems to allow, in requests a second; None while it never complained."""
+        return self._limit
 
     @property
     def slowed(self) -> bool:
         """Whether the rate is below what the plan allows."""
         return self.bucket.rate < self.ceiling
 
-    def complained(self, now: float, retry_after: float | None) -> None:
-        """The service throttled us: cut the rate at once for everybody, and be silent for as long as it asks.
+    def complained(self, now: float, retry_after: float | None = None, hint: RateHint | None = None) -> None:
+        """The service throttled us: be silent for as long as it asks, and slower afterwards, for everybody.
 
-        Answers to requests that left before the last cut complain about the old rate, so one cut a second is
-        enough.
+        Requests that were under way complain about the same excess, so it is cut once.
         """
+        self._complaints += 1
+        silence = retry_after or min(2.0 ** (self._complaints - 1), LONGEST_SILENCE)
         self.bucket.drain(now)
-        if retry_after:
-            self.bucket.block(now + retry_after)
-        if self._adaptive and now - self._cut_at >= 1.0:
-            self.bucket.set_rate(max(min(FLOOR, self.ceiling), self.bucket.rate * CUT), now)
-            self._cut_at = self._grown_at = now
+        self.bucket.block(now + silence)
+        if not self._adaptive or now - self._cut_at < 1.0:
+            return
+        self._cut_at = now
+        self._well = 0
+        if hint is not None:
+            self._heed(hint)
+        elif not self._told:
+            self._limit = self.bucket.rate
+        self._set(self.bucket.rate * CUT if not self._told else self._goal, now + silence)
 
     def answered(self, now: float) -> None:
-        """A request went through: grow towards the plan's rate."""
-        if self.slowed and now > self._grown_at:
-            step = self.ceiling * (1 - CUT) * (now - self._grown_at) / RECOVERY
-            self.bucket.set_rate(min(self.ceiling, self.bucket.rate + step), now)
+        """A request went through: come back to just below the limit, and now and then try a little more."""
+        self._complaints = 0
+        if self._limit is None or not self._adaptive:
+            return
+        self._well += 1
+        if self._well >= TRY_AFTER and not self._told:
+            self._well = 0
+            self._limit *= TRY
+        gap = self._goal - self.bucket.rate
+        if gap > 0 and now > self._grown_at:
+            self._set(self.bucket.rate + gap * min(1.0, (now - self._grown_at) / COMEBACK), now)
+
+    def told(self, hint: RateHint, now: float) -> None:
+        """The service says what it allows: keep to it before it has to refuse anything."""
+        if not self._adaptive or (self._limit is None and hint.limit / hint.period >= self.ceiling):
+            return
+        self._heed(hint)
+        self._set(self._goal, now)
+        if hint.remain == 0:
+            self.bucket.block(now + min(hint.period / 4, hint.period / hint.limit))
+
+    @property
+    def _goal(self) -> float:
+        assert self._limit is not None
+        return min(self.ceiling, self._limit * (BELOW_TOLD if self._told else BELOW))
+
+    def _heed(self, hint: RateHint) -> None:
+        self._limit, self._told = hint.limit / hint.period, True
+
+    def _set(self, rate: float, now: float) -> None:
+        slowest = min(SLOWEST, self.ceiling)
+        self.bucket.set_rate(min(self.ceiling, max(slowest, rate)), now)
         self._grown_at = now
+
+
+FITS = 50
+"""Jobs that fit into a narrowed window before one more is tried; doubled each time that it is refused."""
+
+SPARE = 3
+"""Where the service queues, so many jobs more than run hide the time until an end is noticed."""
+
+
+class Window:
+    """How many jobs may be in the cloud at once: what the plan allows, or less where the service says so.
+
+    A service that refuses one job too many (IMG.0060) narrows the window to what fits. One that accepts it
+    and lets it wait gains nothing from a wide window: a few waiting jobs keep every slot of it busy.
+    """
+
+    __slots__ = ("_fits", "_needed", "_queueing", "most", "size")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        """What the plan allows."""
+        self.size = most
+        """What is used of it now."""
+        self._needed = FITS
+        self._fits = 0
+        self._queueing = False
+
+    def refused(self, in_cloud: int) -> None:
+        """The service refused one more job while `in_cloud` of ours were unfinished."""
+        if self.size < self.most and in_cloud <= self.size:
+            self._needed *= 2
+        self.size = max(1, min(self.size, in_cloud))
+        self._fits = 0
+        self._queueing = False
+
+    def accepted(self, in_cloud: int) -> None:
+        """The service took a job, and `in_cloud` of ours are unfinished now."""
+        if self.size >= self.most or in_cloud < self.size or self._queueing:
+            return
+        self._fits += 1
+        if self._fits >= self._needed:
+            self._fits = 0
+            self.size += 1
+
+    def told(self, *, running: int, waiting: int) -> None:
+        """Of our jobs that were asked about, so many run, and so many still wait for their turn."""
+        if waiting:
+            self._queueing = True
+            self.size = min(self.most, max(1, running) + SPARE)
+        elif self._queueing:
+            self.size = min(self.most, running + SPARE)

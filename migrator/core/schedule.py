@@ -11,7 +11,7 @@ from math import inf
 
 from migrator.core.bucket import TICK
 from migrator.core.lifecycle import Step
-from migrator.core.pacing import Pace
+from migrator.core.pacing import Pace, Window
 from migrator.model import Limits, Policy
 
 
@@ -43,7 +43,7 @@ class Agenda:
 
         Questions that one list can answer are asked up to `together` seconds early to share it.
         """
-        self.window = limits.max_jobs
+        self.window = Window(limits.max_jobs)
         """Jobs that may be in the cloud at once."""
         self.in_cloud: set[str] = set()
         """Keys that hold a slot of the window: their job is, or may be, unfinished."""
@@ -62,6 +62,8 @@ class Agenda:
         self._later: list[tuple[float, int]] = []
         self._due: dict[Step, list[tuple[float, int, str]]] = {step: [] for step in _QUESTIONS}
         self._serial = 0
+        self._current: dict[str, int] = {}
+        """The serial number of each image's question; others in the heaps are outdated."""
         self._together = together
 
     @property
@@ -82,7 +84,7 @@ class Agenda:
     @property
     def over(self) -> bool:
         """Nothing is under way, and nothing will be."""
-        asking = any(heap for step, heap in self._due.items() if step is not Step.SWEEP)
+        asking = len(self._current) > (SWEEP_KEY in self._current)
         return not (self.busy or asking or (self.open and self.waiting))
 
     def again(self, key: str, due: float) -> None:
@@ -94,9 +96,17 @@ class Agenda:
         heapq.heappush(self._later, (due, rank))
 
     def ask(self, key: str, step: Step, due: float) -> None:
-        """Ask about an image at `due`, or as soon after it as the query rate allows."""
+        """Ask about an image at `due`, or as soon after it as the query rate allows.
+
+        An image has one question at most: asking for it anew replaces the one that was planned.
+        """
         self._serial += 1
+        self._current[key] = self._serial
         heapq.heappush(self._due[step], (due, self._serial, key))
+
+    def asking(self, key: str) -> bool:
+        """Whether a question about an image is under way, rather than planned."""
+        return key not in self._current
 
     def withdraw(self, keys: set[str]) -> None:
         """Take images out of the line: they turned out not to need submission."""
@@ -105,6 +115,7 @@ class Agenda:
 
     def drop_questions(self) -> None:
         """Ask nothing more; what runs goes on in the cloud and is picked up by the next run."""
+        self._current.clear()
         for heap in self._due.values():
             heap.clear()
 
@@ -135,12 +146,15 @@ class Agenda:
     def _until_submit(self, now: float) -> float:
         while self._later and self._later[0][0] <= now:
             heapq.heappush(self._ready, heapq.heappop(self._later)[1])
-        if not self.open or len(self.in_cloud) >= self.window or not self.waiting:
+        if not self.open or len(self.in_cloud) >= self.window.size or not self.waiting:
             return inf
         first = 0.0 if self._ready else self._later[0][0] - now
         return max(first, self.submits.bucket.wait(now))
 
     def _until_question(self, now: float) -> tuple[float, Step]:
+        for heap in self._due.values():
+            while heap and self._current.get(heap[0][2]) != heap[0][1]:
+                heapq.heappop(heap)
         heads = [(heap[0][0], step) for step, heap in self._due.items() if heap]
         if not heads or sum(self._busy[step] for step in _QUESTIONS) >= self._queries_allowed:
             return inf, Step.POLL
@@ -152,13 +166,19 @@ class Agenda:
         keys = [heapq.heappop(heap)[2]]
         if step in _SHARED:
             soon = now + self._together
-            others = [entry for entry in heap if entry[0] <= soon]
+            live = [entry for entry in heap if self._current.get(entry[2]) == entry[1]]
+            others = [entry for entry in live if entry[0] <= soon]
             if len(others) >= self.list_pages:
                 keys += [key for _, _, key in sorted(others)]
-                self._due[step] = [entry for entry in heap if entry[0] > soon]
-                heapq.heapify(self._due[step])
+                heap[:] = [entry for entry in live if entry[0] > soon]
+                heapq.heapify(heap)
+        for key in keys:
+            del self._current[key]
         return tuple(keys)
 
+
+SWEEP_KEY = ""
+"""A sweep is about no image in particular."""
 
 _QUESTIONS = (Step.VERIFY, Step.LOOK_UP, Step.FOLLOW, Step.SWEEP, Step.POLL)
 _SHARED = frozenset({Step.VERIFY, Step.LOOK_UP, Step.FOLLOW})

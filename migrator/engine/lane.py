@@ -8,13 +8,12 @@ import anyio
 from migrator.core.forecast import Forecast, next_poll
 from migrator.core.lifecycle import State, Step
 from migrator.core.lookup import Shelf
-from migrator.core.schedule import Agenda, Rest, Turn
+from migrator.core.schedule import SWEEP_KEY, Agenda, Rest, Turn
 from migrator.core.settle import By, Calibration, Learned
-from migrator.core.sweep import Hints
+from migrator.core.sweep import TRIAL, Hints
 from migrator.errors import Unavailable, Unreachable
-from migrator.model import Fault, Moment, Polling, Target
+from migrator.model import Fault, JobReport, Moment, Polling, RateHint, Target
 from migrator.ports import Clock, Cloud
-
 
 FEW = 20
 """Ended jobs of which the fastest says how fast a job can be."""
@@ -72,6 +71,7 @@ class Lane:
         self.closing = False
         """No new turn begins, whatever is due."""
         self._clock = clock
+        cloud.listen(self.told)
         self._naps: list[anyio.Event] = []
         self._changed = anyio.Event()
         self._alarm: float | None = None
@@ -81,7 +81,15 @@ class Lane:
         self._outages = 0
         self._next_try = 0.0
         self._sweeping = False
+        self._queued: set[str] = set()
+        self.sweep_pages = 1
+        """Requests that the latest sweep took."""
         self._told: dict[By, Learned] = dict(learned)
+
+    def told(self, hint: RateHint, of_submissions: bool) -> None:
+        """The service says what it allows."""
+        pace = self.agenda.submits if of_submissions else self.agenda.queries
+        pace.told(hint, self._clock.monotonic())
 
     async def work(self, take: Callable[["Lane", Turn], Awaitable[None]]) -> None:
         """Take turns until there is nothing left to do."""
@@ -144,7 +152,7 @@ class Lane:
             agenda.submits.bucket.block(now + (error.retry_after or pause))
         elif error.throttled:
             pace = agenda.submits if submit else agenda.queries
-            pace.complained(now, error.retry_after, error.hint)
+            pace.complained(now, error.retry_after, error.allows)
         return 0.0
 
     @property
@@ -167,32 +175,59 @@ class Lane:
         ways = By if marked else (By.NAME,)
         return min(self.learned(by).settle(fixed) for by in ways)
 
-    def accepted(self, key: str, at: Moment, sweep_in: float | None) -> None:
-        """A job was accepted; `sweep_in` seconds later a list may teach how soon it shows (None: never)."""
+    def accepted(self, key: str, at: Moment) -> None:
+        """A job was accepted."""
         for calibration in self.calibrations.values():
             calibration.accepted(key, at)
-        if sweep_in is not None:
-            self.sweep_again(sweep_in)
 
-    def job_ended(self, key: str, at: Moment, submitted_at: Moment | None) -> None:
+    def job_ended(self, key: str, at: Moment, submitted_at: Moment | None, report: JobReport) -> None:
         """A job ended, well or badly."""
+        self._queued.discard(key)
         if submitted_at is not None:
             self.durations.append(at - submitted_at)
+        if report.status == "SUCCESS":
+            self.hints.ended(key, report.end_at)
         for calibration in self.calibrations.values():
             calibration.ended(key, at)
 
-    def calibrate(self, by: By, shelves: dict[str, Shelf], at: Moment) -> None:
-        """Take in what a list of everything showed."""
+    def swept(self, by: By, shelves: dict[str, Shelf], asked_at: Moment, at: Moment) -> set[str]:
+        """Take in what a list of everything showed; the keys of images that it announces as active."""
+        self._sweeping = False
         best = {key: shelf.ours[0].status for key, shelf in shelves.items() if shelf.ours}
         unfinished = {key for key, status in best.items() if status in ("queued", "saving")}
         self.calibrations[by].listed(unfinished, best.keys() - unfinished, at)
+        return self.hints.swept({key for key, status in best.items() if status == "active"}, asked_at)
+
+    def sweep_failed(self) -> None:
+        """A list got no answer; the next one is planned like any other."""
         self._sweeping = False
 
-    def sweep_again(self, seconds: float) -> None:
-        """Make one more list after a while, if it would teach something and none is due yet."""
-        if not self._sweeping and any(calibration.curious for calibration in self.calibrations.values()):
+    def sweep_again(self, polling: Polling, *, fixed_settle: bool) -> None:
+        """Make one more list after a while, if it would teach or announce something and none is due yet."""
+        if self._sweeping:
+            return
+        waits = []
+        if not fixed_settle and any(calibration.curious for calibration in self.calibrations.values()):
+            waits.append(TRIAL)
+        if polling.sweep:
+            blind = sum(not watch.forecast.sure for watch in self.watches.values())
+            wait = self.hints.next_sweep(blind=blind, pages=self.sweep_pages, shortest=polling.min_interval)
+            if wait is not None:
+                waits.append(wait)
+        if waits:
             self._sweeping = True
-            self.agenda.ask("", Step.SWEEP, self._clock.monotonic() + seconds)
+            self.agenda.ask(SWEEP_KEY, Step.SWEEP, self._clock.monotonic() + min(waits))
+
+    def count_waiting(self, key: str, *, waits: bool) -> None:
+        """Whether the service lets an accepted job wait: then a few waiting ones are enough."""
+        if waits:
+            self._queued.add(key)
+        elif key in self._queued:
+            self._queued.discard(key)
+        else:
+            return
+        running = len(self.agenda.in_cloud) - len(self._queued)
+        self.agenda.window.told(running=running, waiting=len(self._queued))
 
     def watch(self, state: State, now: Moment) -> Watch:
         """The memory for one image, begun now if there is none."""

@@ -16,7 +16,6 @@ from migrator.core.lifecycle import (
     TargetHalted,
     decide,
 )
-from migrator.core.pacing import next_poll
 from migrator.core.schedule import Agenda, too_many_failures
 from migrator.core.settle import By
 from migrator.core.verdict import Ending, Stop, ending
@@ -132,12 +131,7 @@ class Engine:
         elif step is Step.SUBMIT:
             lane.agenda.again(key, tick + (after or 0.0))
         elif step in (Step.POLL, Step.FOLLOW) and after is None:
-            watch = lane.watch(state, now)
-            if watch.progress is None and state.progress is None and state.submitted_at is None:
-                after = self.plan.polling.first
-            else:
-                after = self._until_poll(lane, state, now)
-            lane.agenda.ask(key, step, tick + after)
+            lane.agenda.ask(key, step, tick + lane.until_poll(self.plan.polling, state, now))
         else:
             lane.agenda.ask(key, step, tick + (after or 0.0))
 
@@ -159,19 +153,6 @@ class Engine:
         for lane in self.lanes.values():
             lane.agenda.open = False
             lane.wake_all()
-
-    def _until_poll(self, lane: Lane, state: State, now: float) -> float:
-        watch = lane.watch(state, now)
-        progress = watch.progress if watch.progress is not None else state.progress
-        durations = lane.durations
-        typical = sum(durations) / len(durations) if durations else None
-        return next_poll(
-            self.plan.polling,
-            submitted_at=state.submitted_at or watch.since,
-            now=now,
-            progress=progress,
-            typical=typical,
-        )
 
     def _open_lanes(self, chosen: list[str]) -> None:
         by_target: dict[str, list[str]] = {name: [] for name in self.plan.targets}

@@ -28,6 +28,7 @@ from migrator.core.lifecycle import (
     State,
     Step,
     VerificationFailed,
+    decide,
 )
 from migrator.core.reconcile import marker, plan_tag
 from migrator.core.schedule import Turn
@@ -52,9 +53,6 @@ log = structlog.get_logger()
 
 QUOTA_PAUSE = 300.0
 """Seconds between two submissions while a used-up quota is waited for."""
-
-SWEEP_EVERY = 15.0
-"""Seconds between two lists that only teach how soon imports are listed."""
 
 PATIENCE = 120.0
 """Seconds for which a successful job's image may be missing from lists, or not be complete in them."""
@@ -128,7 +126,8 @@ class Turns:
             lane.answered()
             lane.agenda.submits.answered(engine.clock.monotonic())
             lane.agenda.window.accepted(len(lane.agenda.in_cloud))
-            lane.accepted(key, at, SWEEP_EVERY if engine.plan.policy.settle is None else None)
+            lane.accepted(key, at)
+            self._plan_sweep(lane)
             engine.proceed(lane, key, after=engine.plan.polling.first)
 
     async def _turned_away(self, lane: Lane, key: str, number: int, error: Unavailable) -> None:
@@ -201,13 +200,13 @@ class Turns:
         lane.watch(state, now).heard()
         match report.status:
             case "SUCCESS":
-                lane.job_ended(key, now, state.submitted_at)
+                lane.job_ended(key, now, state.submitted_at, report)
                 await engine.record(JobSucceeded(at=now, key=key, image_id=report.image_id))
                 log.info("job.succeeded", key=key, image=report.image_id)
                 await self._learn(lane)
                 await self._after_success(lane, key)
             case "FAIL":
-                lane.job_ended(key, now, state.submitted_at)
+                lane.job_ended(key, now, state.submitted_at, report)
                 fault = report.fault or Fault(message="the job failed, and the service does not say why")
                 await self._conclude(lane, JobFailed(at=now, key=key, fault=fault, image_id=report.image_id))
             case _:
@@ -225,6 +224,7 @@ class Turns:
         elif report.progress is not None and int(report.progress * 4) > int((state.progress or 0.0) * 4):
             await engine.record(JobProgressed(at=now, key=key, progress=report.progress))
         engine.proceed(lane, key)
+        self._plan_sweep(lane)
 
     async def _after_success(self, lane: Lane, key: str) -> None:
         engine, state = self._engine, self._engine.ledger.states[key]
@@ -317,10 +317,11 @@ class Turns:
         The token of the first page is the turn's own.
         """
         engine = self._engine
+        early = None if since is None else since - lookup.CLOCK_SKEW
         if by is By.TAG:
-            query = ImageQuery(tag=plan_tag(engine.plan.name))
+            query = ImageQuery(tag=plan_tag(engine.plan.name), created_since=early)
         else:
-            query = ImageQuery(created_since=None if since is None else since - lookup.CLOCK_SKEW)
+            query = ImageQuery(created_since=early)
         page = await lane.cloud.images(query)
         images, pages = list(page.images), 1
         while page.next is not None:
@@ -328,8 +329,9 @@ class Turns:
             page = await lane.cloud.images(query, after=page.next)
             images += page.images
             pages += 1
-        if by is By.TAG:
+        if by is By.TAG and since is None:
             lane.agenda.list_pages = pages
+        lane.sweep_pages = pages
         return images
 
     # --- verify -----------------------------------------------------------------------------------------
@@ -394,8 +396,7 @@ class Turns:
                 else:
                     await engine.clock.wait(engine.stopping, wait)
             except (Halted, Refused) as error:
-                code = error.exit_code if isinstance(error, Halted) else 7
-                await engine.halt(lane, error.fault, code, drain=False)
+                await engine.halt(lane, error.fault, error.exit_code, drain=False)
             else:
                 return True
         return False
@@ -430,15 +431,24 @@ class Turns:
                 engine.proceed(lane, event.key)
 
     async def _sweep(self, lane: Lane, keys: tuple[str, ...]) -> None:
-        """Learn from one list whether, and how soon, running imports show."""
+        """One list of what runs: it teaches how soon imports show, and announces the finished ones."""
         engine = self._engine
         by = By.NAME if lane.learned(By.TAG).listed is False or not self._marked else By.TAG
-        since = min((watch.since for watch in lane.watches.values()), default=engine.clock.now())
+        asked_at = engine.clock.now()
+        since = min((watch.forecast.began_at for watch in lane.watches.values()), default=asked_at)
         images = await self._listed(lane, by, since)
         self._reached(lane)
-        lane.calibrate(by, self._shelve(lane.watches, images), engine.clock.now())
+        watched = list(lane.watches)
+        announced = lane.swept(by, self._shelve(watched, images), asked_at, engine.clock.now())
+        for key in announced:
+            state = engine.ledger.states[key]
+            if state.phase is Phase.RUNNING and engine.plan.polling.sweep and not lane.agenda.asking(key):
+                lane.agenda.ask(key, decide(state), engine.clock.monotonic())
         await self._learn(lane)
-        lane.sweep_again(SWEEP_EVERY)
+        self._plan_sweep(lane)
+
+    def _plan_sweep(self, lane: Lane) -> None:
+        lane.sweep_again(self._engine.plan.polling, fixed_settle=self._engine.plan.policy.settle is not None)
 
     async def _learn(self, lane: Lane) -> None:
         for by, learned in lane.news():
@@ -452,7 +462,8 @@ class Turns:
         wait = retry.pause(engine.plan.retry, lane.outages + 1, engine.rng, error.retry_after)
         log.debug("question.unanswered", step=turn.step.value, images=len(turn.keys), reason=str(error))
         if turn.step is Step.SWEEP:
-            lane.sweep_again(SWEEP_EVERY)
+            lane.sweep_failed()
+            self._plan_sweep(lane)
         else:
             for key in turn.keys:
                 watch = lane.watch(engine.ledger.states[key], engine.clock.now())

@@ -184,14 +184,15 @@ def test_the_kind_of_error_says_how_certain_we_are(response, kind):
     assert not isinstance(error, Halted) or error.quota == ("IMG.0015" in str(error))
 
 
-def test_a_throttle_says_how_long_to_wait_in_a_header_or_in_its_text():
+def test_a_throttle_says_how_long_to_wait_in_a_header_or_what_it_allows_in_its_text():
     text_ = "The throttling threshold has been reached: policy user over ratelimit,limit:10,time:1 minute"
     body = {"error_code": "APIGW.0308", "error_msg": text_}
 
     by_text, by_header = failure(answer(429, body)), failure(answer(429, body, retry_after="3"))
 
     assert isinstance(by_text, Unavailable)
-    assert (by_text.throttled, by_text.retry_after) == (True, 6.0)
+    assert (by_text.throttled, by_text.retry_after) == (True, None)
+    assert by_text.allows == RateHint(limit=10, period=60.0)
     assert isinstance(by_header, Unavailable)
     assert (by_header.throttled, by_header.retry_after) == (True, 3.0)
 

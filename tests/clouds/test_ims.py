@@ -806,15 +806,17 @@ async def test_a_project_whose_look_up_got_no_answer_leaves_nothing_in_doubt():
 
 
 async def test_what_the_service_says_about_its_rates_is_passed_on():
-    hints: list[RateHint] = []
+    hints: list[tuple[RateHint, bool]] = []
     rate = "remain:9,limit:10,time:1 minute"
     http = ScriptedHttp(
         answer(200, {"job_id": JOB}, x_apig_ratelimit_api=rate), answer(429, x_apig_ratelimit_api=rate)
     )
-    ims = Ims(http, CountingSigner(), target(), PROJECT, on_hint=hints.append)
+    ims = Ims(http, CountingSigner(), target(), PROJECT)
+    ims.listen(lambda hint, of_submissions: hints.append((hint, of_submissions)))
 
     await ims.submit(SYSTEM, MARKER)
     with pytest.raises(Unavailable):
         await ims.quota()
 
-    assert hints == [RateHint(limit=10, period=60.0, remain=9)] * 2
+    said = RateHint(limit=10, period=60.0, remain=9)
+    assert hints == [(said, True), (said, False)]
