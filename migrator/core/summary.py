@@ -17,7 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import overload
+from typing import NamedTuple, overload
 
 from migrator.core.causes import OVERDUE, Cause, Why, causes, plain
 from migrator.core.estimate import Spread, makespan, sample, spread
@@ -29,8 +29,7 @@ from migrator.model import Fault, Image, ImageType, Limits, Moment, Plan
 # --- The nouns ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One image, as every report shows it: a view, so that making one costs next to nothing."""
 
     image: Image
@@ -170,7 +169,8 @@ class Rows(Sequence[Row]):
         return len(self._pairs)
 
     def __iter__(self) -> Iterator[Row]:
-        return (_row(item, state, self._drift) for item, state in self._pairs)
+        drift = self._drift
+        return (Row(item.image, state, state.key in drift) for item, state in self._pairs)
 
     @overload
     def __getitem__(self, index: int) -> Row: ...
@@ -179,7 +179,8 @@ class Rows(Sequence[Row]):
     def __getitem__(self, index: int | slice) -> "Row | Rows":
         if isinstance(index, slice):
             return Rows(self._pairs[index], self._drift)
-        return _row(*self._pairs[index], self._drift)
+        item, state = self._pairs[index]
+        return Row(item.image, state, state.key in self._drift)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -405,10 +406,6 @@ def summary(ledger: Ledger, *, plan: Plan, now: Moment, running: bool | None = N
         halted=halted,
         images=Rows(pairs, drift),
     )
-
-
-def _row(item: Planned, state: State, drift: frozenset[str]) -> Row:
-    return Row(image=item.image, state=state, drifted=state.key in drift)
 
 
 class _Count:

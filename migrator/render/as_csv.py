@@ -12,11 +12,14 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import islice
 from typing import BinaryIO
 
-from migrator.core.causes import one_line
+from migrator.core.causes import one_line, plain
 from migrator.core.summary import Row, Summary
+from migrator.model import Fault
 from migrator.render.words import iso
 
 COLUMNS = (
@@ -47,20 +50,19 @@ COLUMNS = (
 )
 """What each row says before its labels."""
 
+_ROWS = 512
+"""Rows between two writes."""
+
 _FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]")
 
 
 def write(summary: Summary, stream: BinaryIO) -> None:
     """Write the report to `stream`."""
     labels = summary.label_keys
-    stream.write(codecs.BOM_UTF8)
-    text = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
-    try:
-        writer = csv.writer(text, lineterminator="\r\n")
-        writer.writerow([*COLUMNS, *(cell(f"label.{label}") for label in labels)])
-        writer.writerows(_cells(row, labels) for row in summary.images)
-    finally:
-        text.detach()
+    stream.write(codecs.BOM_UTF8 + _line((*COLUMNS, *(cell(f"label.{label}") for label in labels))).encode())
+    rows = iter(summary.images)
+    while lines := [_line(_cells(row, labels)) for row in islice(rows, _ROWS)]:
+        stream.write("".join(lines).encode("utf-8", "replace"))
 
 
 def cell(text: str | None) -> str:
@@ -73,32 +75,52 @@ def cell(text: str | None) -> str:
     return f"'{line}" if _FORMULA.match(line) else line
 
 
-def _cells(row: Row, labels: Iterable[str]) -> list[str | int | float | None]:
-    error = row.error
-    return [
-        cell(row.key),
-        cell(row.name),
-        cell(row.target),
-        cell(row.wave),
-        row.status.value,
-        row.type.value,
-        cell(row.os),
-        row.min_disk,
-        cell(row.image_url),
-        cell(row.image_id),
-        cell(row.job_id),
-        None if row.progress is None else round(row.progress * 100, 1),
-        None if row.submitted_at is None else iso(row.submitted_at),
-        None if row.finished_at is None else iso(row.finished_at),
-        row.minutes,
-        row.seconds,
-        len(row.attempts),
-        cell(error.code) if error else "",
-        cell(error.message) if error else "",
-        cell(error.remedy) if error else "",
-        cell(error.request_id) if error else "",
-        "yes" if row.removed else "no",
-        "yes" if row.drifted else "no",
-        "yes" if row.held else "no",
-        *[cell(row.labels.get(label)) for label in labels],
-    ]
+_word = lru_cache(maxsize=4096)(cell)
+"""A cell for text that many images share."""
+
+
+def _line(cells: Sequence[str]) -> str:
+    line = ",".join(cells)
+    if line.count(",") < len(cells) and '"' not in line:
+        return line + "\r\n"  # no cell needs quotes, which the csv module would look for one by one
+    quoted = io.StringIO(newline="")
+    csv.writer(quoted, lineterminator="\r\n").writerow(cells)
+    return quoted.getvalue()
+
+
+def _cells(row: Row, labels: Sequence[str]) -> tuple[str, ...]:
+    image, state, drifted = row
+    progress, seconds = row.progress, row.seconds
+    return (
+        cell(state.key),
+        cell(image.name),
+        _word(image.target),
+        _word(image.wave),
+        state.phase,
+        image.type,
+        _word(row.os),
+        str(image.min_disk),
+        cell(image.image_url),
+        cell(state.image_id),
+        cell(state.job_id),
+        "" if progress is None else repr(round(progress * 100, 1)),
+        "" if state.submitted_at is None else iso(state.submitted_at),
+        "" if state.finished_at is None else iso(state.finished_at),
+        "" if seconds is None else repr(round(seconds / 60, 2)),
+        "" if seconds is None else repr(seconds),
+        str(len(state.attempts)),
+        *(_NO_ERROR if state.fault is None else _error(state.fault)),
+        _WORDS[state.removed],
+        _WORDS[drifted],
+        _WORDS[state.held],
+        *[_word(image.labels.get(label)) for label in labels],
+    )
+
+
+_NO_ERROR = ("", "", "", "")
+_WORDS = ("no", "yes")
+
+
+def _error(fault: Fault) -> tuple[str, ...]:
+    fault = plain(fault)
+    return cell(fault.code), cell(fault.message), cell(fault.remedy), cell(fault.request_id)

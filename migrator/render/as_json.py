@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from itertools import islice
+from json.encoder import encode_basestring as _text
 from typing import Any, BinaryIO
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -35,10 +36,10 @@ def report_schema() -> dict[str, Any]:
 def write(summary: Summary, stream: BinaryIO) -> None:
     """Write the report to `stream`."""
     stream.write(_folded(head(summary))[:-2] + b',\n"images":[')
-    rows, comma = iter(summary.images), b"\n"
-    while lines := [_compact(image(row)) for row in islice(rows, _LINES)]:
-        stream.write(comma + b",\n".join(lines))
-        comma = b",\n"
+    rows, comma = iter(summary.images), "\n"
+    while lines := list(map(_image, islice(rows, _LINES))):
+        stream.write((comma + ",\n".join(lines)).encode("utf-8", "replace"))
+        comma = ",\n"
     stream.write(b"\n]\n}\n")
 
 
@@ -116,34 +117,6 @@ def head(summary: Summary) -> dict[str, Any]:
     }
 
 
-def image(row: Row) -> dict[str, Any]:
-    """One image of the report."""
-    plan, state = row.image, row.state
-    return {
-        "key": state.key,
-        "name": plan.name,
-        "target": plan.target,
-        "wave": row.wave,
-        "labels": plan.labels,
-        "status": state.phase,
-        "type": plan.type,
-        "os": row.os,
-        "min_disk": plan.min_disk,
-        "image_url": plan.image_url,
-        "image_id": state.image_id,
-        "job_id": state.job_id,
-        "progress": row.progress,
-        "submitted_at": _moment(state.submitted_at),
-        "finished_at": _moment(state.finished_at),
-        "seconds": row.seconds,
-        "error": _error(row.error),
-        "attempts": [_attempt(attempt) for attempt in state.attempts],
-        "removed": state.removed,
-        "drifted": row.drifted,
-        "held": state.held,
-    }
-
-
 def _moment(moment: Moment | None) -> str | None:
     return None if moment is None else iso(moment)
 
@@ -156,17 +129,6 @@ def _error(fault: Fault | None) -> dict[str, str] | None:
         "message": fault.message,
         "remedy": fault.remedy,
         "request_id": fault.request_id,
-    }
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "number": attempt.number,
-        "began_at": iso(attempt.began_at),
-        "ended_at": _moment(attempt.ended_at),
-        "outcome": attempt.outcome,
-        "job_id": attempt.job_id,
-        "error": None if attempt.fault is None else _error(plain(attempt.fault)),
     }
 
 
@@ -214,3 +176,99 @@ def _causes(causes: Iterable[Cause]) -> Iterator[dict[str, Any]]:
             "request_id": cause.request_id,
             "keys": cause.keys,
         }
+
+
+# --- Rows -----------------------------------------------------------------------------------------------
+# They are most of a report, and a template filled with encoded values takes half the time of any encoder.
+
+
+def _template(*members: str) -> str:
+    return "{" + ",".join(f'"{member}":%s' for member in members) + "}"
+
+
+_IMAGE = _template(
+    "key",
+    "name",
+    "target",
+    "wave",
+    "labels",
+    "status",
+    "type",
+    "os",
+    "min_disk",
+    "image_url",
+    "image_id",
+    "job_id",
+    "progress",
+    "submitted_at",
+    "finished_at",
+    "seconds",
+    "error",
+    "attempts",
+    "removed",
+    "drifted",
+    "held",
+)
+_ATTEMPT = _template("number", "began_at", "ended_at", "outcome", "job_id", "error")
+_ERROR = _template("code", "message", "remedy", "request_id")
+
+
+def _image(row: Row) -> str:
+    image, state, drifted = row
+    labels = image.labels
+    return _IMAGE % (
+        _text(state.key),
+        _text(image.name),
+        _text(image.target),
+        _text(image.wave or ""),
+        "{" + ",".join([f"{_text(key)}:{_text(value)}" for key, value in labels.items()]) + "}",
+        _text(state.phase),
+        _text(image.type),
+        _text(row.os),
+        image.min_disk,
+        _text(image.image_url),
+        _text_or_null(state.image_id),
+        _text_or_null(state.job_id),
+        _number(row.progress),
+        _moment_or_null(state.submitted_at),
+        _moment_or_null(state.finished_at),
+        _number(row.seconds),
+        _fault(state.fault),
+        "[" + ",".join(map(_attempt, state.attempts)) + "]",
+        _BOOLS[state.removed],
+        _BOOLS[drifted],
+        _BOOLS[state.held],
+    )
+
+
+def _attempt(attempt: Attempt) -> str:
+    return _ATTEMPT % (
+        attempt.number,
+        _moment_or_null(attempt.began_at),
+        _moment_or_null(attempt.ended_at),
+        _text(attempt.outcome),
+        _text_or_null(attempt.job_id),
+        _fault(attempt.fault),
+    )
+
+
+def _fault(fault: Fault | None) -> str:
+    if fault is None:
+        return "null"
+    fault = plain(fault)
+    return _ERROR % (_text(fault.code), _text(fault.message), _text(fault.remedy), _text(fault.request_id))
+
+
+_BOOLS = ("false", "true")
+
+
+def _text_or_null(text: str | None) -> str:
+    return "null" if text is None else _text(text)
+
+
+def _moment_or_null(moment: Moment | None) -> str:
+    return "null" if moment is None else f'"{iso(moment)}"'
+
+
+def _number(number: float | None) -> str:
+    return "null" if number is None else repr(number)
