@@ -24,7 +24,8 @@ from migrator.core.estimate import Spread, makespan, sample, spread
 from migrator.core.ledger import Ledger, Planned, Run
 from migrator.core.lifecycle import FINISHED, Attempt, Outcome, Phase, State
 from migrator.core.reconcile import drifted
-from migrator.model import Fault, Image, ImageType, Limits, Moment, Plan
+from migrator.core.settle import By, Learned
+from migrator.model import Fault, Image, ImageType, Limits, MarkerKind, Moment, Plan
 
 # --- The nouns ------------------------------------------------------------------------------------------
 
@@ -290,6 +291,17 @@ class Durations:
     """From an image's first request to its acceptance: near zero, unless the service throttles or refuses."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What one target's own jobs taught about how soon its lists show an import, and what follows from it."""
+
+    settle: float
+    """Seconds for which an empty look-up proves nothing: from the plan, or learned (`settle = "auto"`)."""
+
+    by: Mapping[By, Learned]
+    """By each way of listing that is used."""
+
+
 class RunState(StrEnum):
     ENDED = "ended"
     RUNNING = "running"
@@ -339,6 +351,9 @@ class Summary:
     throughput: Throughput
     eta: Estimate
     durations: Durations
+    listings: Mapping[str, Listing]
+    """By target, in the plan's order."""
+
     failures: tuple[Cause, ...]
     """The failed images by cause, the most frequent first; their counts add up to the failed ones."""
 
@@ -400,6 +415,7 @@ def summary(ledger: Ledger, *, plan: Plan, now: Moment, running: bool | None = N
             cloud=spread(value for values in measured.values() for value in values),
             submit=spread(count.submit_waits),
         ),
+        listings=_listings(ledger, plan),
         failures=causes(count.failed),
         waiting=causes(count.waiting),
         runs=runs,
@@ -508,6 +524,17 @@ def _with_rest(counts: Mapping[str, list[int]], totals: list[int]) -> dict[str, 
     if any(rest):
         complete[""] = [a + b for a, b in zip(counts.get("", [0] * len(rest)), rest, strict=True)]
     return _tallies({value: complete[value] for value in sorted(complete)})
+
+
+def _listings(ledger: Ledger, plan: Plan) -> dict[str, Listing]:
+    found = {}
+    ways = tuple(By) if plan.policy.marker is MarkerKind.TAG else (By.NAME,)
+    for target in plan.targets:
+        learned = {by: ledger.learned.get((target, by), Learned()) for by in ways}
+        # The surest way of listing decides, as it does in the run itself.
+        settle = min(known.settle(plan.policy.settle) for known in learned.values())
+        found[target] = Listing(settle=round(settle, 3), by=learned)
+    return found
 
 
 # --- Runs and throughput --------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from migrator.core.causes import Cause, plain
 from migrator.core.estimate import Spread
 from migrator.core.lifecycle import Attempt
+from migrator.core.settle import Learned
 from migrator.core.summary import Row, RunLine, Summary, Tally
 from migrator.model import Fault, Moment
 from migrator.render.words import iso
@@ -94,6 +95,7 @@ def head(summary: Summary) -> dict[str, Any]:
         },
         "throughput": {
             "per_hour": throughput.per_hour,
+            "possible_per_hour": throughput.possible_per_hour,
             "last_hour": throughput.last_hour,
             "running_seconds": throughput.running_seconds,
             "bucket_seconds": throughput.bucket_seconds,
@@ -111,6 +113,13 @@ def head(summary: Summary) -> dict[str, Any]:
         "durations": {
             "cloud": _spread(summary.durations.cloud),
             "submit": _spread(summary.durations.submit),
+        },
+        "listings": {
+            target: {
+                "settle_seconds": listing.settle,
+                "by": {by.value: _learned(learned) for by, learned in listing.by.items()},
+            }
+            for target, listing in summary.listings.items()
         },
         "failures": list(_causes(summary.failures)),
         "waiting": list(_causes(summary.waiting)),
@@ -162,6 +171,17 @@ def _spread(spread: Spread | None) -> dict[str, float] | None:
     return {"count": spread.count, "p50": spread.p50, "p95": spread.p95, "max": spread.max}
 
 
+def _learned(learned: Learned) -> dict[str, Any]:
+    return {
+        "listed": learned.listed,
+        "seen": learned.seen,
+        "unseen": learned.unseen,
+        "longest_delay": round(learned.longest_delay, 3),
+        "ended": learned.ended,
+        "longest_job": round(learned.longest_job, 3),
+    }
+
+
 def _causes(causes: Iterable[Cause]) -> Iterator[dict[str, Any]]:
     for cause in causes:
         yield {
@@ -201,6 +221,7 @@ _IMAGE = _template(
     "job_id",
     "progress",
     "submitted_at",
+    "job_ended_at",
     "finished_at",
     "seconds",
     "error",
@@ -231,6 +252,7 @@ def _image(row: Row) -> str:
         _text_or_null(state.job_id),
         _number(row.progress),
         _moment_or_null(state.submitted_at),
+        _moment_or_null(state.job_ended_at),
         _moment_or_null(state.finished_at),
         _number(row.seconds),
         _fault(state.fault),

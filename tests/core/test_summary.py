@@ -29,13 +29,15 @@ from migrator.core.lifecycle import (
     JobFailed,
     JobProgressed,
     JobSucceeded,
+    ListingLearned,
     Phase,
     RunBegan,
     RunEnded,
     TargetHalted,
 )
-from migrator.core.summary import RunState, Summary, Tally, summary
-from migrator.model import Fault, Image, ImageType
+from migrator.core.settle import By, Learned
+from migrator.core.summary import Listing, RunState, Summary, Tally, summary
+from migrator.model import Fault, Image, ImageType, MarkerKind, Policy
 from tests.ledgers import START, histories, image, latest, ledgers, plan_for, random_ledger
 
 DAMAGED = Fault(code="IMG.0057", message="The file is damaged.", remedy="Upload it again.")
@@ -155,6 +157,39 @@ def test_a_summary_does_not_change_when_the_ledger_goes_on():
         ledger.apply(event)
 
     assert [row.status for row in told.images] == [Phase.PENDING]
+
+
+# --- Listings -------------------------------------------------------------------------------------------
+
+
+def learned_by(by: By, **known: Any) -> ListingLearned:
+    return ListingLearned(at=START, target="north", by=by, learned=Learned(**known))
+
+
+def test_what_was_learned_about_lists_is_told_with_the_time_that_follows_from_it():
+    facts = told([learned_by(By.TAG, seen=40, longest_delay=50.0), learned_by(By.NAME, seen=1)], now=START)
+
+    assert list(facts.listings) == ["north", "south"]
+    north = facts.listings["north"]
+    assert (north.by[By.TAG].listed, north.by[By.NAME].listed) == (True, None)
+    assert north.settle == 150.0, "three times the longest delay of the surest way"
+    assert facts.listings["south"] == Listing(settle=3600.0, by={By.TAG: Learned(), By.NAME: Learned()})
+
+
+def test_a_settle_time_in_the_plan_is_in_force_whatever_was_learned():
+    plan = plan_for("north").model_copy(update={"policy": Policy(settle="10m")})  # type: ignore[arg-type]
+
+    facts = summary(fold([learned_by(By.TAG, seen=40)]), plan=plan, now=START)
+
+    assert facts.listings["north"].settle == 600.0
+
+
+def test_without_markers_only_lists_by_name_count():
+    plan = plan_for("north").model_copy(update={"policy": Policy(marker=MarkerKind.NONE)})
+
+    facts = summary(fold([learned_by(By.TAG, seen=40, longest_delay=50.0)]), plan=plan, now=START)
+
+    assert facts.listings["north"] == Listing(settle=3600.0, by={By.NAME: Learned()})
 
 
 # --- Rows -----------------------------------------------------------------------------------------------

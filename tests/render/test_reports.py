@@ -29,6 +29,7 @@ from migrator.core.lifecycle import (
     Phase,
     RunBegan,
 )
+from migrator.core.settle import By, Learned
 from migrator.core.summary import RunState, Summary, summary
 from migrator.model import Fault, Image, ImageType
 from migrator.render import FORMATS
@@ -261,6 +262,26 @@ def test_each_image_has_a_line_of_its_own_with_all_its_attempts():
     ]
     assert shown["attempts"][0]["error"]["message"] == "too many requests"
     assert shown["attempts"][1]["job_id"] == "job-web"
+
+
+def test_what_was_learned_about_lists_is_shown_by_target_and_way():
+    ledger = small_ledger()
+    ledger.learned["north", By.TAG] = Learned(seen=40, unseen=1, longest_delay=50.00049, ended=7)
+
+    document = as_json(summary(ledger, plan=plan_for(), now=START + 700))
+
+    north = document["listings"]["north"]
+    assert north["settle_seconds"] == 150.001
+    assert north["by"]["tag"] == {
+        "listed": True,
+        "seen": 40,
+        "unseen": 1,
+        "longest_delay": 50.0,
+        "ended": 7,
+        "longest_job": 0.0,
+    }
+    assert north["by"]["name"]["listed"] is None
+    assert [error.message for error in SCHEMA.iter_errors(document)] == []
 
 
 # --- CSV ------------------------------------------------------------------------------------------------
