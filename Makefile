@@ -30,6 +30,12 @@ lint: setup
 test: lint
 	$(PY) -m pytest
 
+chaos: setup
+	$(PY) -m tests.chaos.storm
+
+bench: setup
+	@$(PY) -m tests.bench.run_all
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
