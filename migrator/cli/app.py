@@ -1,11 +1,11 @@
 """The commands. Their bodies import what they need, so that `--help` is there at once."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from migrator.cli.common import Look, command
+from migrator.cli.common import Look, command, plural, run_async
 
 app = typer.Typer(
     name="migrator",
@@ -73,12 +73,13 @@ def validate(*, plan: PlanPath, look: Look) -> int:
 
     found, warnings = load(plan)
     for warning in warnings:
-        look.err(f"warning: {warning}")
+        look.warn(warning)
     if look.json:
         look.object({"valid": True, "images": len(found.images), "warnings": warnings})
     else:
-        count = f", {len(warnings)} warnings" if warnings else ""
-        look.say(f"{plan}: {len(found.images)} images for {len(found.targets)} targets{count}; valid")
+        count = f", {plural(len(warnings), 'warning')}" if warnings else ""
+        images, targets = plural(len(found.images), "image"), plural(len(found.targets), "target")
+        look.say(f"{plan}: {images} for {targets}{count}; valid")
     return 0
 
 
@@ -112,7 +113,7 @@ def run(
 
     found, warnings = load(plan)
     for warning in warnings:
-        look.say(f"warning: {warning}")
+        look.warn(warning)
     options = Options(
         reports_dir=reports_dir,
         limit=limit,
@@ -124,8 +125,8 @@ def run(
     if dry_run:
         from migrator.cli.offline import dry_run as rehearse
 
-        return _anyio(rehearse, found, options, look)
-    return _anyio(run_session, found, options, look)
+        return run_async(rehearse, found, options, look)
+    return run_async(run_session, found, options, look)
 
 
 @app.command()
@@ -135,7 +136,7 @@ def status(*, plan: PlanPath, reports_dir: ReportsDir = REPORTS, look: Look) -> 
     from migrator.cli import offline
     from migrator.cli.parts import load
 
-    return _anyio(offline.status, load(plan)[0], reports_dir, look)
+    return run_async(offline.status, load(plan)[0], reports_dir, look)
 
 
 @app.command()
@@ -145,7 +146,27 @@ def report(*, plan: PlanPath, reports_dir: ReportsDir = REPORTS, look: Look) -> 
     from migrator.cli import offline
     from migrator.cli.parts import load
 
-    return _anyio(offline.report, load(plan)[0], reports_dir, look)
+    return run_async(offline.report, load(plan)[0], reports_dir, look)
+
+
+@app.command()
+@command
+def reconcile(
+    *,
+    plan: PlanPath,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete what is left over; asks once, with the list.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    reports_dir: ReportsDir = REPORTS,
+    look: Look,
+) -> int:
+    """Find images that nobody owns, and lost ones."""
+    from migrator.cli.parts import load
+    from migrator.cli.reconcile import reconcile as tidy_up
+    from migrator.cli.session import Options
+
+    return tidy_up(load(plan)[0], Options(reports_dir=reports_dir), look, delete=delete, yes=yes)
 
 
 @app.command()
@@ -160,10 +181,10 @@ def simulate(
     speed: Annotated[float, typer.Option("--speed", min=0.01, help="Simulated seconds in a real one.")] = 1.0,
     look: Look,
 ) -> int:
-    """Serve an IMS, IAM and OBS stand-in on 127.0.0.1, for rehearsals and tests."""
+    """Serve a stand-in cloud on 127.0.0.1, to rehearse."""
     from migrator.cli import offline
 
-    return _anyio(offline.simulate, scenario, seed, port, speed, look)
+    return run_async(offline.simulate, scenario, seed, port, speed, look)
 
 
 @app.command()
@@ -174,10 +195,10 @@ def demo(
     reports_dir: ReportsDir = REPORTS,
     look: Look,
 ) -> int:
-    """Import a small plan against the simulator, start to report; no account needed."""
+    """See a small plan run against the stand-in cloud."""
     from migrator.cli import offline
 
-    return _anyio(offline.demo, seed, reports_dir, look)
+    return run_async(offline.demo, seed, reports_dir, look)
 
 
 @app.command()
@@ -212,17 +233,3 @@ def _duration(option: str, text: str | None) -> float | None:
         return None if text is None else seconds(text)
     except ValueError as error:
         raise UsageError(f"{option} is {text!r}: {error}") from None
-
-
-def _anyio(function: Any, *arguments: Any) -> int:
-    """Run on the fastest loop that is installed."""
-    import anyio
-
-    try:
-        import uvloop  # noqa: F401
-    except ImportError:
-        fast = False
-    else:
-        fast = True
-    code: int = anyio.run(function, *arguments, backend_options={"use_uvloop": fast})
-    return code

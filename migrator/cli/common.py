@@ -1,4 +1,7 @@
-"""What every command has: the same options, one way to speak, one way to fail."""
+"""What every command has: the same options, one way to speak, one way to fail.
+
+`--help` and `--version` come through here, so nothing large is imported before a command runs.
+"""
 
 import functools
 import inspect
@@ -6,14 +9,20 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar, TypeVarTuple, cast
 
 import typer
 
-from migrator.errors import MigratorError
+from migrator.cli.streams import STDERR, STDOUT
+
+if TYPE_CHECKING:
+    from migrator.errors import MigratorError
+
+Answer = TypeVar("Answer")
+Given = TypeVarTuple("Given")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +38,11 @@ class Look:
 
     def out(self, text: str) -> None:
         """One line of data."""
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        STDOUT.line(text)
 
     def object(self, value: dict[str, Any]) -> None:
         """One line of machine-readable data."""
-        self.out(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+        self.out(json.dumps(value, ensure_ascii=not _utf8(), separators=(",", ":")))
 
     def say(self, text: str) -> None:
         """One line for a person, unless they asked for silence."""
@@ -43,20 +51,31 @@ class Look:
 
     def err(self, text: str) -> None:
         """One line that has to be said."""
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+        STDERR.line(text)
+
+    def warn(self, text: str) -> None:
+        """One line about something that is worth a second look."""
+        self.say(f"{self.paint('warning:', '1;33')} {text}")
 
     @property
     def person(self) -> bool:
         """Whether a person watches stderr."""
-        return sys.stderr.isatty() and not self.quiet
+        return STDERR.isatty() and not self.quiet
 
     @property
     def colored(self) -> bool:
         """Whether stderr may show colours."""
         if self.color != "auto":
             return self.color == "always"
-        return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        return STDERR.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def paint(self, text: str, colour: str) -> str:
+        """`text` for stderr, in a colour (an SGR code) where colours may be shown."""
+        return f"\x1b[{colour}m{text}\x1b[0m" if self.colored else text
+
+
+def _utf8() -> bool:
+    return (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
 
 
 _OPTIONS: dict[str, tuple[Any, Any]] = {
@@ -74,7 +93,14 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     ),
     "verbose": (
         Annotated[
-            int, typer.Option("--verbose", "-v", count=True, help="More log lines; tracebacks. Twice: all.")
+            int,
+            typer.Option(
+                "--verbose",
+                "-v",
+                count=True,
+                envvar="MIGRATOR_VERBOSE",
+                help="More log lines; tracebacks. Twice: all.",
+            ),
         ],
         0,
     ),
@@ -91,7 +117,10 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[
             Path | None,
             typer.Option(
-                "--log-file", envvar="MIGRATOR_LOG_FILE", help="Write the whole log there, as JSON."
+                "--log-file",
+                envvar="MIGRATOR_LOG_FILE",
+                metavar="FILE",
+                help="Append log lines there as well; as JSON, unless --log-format console.",
             ),
         ],
         None,
@@ -122,6 +151,9 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
             code = function(look=look, **arguments) or 0
         except BaseException as error:
             code = explain(error, look)
+        if STDOUT.failure is not None:
+            look.err(f"{look.paint('error:', '1;31')} stdout cannot be written: {STDOUT.failure.strerror}")
+            code = code or 1
         raise typer.Exit(code)
 
     own = [p for p in inspect.signature(function).parameters.values() if p.name != "look"]
@@ -136,37 +168,64 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
 
 def explain(error: BaseException, look: Look) -> int:
     """Say what went wrong and what to do, and return the exit code. Raises what is not an error at all."""
+    from migrator.edges.log import mask_text
+    from migrator.errors import CloudError, MigratorError, PlanError
+
+    STDERR.settle()
     found = _leaf(error)
     if isinstance(found, (typer.Exit, SystemExit, GeneratorExit)):
         raise found
     if isinstance(found, KeyboardInterrupt):
         look.err("interrupted; nothing is lost, run again to continue")
         return 130
-    if isinstance(found, BrokenPipeError):
-        # Whoever read our output is gone; so is the need to say anything.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     if look.verbose:
-        look.err("".join(traceback.format_exception(error)).rstrip())
-    if isinstance(found, MigratorError):
-        look.err(f"{_paint('error:', look)} {found}")
-        look.err(found.hint)
-        return found.exit_code
-    look.err(f"{_paint('internal error:', look)} {type(found).__name__}: {found}")
-    look.err(MigratorError.hint)
-    return 1
+        look.err(mask_text("".join(traceback.format_exception(error)).rstrip()))
+    if isinstance(found, PlanError):
+        _explain_plan(found, look)
+    elif isinstance(found, CloudError):
+        _explain(look, "error:", str(found), found.fault.remedy or CloudError.hint, found.exit_code)
+    elif isinstance(found, MigratorError):
+        _explain(look, "error:", str(found), found.hint, found.exit_code)
+    else:
+        said = mask_text(f"{type(found).__name__}: {found}")
+        _explain(look, "internal error:", said, MigratorError.hint, 1)
+        return 1
+    return found.exit_code
+
+
+def _explain(look: Look, kind: str, message: str, hint: str, code: int) -> None:
+    look.err(f"{look.paint(kind, '1;31')} {message}")
+    look.err(hint)
+    if look.json:
+        look.object({"error": message, "hint": hint, "exit_code": code})
+
+
+def _explain_plan(error: "MigratorError", look: Look) -> None:
+    problems: list[str] = getattr(error, "problems", [])
+    for problem in problems:
+        look.err(problem)
+    count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+    look.err(f"{look.paint('error:', '1;31')} the plan has {count}")
+    look.err(error.hint)
+    if look.json:
+        look.object(
+            {
+                "error": f"the plan has {count}",
+                "problems": problems,
+                "hint": error.hint,
+                "exit_code": error.exit_code,
+            }
+        )
 
 
 def _leaf(error: BaseException) -> BaseException:
     """The error that matters of a group: one of ours if there is one."""
+    from migrator.errors import MigratorError
+
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = [_leaf(inner) for inner in error.exceptions]
     return next((leaf for leaf in leaves if isinstance(leaf, MigratorError)), leaves[0])
-
-
-def _paint(text: str, look: Look) -> str:
-    return f"\x1b[1;31m{text}\x1b[0m" if look.colored else text
 
 
 def _check_choices(look: Look) -> None:
@@ -184,4 +243,40 @@ def _start_log(look: Look) -> None:
     from migrator.edges import log
 
     level = "error" if look.quiet else ("warning", "info", "debug")[min(look.verbose, 2)]
-    log.configure(look.log_format, level, log_file=look.log_file, color=look.color)
+    log.configure(
+        "json" if look.log_format == "json" else "console",
+        level,
+        stream=cast("TextIO", STDERR),
+        log_file=look.log_file,
+        color="always" if look.colored else "never",
+    )
+
+
+def run_async(function: Callable[[*Given], Awaitable[Answer]], *arguments: *Given) -> Answer:
+    """What a coroutine function returns, on the fastest loop that is installed."""
+    import anyio
+
+    try:
+        import uvloop  # noqa: F401
+    except ImportError:
+        fast = False
+    else:
+        fast = True
+    return anyio.run(function, *arguments, backend_options={"use_uvloop": fast})
+
+
+def ask(question: str) -> bool:
+    """Whether the person at the terminal says yes; anything else is a no."""
+    STDERR.write(f"{question} [y/N] ")
+    STDERR.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def somebody_to_ask() -> bool:
+    """Whether a person can answer."""
+    return sys.stdin is not None and sys.stdin.isatty() and STDERR.isatty()
+
+
+def plural(count: int, noun: str, nouns: str | None = None) -> str:
+    """ "1 image", "2 images"."""
+    return f"{count} {noun if count == 1 else nouns or noun + 's'}"

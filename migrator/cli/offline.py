@@ -1,21 +1,22 @@
 """The commands that need no cloud: status, report, dry run, simulator and demo."""
 
 import json
+import signal
 import time
 from importlib import resources
 from pathlib import Path
 
 import anyio
 
-from migrator.cli.common import Look
+from migrator.cli.common import Look, plural
 from migrator.cli.parts import plan_folder
 from migrator.cli.reporting import write_reports
-from migrator.cli.session import Options, run
+from migrator.cli.session import Options, check_keys, choose, run
 from migrator.clouds.dry import DryCloud
 from migrator.core.ledger import Ledger
 from migrator.core.lifecycle import Phase
 from migrator.core.plan import at_endpoint, parse_plan
-from migrator.core.reconcile import first_words, marker, planned, work_left
+from migrator.core.reconcile import first_words, marker, planned
 from migrator.core.summary import Summary, summary
 from migrator.edges.clock import SystemClock
 from migrator.edges.journal import Journal
@@ -69,7 +70,8 @@ async def report(plan: Plan, reports_dir: Path, look: Look) -> int:
 
 
 async def dry_run(plan: Plan, options: Options, look: Look) -> int:
-    """Show every request that a run would send, in order; the journal is only read."""
+    """Show every import that a run would ask for, in order; the journal is only read."""
+    check_keys(plan, options)
     path = plan_folder(options.reports_dir, plan) / "journal.db"
     items = planned(plan)
     ledger = await Journal.read(path).ledger(items) if path.exists() else Ledger()
@@ -78,7 +80,8 @@ async def dry_run(plan: Plan, options: Options, look: Look) -> int:
     )
     for event in words:
         ledger.apply(event)
-    keys = [key for key in work_left(ledger) if ledger.states[key].phase is Phase.PENDING][: options.limit]
+    chosen = choose(plan, ledger, options.limit).keys
+    keys = [key for key in chosen if ledger.states[key].phase is Phase.PENDING]
     cloud = DryCloud()
     marked = plan.policy.marker is MarkerKind.TAG
     for key in keys:
@@ -89,12 +92,12 @@ async def dry_run(plan: Plan, options: Options, look: Look) -> int:
             look.object({"key": key, "method": "POST", "url": url, "body": cloud.bodies[-1]})
         else:
             look.out(f"POST {url}\n  {json.dumps(cloud.bodies[-1], ensure_ascii=False)}")
-    look.say(f"{len(keys)} imports would be submitted; nothing was sent")
+    look.say(f"{plural(len(keys), 'import')} would be submitted; nothing was sent")
     return 0
 
 
 async def simulate(scenario: str, seed: int, port: int, speed: float, look: Look) -> int:
-    """Serve the stand-in cloud until interrupted."""
+    """Serve the stand-in cloud until a signal ends it."""
     if scenario not in SCENARIOS:
         raise UsageError(
             f"there is no scenario {scenario!r}", hint=f"There are: {', '.join(sorted(SCENARIOS))}."
@@ -112,10 +115,13 @@ async def simulate(scenario: str, seed: int, port: int, speed: float, look: Look
                     f'plan: ims_endpoint, iam_endpoint and obs_endpoint = "{running.url}", '
                     f'region = "{next(iter(settings.regions))}"; inspect {running.url}/_sim/ledger'
                 )
-            await anyio.sleep_forever()
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                async for _ in signals:
+                    break
     except OSError as error:
         raise UsageError(
-            f"port {port} cannot be used: {error.strerror}", hint="Take another, or 0."
+            f"port {port} of 127.0.0.1 cannot be used: {error.strerror}",
+            hint="Name another --port; 0 takes any free one.",
         ) from None
     return 0
 

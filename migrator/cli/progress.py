@@ -1,12 +1,14 @@
 """What a person sees while a run goes on: a live line on a terminal, a plain one now and then elsewhere."""
 
 import json
+import shutil
 import sys
 from collections import Counter
 
 import anyio
 
 from migrator.cli.common import Look
+from migrator.cli.streams import STDERR
 from migrator.core.ledger import Ledger
 from migrator.core.lifecycle import Event, ImageEvent, Phase
 from migrator.edges.journal.codec import event_text
@@ -23,8 +25,6 @@ class Progress:
         self._look = look
         self._phases = {key: state.phase for key, state in ledger.states.items()}
         self._counts = Counter(self._phases.values())
-        self._last_failure = ""
-        self._shown = False
 
     def saw(self, event: Event) -> None:
         """One more fact became durable."""
@@ -33,8 +33,6 @@ class Progress:
             self._counts[self._phases[event.key]] -= 1
             self._counts[phase] += 1
             self._phases[event.key] = phase
-            if phase is Phase.FAILED:
-                self._last_failure = f"{event.key}: {self._ledger.states[event.key].fault}"
         if self._look.json:
             kept, text = event_text(event)
             self._look.object({"event": type(kept).__name__, **json.loads(text)})
@@ -65,23 +63,19 @@ class Progress:
         """Leave the last line standing."""
         if self._look.person:
             self._draw()
-            sys.stderr.write("\n")
+            STDERR.settle()
         else:
             self._look.say(self.line())
 
     def _draw(self) -> None:
-        import shutil
-
         width = shutil.get_terminal_size().columns - 1
         counts = self._counts
         total = max(1, sum(counts.values()) - counts[Phase.CANCELLED])
         finished = counts[Phase.SUCCEEDED] + counts[Phase.SKIPPED] + counts[Phase.FAILED]
         room = 20
         filled = room * finished // total
-        bar = "█" * filled + "░" * (room - filled)
-        text = f"{bar} {self.line()}"
-        sys.stderr.write("\r\x1b[K" + text[:width])
-        sys.stderr.flush()
+        full, empty = "█░" if (sys.stderr.encoding or "").lower().startswith("utf") else "#."
+        STDERR.live(f"{full * filled}{empty * (room - filled)} {self.line()}"[:width])
 
 
 _RARE = (Phase.IN_DOUBT, Phase.OVERDUE, Phase.FAILED)

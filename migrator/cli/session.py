@@ -6,6 +6,7 @@ import secrets
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,13 +16,14 @@ import anyio
 import structlog
 
 from migrator import __version__
-from migrator.cli.common import Look
+from migrator.cli.common import Look, plural
 from migrator.cli.parts import open_clouds, plan_folder
 from migrator.cli.progress import Progress
 from migrator.cli.reporting import write_reports
-from migrator.core.lifecycle import RunBegan, RunEnded
+from migrator.core.ledger import Ledger
+from migrator.core.lifecycle import Phase, RunBegan, RunEnded
 from migrator.core.reconcile import first_words, planned, work_left
-from migrator.core.verdict import Ending, Stop
+from migrator.core.verdict import Ending, Stop, ending
 from migrator.edges.clock import FastClock
 from migrator.edges.journal import Journal
 from migrator.engine import Engine
@@ -54,10 +56,10 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
     """Start or resume a plan, and return the exit code. Raises MigratorError before the first request."""
     clock = FastClock.from_environment(options.environ)
     folder = plan_folder(options.reports_dir, plan)
-    _check_keys(plan, options)
+    check_keys(plan, options)
     async with (
         open_clouds(plan, clock, options.environ) as clouds,
-        _open_journal(folder / "journal.db") as journal,
+        open_journal(folder / "journal.db") as journal,
     ):
         items = planned(plan)
         ledger = await journal.ledger(items)
@@ -70,9 +72,14 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
             items, ledger, clock.now(), retry_failed=options.retry_failed, again=options.again
         )
         await journal.append(began, *words)
-        keys = work_left(ledger)[: options.limit]
-        log.info("run.began", plan=plan.name, run=run_id, images=len(plan.images), left=len(keys))
-        look.say(_first_line(plan, len(keys), resumed=resumed))
+        work = choose(plan, ledger, options.limit)
+        for target, count in work.homeless.items():
+            look.warn(
+                f"{plural(count, 'image')} of target {target} cannot be followed, because the plan no longer "
+                f"has it; put [targets.{target}] back to go on with {'it' if count == 1 else 'them'}"
+            )
+        log.info("run.began", plan=plan.name, run=run_id, images=len(plan.images), left=len(work.keys))
+        look.say(_first_line(plan, len(work.keys), resumed=resumed))
         progress = Progress(plan, ledger, look)
         engine = Engine(plan, ledger, clouds, journal, clock, random.SystemRandom(), observe=progress.saw)
 
@@ -85,24 +92,89 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
                     # The run and its journal go on; the next refresh may succeed.
                     log.error("report.stale", reason=str(error))
 
-        async with anyio.create_task_group() as group:
-            await group.start(_heed_signals, engine, options.drain, look)
-            group.start_soon(refresh)
-            group.start_soon(progress.show)
-            if options.max_duration is not None:
-                group.start_soon(_end_in_time, engine, options.max_duration, options.drain)
-            ending = await engine.run(keys)
-            group.cancel_scope.cancel()
-        progress.close()
-        ended = RunEnded(at=clock.now(), run=run_id, reason=ending.reason, exit_code=ending.exit_code)
-        await journal.append(ended)
-        progress.saw(ended)
-        paths = await write_reports(plan, ledger, folder, clock.now(), running=False)
-    _last_words(look, ending, paths)
-    return ending.exit_code
+        async with anyio.create_task_group() as listening:
+            await listening.start(_heed_signals, engine, options.drain, look)
+            async with anyio.create_task_group() as group:
+                group.start_soon(refresh)
+                group.start_soon(progress.show)
+                if options.max_duration is not None:
+                    group.start_soon(_end_in_time, engine, options.max_duration, options.drain)
+                end = _of_the_plan(await engine.run(work.keys), ledger, work)
+                group.cancel_scope.cancel()
+            progress.close()
+            ended = RunEnded(at=clock.now(), run=run_id, reason=end.reason, exit_code=end.exit_code)
+            await journal.append(ended)
+            progress.saw(ended)
+            look.say(end.reason)
+            for fault in ledger.runs[-1].halted.values():
+                if fault.remedy:
+                    look.say(fault.remedy)
+            if end.exit_code == 3:
+                look.say(
+                    "`migrator status PLAN` says why; `migrator run PLAN --retry-failed` tries them again"
+                )
+            paths = await write_reports(plan, ledger, folder, clock.now(), running=False)
+            listening.cancel_scope.cancel()
+    if look.json:
+        look.object(
+            {"reason": end.reason, "exit_code": end.exit_code, "reports": [str(path) for path in paths]}
+        )
+    for path in paths:
+        look.say(f"report: {path}")
+    return end.exit_code
 
 
-def _check_keys(plan: Plan, options: Options) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What one run looks after."""
+
+    keys: list[str]
+    """In the plan's order."""
+
+    left_out: int
+    """Images that wait for a later run."""
+
+    homeless: dict[str, int]
+    """Targets that the plan no longer has, and how many images may still be on their way there."""
+
+
+def choose(plan: Plan, ledger: Ledger, limit: int | None) -> Work:
+    """Everything that is on its way in the cloud, and at most `limit` images that are yet to be submitted."""
+    keys: list[str] = []
+    homeless: Counter[str] = Counter()
+    fresh = left_out = 0
+    for key in work_left(ledger):
+        target = ledger.planned[key].image.target
+        if target not in plan.targets:
+            homeless[target] += 1
+        elif ledger.states[key].phase is not Phase.PENDING:
+            keys.append(key)
+        elif limit is None or fresh < limit:
+            fresh += 1
+            keys.append(key)
+        else:
+            left_out += 1
+    return Work(keys=keys, left_out=left_out, homeless=dict(homeless))
+
+
+def _of_the_plan(chosen: Ending, ledger: Ledger, work: Work) -> Ending:
+    """The ending of a run that came to its own end, told of the whole plan and not only of what it chose.
+
+    An earlier run's failures, which this one left alone, are not forgotten in an "all succeeded".
+    """
+    if chosen.exit_code not in (0, 3):
+        return chosen
+    states = [state for state in ledger.states.values() if not state.removed]
+    whole = ending(states, halted=[], stopped=None, threshold_reached=False)
+    left = work.left_out + sum(work.homeless.values())
+    if left:
+        reason = f"the chosen images are done; {left} more are not finished, run again to continue"
+        return Ending(reason=reason, exit_code=7)
+    return whole if whole.exit_code == 3 else chosen
+
+
+def check_keys(plan: Plan, options: Options) -> None:
+    """Raise UsageError for a --again that names no image of the plan."""
     unknown = options.again - {image.key for image in plan.images}
     if unknown:
         raise UsageError(
@@ -112,7 +184,8 @@ def _check_keys(plan: Plan, options: Options) -> None:
 
 
 @asynccontextmanager
-async def _open_journal(path: Path) -> AsyncIterator[Journal]:
+async def open_journal(path: Path) -> AsyncIterator[Journal]:
+    """The journal at `path`, locked until the block is left, whatever happens in it. Raises JournalError."""
     journal = await Journal.open(path, version=__version__)
     try:
         yield journal
@@ -125,7 +198,8 @@ async def _heed_signals(
     engine: Engine, drain: bool, look: Look, *, task_status: anyio.abc.TaskStatus[None]
 ) -> None:
     """The first signal ends the run in good order, the second at once; both leave it resumable."""
-    with anyio.open_signal_receiver(*_STOPS) as signals:
+    heeded = [number for number in _STOPS if not _hardened(number)]
+    with anyio.open_signal_receiver(*heeded) as signals:
         task_status.started()
         count = 0
         async for number in signals:
@@ -139,6 +213,11 @@ async def _heed_signals(
             engine.stop(_STOPS[number], drain=drain and count == 1)
 
 
+def _hardened(number: signal.Signals) -> bool:
+    """Whether this run was started to outlive its terminal, as nohup(1) does."""
+    return number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
+
+
 async def _end_in_time(engine: Engine, seconds: float, drain: bool) -> None:
     await anyio.sleep(seconds)
     engine.stop(Stop.TIME, drain=drain)
@@ -147,13 +226,3 @@ async def _end_in_time(engine: Engine, seconds: float, drain: bool) -> None:
 def _first_line(plan: Plan, left: int, *, resumed: bool) -> str:
     verb = "resuming" if resumed else "starting"
     return f"{verb} {plan.name}: {left} of {len(plan.images)} images to do"
-
-
-def _last_words(look: Look, ending: Ending, paths: list[Path]) -> None:
-    if look.json:
-        look.object(
-            {"reason": ending.reason, "exit_code": ending.exit_code, "reports": [str(path) for path in paths]}
-        )
-    look.say(ending.reason)
-    for path in paths:
-        look.say(f"report: {path}")
