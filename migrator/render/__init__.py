@@ -3,7 +3,7 @@
 from typing import BinaryIO, Protocol
 
 from migrator.core.summary import Summary
-from migrator.render import as_csv, as_json
+from migrator.render import as_csv, as_json, as_xlsx
 
 
 class Writer(Protocol):
@@ -16,5 +16,6 @@ class Writer(Protocol):
 FORMATS: dict[str, Writer] = {
     "json": as_json.write,
     "csv": as_csv.write,
+    "xlsx": as_xlsx.write,
 }
 """By file suffix: `report.<suffix>`."""
