@@ -38,11 +38,11 @@ def main(rounds: int = 20) -> None:
     for _ in range(rounds):
         for name, command in COMMANDS.items():
             took[name].append(seconds(command))
-    bare = statistics.median(took[BARE])
     for name, times in took.items():
-        middle = statistics.median(times)
-        ratio = "" if name == BARE else f", ratio {middle / bare:.2f}"
-        print(f"{name}: {middle * 1000:.0f} ms, fastest {min(times) * 1000:.0f} ms{ratio}")
+        middle = statistics.median(times) * 1000
+        # Those of one round are neighbours in time, so whatever else the machine did hit both.
+        ratio = statistics.median(one / bare for one, bare in zip(times, took[BARE], strict=True))
+        print(f"{name}: {middle:.0f} ms, fastest {min(times) * 1000:.0f} ms, ratio to nothing {ratio:.1f}")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 THERE = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
+COLUMNS = re.compile(r" {2,}")
+"""What stands between the columns of a benchmark that prints a table of its own."""
+
 SHOWN = ("aiohttp", "pydantic", "tomli", "uvloop")
 
 
@@ -61,7 +64,7 @@ def main(names: list[str]) -> int:
             text=True,
         )
         for what, result in rows(done.stdout):
-            print(f"| {name} | {what} | {' '.join(result.split())} |")
+            print(f"| {name} | {what} | {COLUMNS.sub(' · ', result)} |")
         if "Traceback" in done.stderr or not done.stdout:
             broken += 1
             print(f"| {name} | broken | exit code {done.returncode} |")
