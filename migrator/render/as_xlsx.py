@@ -155,7 +155,7 @@ _FORMATS: dict[str, dict[str, Any]] = {
     "number": {"num_format": "#,##0", "valign": "top"},
     "decimal": {"num_format": "#,##0.0", "valign": "top"},
     "percent": {"num_format": "0%", "valign": "top"},
-    "moment": {"num_format": "yyyy-mm-dd hh:mm:ss", "valign": "top"},
+    "moment": {"num_format": "yyyy-mm-dd hh:mm:ss", "valign": "top", "align": "left"},
     "header": {"num_format": "@", "bold": True, "bg_color": "#1F3864", "font_color": "#FFFFFF"},
     "title": {"num_format": "@", "bold": True, "font_size": 16},
     "strong": {"num_format": "@", "bold": True},
@@ -304,7 +304,7 @@ def _summary_sheet(book: _Book, summary: Summary) -> None:
     plan, totals, eta = summary.plan, summary.totals, summary.eta
     put((f"Migration {plan.name}", "title"))
     put((headline(summary), "strong"))
-    put((next_step(summary), "text"))
+    put((next_step(summary).replace("`", '"'), "text"))
     line += 1
     put(("As of (UTC)", "text"), (summary.generated_at, "moment"))
     if plan.description:

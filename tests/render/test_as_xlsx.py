@@ -132,7 +132,7 @@ def test_the_first_sheet_says_how_it_stands_and_what_to_do():
     assert lines[:3] == [
         "Migration dc-east",
         "1 of 3 images imported, 1 failed, done today 20:39 UTC at this pace",
-        "Fix the causes of the failures, then `migrator run PLAN --retry-failed`.",
+        'Fix the causes of the failures, then "migrator run PLAN --retry-failed".',
     ]
     assert cells["As of (UTC)"] == datetime(2026, 5, 28, 20, 38, 20)  # noqa: DTZ001
     assert (cells["succeeded"], cells["failed"], cells["All"]) == (1, 1, 3)
