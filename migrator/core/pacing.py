@@ -21,9 +21,12 @@ COMEBACK = 5.0
 """Seconds in which the rate comes back to just below the limit."""
 
 TRY_AFTER = 200
-"""Requests that go well before a little more than the limit is tried."""
+TRY_AFTER_SECONDS = 120.0
+"""So many requests go well, or so much time, before a little more than the limit is tried."""
 
-TRY = 1.05
+TRY = 0.05
+"""The first step beyond a guessed limit, as a part of it; while it goes well, each doubles the next."""
+
 LONGEST_SILENCE = 60.0
 SLOWEST = 0.02
 """However often the service complains, one request may leave every fifty seconds: somebody has to ask whether
@@ -39,7 +42,9 @@ class Pace:
         "_cut_at",
         "_grown_at",
         "_limit",
+        "_step",
         "_told",
+        "_tried_at",
         "_well",
         "bucket",
         "ceiling",
@@ -54,6 +59,8 @@ class Pace:
         self._told = False
         self._complaints = 0
         self._well = 0
+        self._step = TRY
+        self._tried_at = now
         self._cut_at = -1e9
         self._grown_at = now
 
@@ -70,16 +77,17 @@ class Pace:
     def complained(self, now: float, retry_after: float | None = None, hint: RateHint | None = None) -> None:
         """The service throttled us: be silent for as long as it asks, and slower afterwards, for everybody.
 
-        Requests that were under way complain about the same excess, so it is cut once.
+        Complaints in a row, and those about requests that were under way, are about the same excess: only the
+        silence grows with them, and the rate is cut once.
         """
         self._complaints += 1
         silence = retry_after or min(2.0 ** (self._complaints - 1), LONGEST_SILENCE)
         self.bucket.drain(now)
         self.bucket.block(now + silence)
-        if not self._adaptive or now - self._cut_at < 1.0:
+        if not self._adaptive or self._complaints > 1 or now - self._cut_at < 1.0:
             return
-        self._cut_at = now
-        self._well = 0
+        self._cut_at = self._tried_at = now
+        self._well, self._step = 0, TRY
         if hint is not None:
             self._heed(hint)
         elif not self._told:
@@ -92,9 +100,10 @@ class Pace:
         if self._limit is None or not self._adaptive:
             return
         self._well += 1
-        if self._well >= TRY_AFTER and not self._told:
-            self._well = 0
-            self._limit *= TRY
+        if not self._told and (self._well >= TRY_AFTER or now - self._tried_at >= TRY_AFTER_SECONDS):
+            self._well, self._tried_at = 0, now
+            self._limit *= 1.0 + self._step
+            self._step *= 2.0
         gap = self._goal - self.bucket.rate
         if gap > 0 and now > self._grown_at:
             self._set(self.bucket.rate + gap * min(1.0, (now - self._grown_at) / COMEBACK), now)
@@ -122,8 +131,10 @@ class Pace:
         self._grown_at = now
 
 
-FITS = 50
-"""Jobs that fit into a narrowed window before one more is tried; doubled each time that it is refused."""
+PROBE_AFTER = 60.0
+"""Seconds before a narrowed window is tried wider; doubled each time that it is refused again."""
+
+LONGEST_PROBE = 900.0
 
 SPARE = 3
 """Where the service queues, so many jobs more than run hide the time until an end is noticed."""
@@ -132,42 +143,43 @@ SPARE = 3
 class Window:
     """How many jobs may be in the cloud at once: what the plan allows, or less where the service says so.
 
-    A service that refuses one job too many (IMG.0060) narrows the window to what fits. One that accepts it
-    and lets it wait gains nothing from a wide window: a few waiting jobs keep every slot of it busy.
+    A service that refuses one job too many (IMG.0060) narrows the window to what fits; as long as more does
+    fit, it widens again in growing steps. One that accepts it and lets it wait gains nothing from a wide
+    window: a few waiting jobs keep every slot of it busy.
     """
 
-    __slots__ = ("_fits", "_needed", "_queueing", "most", "size")
+    __slots__ = ("_pause", "_probe_at", "_queueing", "_step", "most", "size")
 
     def __init__(self, most: int) -> None:
         self.most = most
         """What the plan allows."""
         self.size = most
         """What is used of it now."""
-        self._needed = FITS
-        self._fits = 0
+        self._pause = PROBE_AFTER
+        self._probe_at = 0.0
+        self._step = 1
         self._queueing = False
 
-    def refused(self, in_cloud: int) -> None:
+    def refused(self, in_cloud: int, now: float) -> None:
         """The service refused one more job while `in_cloud` of ours were unfinished."""
-        if self.size < self.most and in_cloud <= self.size:
-            self._needed *= 2
+        if self._step > 1 or self._probe_at == 0.0:
+            self._pause = PROBE_AFTER
+        else:
+            self._pause = min(self._pause * 2, LONGEST_PROBE)
         self.size = max(1, min(self.size, in_cloud))
-        self._fits = 0
+        self._probe_at, self._step = now + self._pause, 1
         self._queueing = False
 
-    def accepted(self, in_cloud: int) -> None:
+    def accepted(self, in_cloud: int, now: float) -> None:
         """The service took a job, and `in_cloud` of ours are unfinished now."""
-        if self.size >= self.most or in_cloud < self.size or self._queueing:
+        if self._queueing or self.size >= self.most or in_cloud < self.size or now < self._probe_at:
             return
-        self._fits += 1
-        if self._fits >= self._needed:
-            self._fits = 0
-            self.size += 1
+        self.size = min(self.most, self.size + self._step)
+        self._step *= 2
 
     def told(self, *, running: int, waiting: int) -> None:
         """Of our jobs that were asked about, so many run, and so many still wait for their turn."""
         if waiting:
             self._queueing = True
+        if self._queueing:
             self.size = min(self.most, max(1, running) + SPARE)
-        elif self._queueing:
-            self.size = min(self.most, running + SPARE)

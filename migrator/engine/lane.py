@@ -148,7 +148,7 @@ class Lane:
             return now - self._outage_since
         self.answered()
         if error.crowded:
-            agenda.window.refused(len(agenda.in_cloud))
+            agenda.window.refused(len(agenda.in_cloud), now)
             agenda.submits.bucket.block(now + (error.retry_after or pause))
         elif error.throttled:
             pace = agenda.submits if submit else agenda.queries
@@ -174,6 +174,14 @@ class Lane:
         """Seconds for which empty look-ups prove nothing: the surest way of listing that is used decides."""
         ways = By if marked else (By.NAME,)
         return min(self.learned(by).settle(fixed) for by in ways)
+
+    def likely_lost(self, age: float, *, marked: bool) -> bool:
+        """Whether an attempt that look-ups do not show after `age` seconds most likely never happened.
+
+        It is not sure enough to submit again, but a slot of the window need not stand idle for it.
+        """
+        learned = self.learned(By.TAG if marked else By.NAME)
+        return learned.listed is True and age > 2 * learned.longest_delay
 
     def accepted(self, key: str, at: Moment) -> None:
         """A job was accepted."""
@@ -210,7 +218,7 @@ class Lane:
         if not fixed_settle and any(calibration.curious for calibration in self.calibrations.values()):
             waits.append(TRIAL)
         if polling.sweep:
-            blind = sum(not watch.forecast.sure for watch in self.watches.values())
+            blind = sum(watch.forecast.blind for watch in self.watches.values())
             wait = self.hints.next_sweep(blind=blind, pages=self.sweep_pages, shortest=polling.min_interval)
             if wait is not None:
                 waits.append(wait)

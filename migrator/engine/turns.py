@@ -125,7 +125,7 @@ class Turns:
             log.info("migration.submitted", key=key, attempt=number, job=job_id)
             lane.answered()
             lane.agenda.submits.answered(engine.clock.monotonic())
-            lane.agenda.window.accepted(len(lane.agenda.in_cloud))
+            lane.agenda.window.accepted(len(lane.agenda.in_cloud), engine.clock.monotonic())
             lane.accepted(key, at)
             self._plan_sweep(lane)
             engine.proceed(lane, key, after=engine.plan.polling.first)
@@ -267,6 +267,8 @@ class Turns:
                 await self._conclude(lane, MigrationFailed(at=asked_at, key=key, fault=fault))
             case lookup.Nowhere() if age < settle:
                 engine.proceed(lane, key, after=lookup.next_look(age, settle, engine.plan.polling))
+                if lane.likely_lost(age, marked=self._marked):
+                    lane.agenda.in_cloud.discard(key)
             case lookup.Nowhere() if engine.plan.policy.on_doubt is OnDoubt.HOLD:
                 await engine.record(AttemptHeld(at=asked_at, key=key, fault=lookup.held(state)))
                 log.warning("attempt.held", key=key, **{"for": "a person to decide"})

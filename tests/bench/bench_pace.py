@@ -1,0 +1,157 @@
+"""How close a run comes to the fastest that the cloud allows: `python -m tests.bench.bench_pace`.
+
+Virtual time, the real engine and client, the simulator in process: the figures are exact and do not depend on
+the machine. Each is a ratio, or a count, against a schedule or a loop computed from the very same jobs.
+"""
+
+import heapq
+import logging
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import anyio
+import structlog
+
+from migrator.core.lifecycle import AttemptBegan, JobAccepted, JobFailed, JobSucceeded
+from migrator.model import Limits, Plan, Policy, Polling, Rate, Share
+from migrator.simulator.settings import Odds, Settings
+from tests.conftest import JumpingLoop
+from tests.rehearsal import Rehearsal, a_plan
+
+IMAGES = 400
+SLOTS = 40
+MEAN = 600.0
+_WIDTHS = (11, 10, 12, 9, 9, 4)
+CALM = Settings(job_seconds=MEAN, job_spread="exponential", latency=(0.05, 0.15), seed=1)
+FAULTS = {
+    "import_odds": Odds(
+        error_before=0.05, error_after=0.05, reset_before=0.03, reset_after=0.03, truncate=0.01
+    ),
+    "poll_odds": Odds(error_before=0.08, reset_before=0.02),
+    "other_odds": Odds(error_before=0.03),
+    "burst_every": 300.0,
+    "burst_seconds": 5.0,
+}
+LIMITS = Limits(
+    max_jobs=SLOTS,
+    submit_rate=Rate(count=10, unit="s"),
+    submit_burst=SLOTS,
+    query_rate=Rate(count=10, unit="s"),
+)
+POLLING = Polling(first=10.0, min_interval=2.0, max_interval=300.0)
+PATIENT = Policy(max_failures=Share(count=IMAGES))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run, measured by the simulator's own books."""
+
+    makespan: float
+    perfect: float
+    """Seconds that a first-come schedule of the same jobs on the same slots takes, with no delay at all."""
+
+    polls: float
+    """Job queries for each job."""
+
+    queries: float
+    """Job queries and lists for each job."""
+
+    notice: float
+    """Mean seconds from a job's end to the moment when the program knew it."""
+
+    duplicates: int
+    refused: float
+    """Refused requests as a fraction of all."""
+
+    rehearsal: Rehearsal = field(repr=False)
+
+    @property
+    def ratio(self) -> float:
+        return self.perfect / self.makespan
+
+
+async def run(plan: Plan, settings: Settings) -> Run:
+    """Run a plan to its end and take its measure."""
+    rehearsal = Rehearsal(plan, settings)
+    ending = await rehearsal.run()
+    assert ending.exit_code == 0, ending
+    simulator, facts = rehearsal.simulator, rehearsal.journal.facts
+    jobs = [record.job for record in simulator.project(settings.regions["cn-north-4"]).records]
+    order = sorted(jobs, key=lambda job: job.accepted)
+    noticed = {fact.key: fact.at for fact in facts if isinstance(fact, (JobSucceeded, JobFailed))}
+    by_name = {
+        record.job.id: record.name for record in simulator.project(settings.regions["cn-north-4"]).records
+    }
+    known = {fact.key: fact.job_id for fact in facts if isinstance(fact, JobAccepted)}
+    ends = {job.id: job.ends for job in jobs}
+    delays = [
+        noticed[key] - ends[job_id] for key, job_id in known.items() if job_id in ends and key in noticed
+    ]
+    began = min(fact.at for fact in facts if isinstance(fact, AttemptBegan))
+    stats = simulator.stats
+    asked = sum(stats.requests.values())
+    return Run(
+        makespan=max(noticed.values()) - began,
+        perfect=first_come((job.ends - job.starts for job in order), min(SLOTS, settings.max_jobs)),
+        polls=stats.requests["poll"] / len(jobs),
+        queries=(stats.requests["poll"] + stats.requests["list"]) / len(jobs),
+        notice=sum(delays) / len(delays),
+        duplicates=len(by_name) - len(set(by_name.values())),
+        refused=(stats.statuses[429] + stats.codes["IMG.0060"]) / asked,
+        rehearsal=rehearsal,
+    )
+
+
+def first_come(seconds: Iterator[float], slots: int) -> float:
+    """Makespan of jobs that start in this order, each as soon as a slot is free."""
+    free = [0.0] * slots
+    for duration in seconds:
+        heapq.heapreplace(free, free[0] + duration)
+    return max(free)
+
+
+def fixed_loop(rehearsal: Rehearsal, every: float) -> tuple[float, float]:
+    """(polls for each job, mean notice) of a loop that asks about every job each `every` seconds."""
+    records = rehearsal.simulator.project(rehearsal.settings.regions["cn-north-4"]).records
+    spans = [record.job.ends - record.job.accepted for record in records]
+    polls = [int(span // every) + 1 for span in spans]
+    late = [count * every - span for count, span in zip(polls, spans, strict=True)]
+    return sum(polls) / len(polls), sum(late) / len(late)
+
+
+async def main() -> None:
+    """Print the table, or the rows whose names hold the first argument."""
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    plan = a_plan(IMAGES, limits=LIMITS, polling=POLLING, policy=PATIENT)
+    heads = ("of perfect", "polls/job", "queries/job", "notice s", "refused", "dup")
+    print(f"{'case':<42}" + "".join(f"{head:>{width}}" for head, width in zip(heads, _WIDTHS, strict=True)))
+
+    async def show(name: str, settings: Settings, shown: Plan = plan) -> Run | None:
+        if wanted not in name:
+            return None
+        measured = await run(shown, settings)
+        print(
+            f"{name:<42}{measured.ratio:>11.4f}{measured.polls:>10.1f}{measured.queries:>12.1f}"
+            f"{measured.notice:>9.2f}{measured.refused:>9.2%}{measured.duplicates:>4}",
+            flush=True,
+        )
+        return measured
+
+    calm = await show("calm, progress linear", CALM)
+    if calm is not None:
+        polls, late = fixed_loop(calm.rehearsal, 10.0)
+        print(f"{'  a fixed 10 s loop on the same jobs':<53}{polls:>10.1f}{polls:>12.1f}{late:>9.2f}")
+    await show("faults", CALM.model_copy(update=FAULTS))
+    trusting = plan.model_copy(update={"policy": PATIENT.model_copy(update={"verify": False})})
+    for progress in ("stuck", "missing", "coarse"):
+        await show(f"progress {progress}, lists show it", CALM.model_copy(update={"progress": progress}))
+        blind = {"progress": progress, "listed": "later", "listed_after": 1e6}
+        await show(f"progress {progress}, lists show nothing", CALM.model_copy(update=blind), trusting)
+    await show("the service queues beyond 37", CALM.model_copy(update={"window": "queue", "max_jobs": 37}))
+    await show("the service refuses beyond 30", CALM.model_copy(update={"max_jobs": 30}))
+
+
+if __name__ == "__main__":
+    sys.exit(anyio.run(main, backend_options={"loop_factory": JumpingLoop}))
