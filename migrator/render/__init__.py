@@ -3,7 +3,7 @@
 from typing import BinaryIO, Protocol
 
 from migrator.core.summary import Summary
-from migrator.render import as_csv, as_html, as_json, as_xlsx
+from migrator.render import as_csv, as_html, as_json, as_md, as_xlsx
 
 
 class Writer(Protocol):
@@ -17,6 +17,7 @@ FORMATS: dict[str, Writer] = {
     "json": as_json.write,
     "csv": as_csv.write,
     "xlsx": as_xlsx.write,
+    "md": as_md.write,
     "html": as_html.write,
 }
 """By file suffix: `report.<suffix>`."""

@@ -37,7 +37,7 @@ _MOST_ROWS = 1_048_576
 _MOST_COLUMNS = 16_384
 """What one sheet may hold (Microsoft, "Excel specifications and limits")."""
 
-_ROWS = 256
+_ROWS = 64
 """Rows between two writes."""
 
 _NO_CHARACTERS = re.compile("[\ufffe\uffff]")
