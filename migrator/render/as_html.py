@@ -287,7 +287,7 @@ COLUMNS = (
     "latest",
     "cause",
 )
-"""What each row of the data says. Moments are milliseconds after `base`; a text that repeats is a position."""
+"""What each row of the data says. Moments are milliseconds after `base`, repeated texts places in a list."""
 
 
 class _Texts(dict[Any, int]):
