@@ -20,12 +20,15 @@ BELOW_TOLD = 0.98
 COMEBACK = 5.0
 """Seconds in which the rate comes back to just below the limit."""
 
-TRY_AFTER = 200
-TRY_AFTER_SECONDS = 120.0
+TRY_AFTER = 400
+TRY_AFTER_SECONDS = 300.0
 """So many requests go well, or so much time, before a little more than the limit is tried."""
 
 TRY = 0.05
 """The first step beyond a guessed limit, as a part of it; while it goes well, each doubles the next."""
+
+SLOT = 10.0
+"""Seconds over which it is counted how much is sent."""
 
 LONGEST_SILENCE = 60.0
 SLOWEST = 0.02
@@ -40,11 +43,14 @@ class Pace:
         "_adaptive",
         "_complaints",
         "_cut_at",
+        "_cycle",
+        "_cycle_at",
         "_grown_at",
         "_limit",
         "_step",
         "_told",
         "_tried_at",
+        "_used",
         "_well",
         "bucket",
         "ceiling",
@@ -63,6 +69,8 @@ class Pace:
         self._tried_at = now
         self._cut_at = -1e9
         self._grown_at = now
+        self._cycle_at, self._cycle = now, 0
+        self._used = [0, 0, 0]
 
     @property
     def limit(self) -> float | None:
@@ -90,17 +98,26 @@ class Pace:
         self._well, self._step = 0, TRY
         if hint is not None:
             self._heed(hint)
-        elif not self._told:
-            self._limit = self.bucket.rate
-        self._set(self.bucket.rate * CUT if not self._told else self._goal, now + silence)
+        elif not self._told and self._busy(now):
+            # What went through since the last complaint is the best guess, but one complaint proves little.
+            through = self._cycle / max(now - self._cycle_at, 1e-9)
+            self._limit = min(self.bucket.rate, max(through, CUT * self.bucket.rate))
+        self._cycle_at, self._cycle = now, 0
+        self._set(min(self._goal, self.bucket.rate if self._told else self.bucket.rate * CUT), now + silence)
 
     def answered(self, now: float) -> None:
         """A request went through: come back to just below the limit, and now and then try a little more."""
         self._complaints = 0
-        if self._limit is None or not self._adaptive:
+        self._cycle += 1
+        self._note(now)
+        if not self._adaptive:
             return
         self._well += 1
-        if not self._told and (self._well >= TRY_AFTER or now - self._tried_at >= TRY_AFTER_SECONDS):
+        if (
+            self._limit
+            and not self._told
+            and (self._well >= TRY_AFTER or now - self._tried_at >= TRY_AFTER_SECONDS)
+        ):
             self._well, self._tried_at = 0, now
             self._limit *= 1.0 + self._step
             self._step *= 2.0
@@ -119,8 +136,21 @@ class Pace:
 
     @property
     def _goal(self) -> float:
-        assert self._limit is not None
+        if self._limit is None:
+            return self.ceiling
         return min(self.ceiling, self._limit * (BELOW_TOLD if self._told else BELOW))
+
+    def _note(self, now: float) -> None:
+        slot = int(now / SLOT)
+        if slot != self._used[0]:
+            self._used = [slot, 0, self._used[1] if slot == self._used[0] + 1 else 0]
+        self._used[1] += 1
+
+    def _busy(self, now: float) -> bool:
+        """Whether we lately sent about as much as we may: only then does a complaint speak about the rate."""
+        slot, current, before = self._used
+        lately = max(current, before) if int(now / SLOT) - slot <= 1 else 0
+        return lately >= 0.5 * min(self.bucket.rate * SLOT, self.bucket.rate * (now - self._cycle_at))
 
     def _heed(self, hint: RateHint) -> None:
         self._limit, self._told = hint.limit / hint.period, True
@@ -148,7 +178,7 @@ class Window:
     window: a few waiting jobs keep every slot of it busy.
     """
 
-    __slots__ = ("_pause", "_probe_at", "_queueing", "_step", "most", "size")
+    __slots__ = ("_level", "_pause", "_probe_at", "_queueing", "_step", "most", "size")
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -156,16 +186,16 @@ class Window:
         self.size = most
         """What is used of it now."""
         self._pause = PROBE_AFTER
+        self._level = -2
         self._probe_at = 0.0
         self._step = 1
         self._queueing = False
 
     def refused(self, in_cloud: int, now: float) -> None:
         """The service refused one more job while `in_cloud` of ours were unfinished."""
-        if self._step > 1 or self._probe_at == 0.0:
-            self._pause = PROBE_AFTER
-        else:
-            self._pause = min(self._pause * 2, LONGEST_PROBE)
+        again = in_cloud <= self._level + 1
+        self._pause = min(self._pause * 2, LONGEST_PROBE) if again else PROBE_AFTER
+        self._level = in_cloud
         self.size = max(1, min(self.size, in_cloud))
         self._probe_at, self._step = now + self._pause, 1
         self._queueing = False

@@ -39,6 +39,18 @@ LIMITS = Limits(
     submit_burst=SLOTS,
     query_rate=Rate(count=10, unit="s"),
 )
+ONE = Rate(count=1, unit="s")
+SIXTY = Rate(count=60, unit="m")
+RATES: list[tuple[str, Rate, Rate, dict[str, object]]] = [
+    ("known: 1/s in plan and service", ONE, ONE, {}),
+    ("known: 60/m in plan and service", SIXTY, SIXTY, {}),
+    ("unknown: 2/s in plan, service 1/s", Rate(count=2, unit="s"), ONE, {}),
+    ("unknown: 5/s in plan, service 60/m", Rate(count=5, unit="s"), SIXTY, {}),
+    ("unknown: the same, with Retry-After", Rate(count=5, unit="s"), SIXTY, {"retry_after": True}),
+    ("unknown: the same, told in headers", Rate(count=5, unit="s"), SIXTY, {"rate_headers": True}),
+]
+"""Name, the plan's submit rate, the service's limit, and how the service speaks of it."""
+
 POLLING = Polling(first=10.0, min_interval=2.0, max_interval=300.0)
 PATIENT = Policy(max_failures=Share(count=IMAGES))
 
@@ -103,6 +115,17 @@ async def run(plan: Plan, settings: Settings) -> Run:
     )
 
 
+async def throughput(limits: Limits, settings: Settings) -> tuple[float, float]:
+    """(imports a second from the first to the last, refused requests as a fraction of all)."""
+    rehearsal = Rehearsal(a_plan(IMAGES, limits=limits, policy=PATIENT), settings)
+    ending = await rehearsal.run()
+    assert ending.exit_code == 0, ending
+    moments = [fact.at for fact in rehearsal.journal.facts if isinstance(fact, JobAccepted)]
+    stats = rehearsal.simulator.stats
+    refused = stats.statuses[429] / sum(stats.requests.values())
+    return (len(moments) - 1) / (max(moments) - min(moments)), refused
+
+
 def first_come(seconds: Iterator[float], slots: int) -> float:
     """Makespan of jobs that start in this order, each as soon as a slot is free."""
     free = [0.0] * slots
@@ -150,6 +173,14 @@ async def main() -> None:
         blind = {"progress": progress, "listed": "later", "listed_after": 1e6}
         await show(f"progress {progress}, lists show nothing", CALM.model_copy(update=blind), trusting)
     await show("the service queues beyond 37", CALM.model_copy(update={"window": "queue", "max_jobs": 37}))
+    heads = ("of the limit", "refused")
+    print(f"{'rates':<42}" + "".join(f"{head:>13}" for head in heads))
+    for name, plan_rate, limit, more in RATES:
+        if wanted in name:
+            limits = LIMITS.model_copy(update={"submit_rate": plan_rate, "submit_burst": 1})
+            quick = {"job_seconds": 20.0, "job_spread": "fixed", "rate_limits": {"import": limit}, **more}
+            reached, refused = await throughput(limits, CALM.model_copy(update=quick))
+            print(f"{name:<42}{reached / limit.per_second:>13.3f}{refused:>13.2%}", flush=True)
     await show("the service refuses beyond 30", CALM.model_copy(update={"max_jobs": 30}))
 
 

@@ -1,0 +1,81 @@
+"""When a running job is worth asking again."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrator.core.forecast import Forecast, next_poll
+from migrator.model import Polling
+
+POLLING = Polling(first=10.0, min_interval=5.0, max_interval=300.0)
+
+
+def asked(
+    seconds: float, progress: object, *, polling: Polling = POLLING, swept: bool = False
+) -> list[float]:
+    """The ages at which a job of `seconds` is asked about, the last one being after its end."""
+    forecast, now, ages = Forecast(0.0), polling.first, []
+    while True:
+        ages.append(now)
+        if now >= seconds:
+            return ages
+        forecast.heard(progress(now / seconds), now)  # type: ignore[operator]
+        now += next_poll(polling, forecast, now, swept=swept)
+
+
+@given(
+    st.lists(st.tuples(st.none() | st.floats(-1, 2), st.floats(0.1, 500)), max_size=30),
+    st.none() | st.floats(0.1, 5000),
+    st.booleans(),
+)
+def test_the_pause_is_never_outside_the_plans_bounds(answers, shortest, swept):
+    forecast, now = Forecast(0.0), 0.0
+    for progress, pause in answers:
+        now += pause
+        forecast.heard(progress, now)
+
+        assert 5.0 <= next_poll(POLLING, forecast, now, shortest=shortest, swept=swept) <= 300.0
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(60.0, 6), (600.0, 8), (3000.0, 14)])
+def test_an_honest_progress_needs_few_questions_and_the_end_is_noticed_at_once(seconds, most):
+    ages = asked(seconds, lambda part: part)
+
+    assert len(ages) <= most
+    assert ages[-1] - seconds <= 5.0
+
+
+@pytest.mark.parametrize(
+    "progress",
+    [
+        pytest.param(lambda part: None, id="missing"),
+        pytest.param(lambda part: 0.4, id="standing still"),
+        pytest.param(lambda part: int(part * 4) / 4, id="in quarters"),
+        pytest.param(lambda part: min(0.2, part), id="stuck after a while"),
+    ],
+)
+@pytest.mark.parametrize("seconds", [97.0, 607.0, 3001.0])
+def test_a_useless_progress_is_not_worse_than_a_steady_loop(progress, seconds):
+    ages = asked(seconds, progress)
+
+    assert len(ages) <= 1.1 * (seconds / 10.0 + 1)
+    assert ages[-1] - seconds <= 11.0
+
+
+def test_where_a_list_watches_for_the_end_a_blind_job_is_asked_seldom():
+    assert len(asked(3000.0, lambda part: None, swept=True)) < 20
+
+
+def test_no_job_is_asked_before_any_job_could_be_done():
+    forecast = Forecast(0.0)
+
+    assert next_poll(POLLING, forecast, 10.0, shortest=400.0) == 190.0
+
+
+def test_a_job_counts_as_blind_only_after_several_answers():
+    forecast = Forecast(0.0)
+    for number in range(1, 5):
+        assert not forecast.blind
+        forecast.heard(None, 10.0 * number)
+
+    assert forecast.blind
