@@ -151,6 +151,20 @@ def report(*, plan: PlanPath, reports_dir: ReportsDir = REPORTS, look: Look) -> 
 
 @app.command()
 @command
+def diff(
+    *,
+    old: Annotated[Path, typer.Argument(metavar="OLD.json", help="The earlier report.json.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW.json", help="The later one.")],
+    look: Look,
+) -> int:
+    """Show what changed between two reports."""
+    from migrator.cli.differences import diff as compare
+
+    return compare(old, new, look)
+
+
+@app.command()
+@command
 def reconcile(
     *,
     plan: PlanPath,
