@@ -3,6 +3,7 @@
 from base64 import b32encode
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import blake2b
 
 from pydantic import TypeAdapter
@@ -50,6 +51,7 @@ def planned(plan: Plan) -> dict[str, Planned]:
     return {image.key: Planned(image=image, digest=digest(image)) for image in plan.images}
 
 
+@lru_cache(maxsize=20_000)
 def marker(plan_name: str, key: str) -> Marker:
     """The marker of one image: from plan name and key alone, so that a lost journal does not duplicate it.
 
