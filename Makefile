@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-.PHONY: help setup demo test lint bench chaos clean
+.PHONY: help setup demo test lint browser screenshots bench chaos clean
 help:
 	@echo "make demo    import a small plan against the simulator, start to report, in under a minute"
 	@echo "make test    format, lint and type checks, then every test"
+	@echo "make browser  the tests of the HTML report alone, with axe-core; needs Chromium and npm"
+	@echo "make screenshots  the pictures in docs/; needs Chromium"
 	@echo "make chaos   the long fault-injection suite (20 seeds)"
 	@echo "make bench   the benchmarks; prints ratios measured in one run"
 	@echo "make clean   remove the virtual environment and the caches"
@@ -29,6 +31,18 @@ lint: setup
 
 test: lint
 	$(PY) -m pytest
+
+# axe-core looks for what keeps people out. It is fetched, never committed; without npm its test is left out.
+AXE := $(VENV)/node/node_modules/axe-core/axe.min.js
+$(AXE): $(VENV)/.ready
+	npm install --silent --no-save --no-audit --no-fund --prefix $(VENV)/node axe-core@4
+	@touch $@
+
+browser: $(AXE)
+	$(PY) -m pytest tests/browser
+
+screenshots: setup
+	$(PY) -m tests.browser.screenshots
 
 chaos: setup
 	$(PY) -m tests.chaos.storm

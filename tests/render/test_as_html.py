@@ -54,6 +54,8 @@ HOSTILE = (
     "قاعدة البيانات",
     "\u202efdp.exe",
     "half\ud800pair",
+    "<b>bold</b>",
+    "&lt;i>",
 )
 """Names that would like to be more than a name."""
 

@@ -1,0 +1,67 @@
+"""The pictures of the HTML report in docs/, made from a migration that looks like one.
+
+python -m tests.browser.screenshots
+"""
+
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from migrator.core.summary import summary
+from migrator.render import as_html
+from tests.browser.conftest import CHROMIUM
+from tests.browser.realistic import migration
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+
+
+def main() -> None:
+    if CHROMIUM is None:
+        raise SystemExit("there is no Chromium: apt-get install chromium")
+    ledger, plan, now = migration(500)
+    told = summary(ledger, plan=plan, now=now)
+    DOCS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        path = Path(folder) / "report.html"
+        with path.open("wb") as stream:
+            as_html.write(told, stream)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        page = opened(browser, path, now, width=1180, height=900)
+        shoot(page, "report-light.png", "header", "#h-waiting")
+        page = opened(browser, path, now, width=1180, height=900, color_scheme="dark")
+        shoot(page, "report-dark.png", "#h-pace", "#h-images")
+        page = opened(browser, path, now, width=390, height=844, device_scale_factor=2)
+        page.screenshot(path=DOCS / "report-phone.png", clip={"x": 0, "y": 0, "width": 390, "height": 844})
+        browser.close()
+    for name in ("light", "dark", "phone"):
+        size = (DOCS / f"report-{name}.png").stat().st_size
+        print(f"docs/report-{name}.png  {size // 1024} KB")
+
+
+def opened(browser: Browser, path: Path, now: float, *, width: int, height: int, **more: object) -> Page:
+    page = browser.new_page(viewport={"width": width, "height": height}, **more)  # type: ignore[arg-type]
+    page.clock.set_fixed_time(now + 12)
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-charts=ready]", state="attached")
+    return page
+
+
+def shoot(page: Page, name: str, start: str, end: str) -> None:
+    """The page from the part in which `start` is to the one in which `end` is."""
+    top, bottom = (
+        page.evaluate(
+            f"document.querySelector('{part}').closest('section, header').getBoundingClientRect().top"
+        )
+        for part in (start, end)
+    )
+    top = max(top - 20, 0)
+    page.screenshot(
+        path=DOCS / name, full_page=True, clip={"x": 0, "y": top, "width": 1180, "height": bottom - top}
+    )
+
+
+if __name__ == "__main__":
+    main()
