@@ -334,7 +334,7 @@ class Image:
     """GB."""
 
     wave: str | None = None
-    """Name of its wave; None where the plan has none."""
+    """Name of its wave, the last one where the plan gives it none; None where the plan has no waves."""
 
     type: ImageType = ImageType.ECS
     os_version: str | None = None
@@ -377,6 +377,24 @@ class Image:
         return {key: value for key, _, value in (tag.partition(".") for tag in self.tags)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """Images that go together, in their turn: waves begin in the order of the plan."""
+
+    name: str
+    """What images and `--wave` call it; unique in the plan."""
+
+    not_before: Moment | None = None
+    """Nothing of it is submitted earlier; None for no such bound."""
+
+    not_after: Moment | None = None
+    """Nothing of it is submitted later, whatever already runs goes on; None for no such bound."""
+
+    proceed: Share | None = None
+    """How many of its images must have succeeded before the next wave begins; a fraction is one of all its
+    images. None: the next one begins when this one is finished, whatever the outcome."""
+
+
 class Plan(_Table):
     """What a plan file says, complete and valid."""
 
@@ -389,8 +407,11 @@ class Plan(_Table):
     retry: Retry = Retry()
     polling: Polling = Polling()
     policy: Policy = Policy()
+    waves: tuple[Wave, ...] = ()
+    """In the order in which they run; empty where the plan has none. Each image then names one of them."""
+
     images: tuple[Image, ...]
-    """In the order of the file."""
+    """In the order of the file; those of inventories follow, file by file and row by row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -517,6 +538,61 @@ class Quota:
 
     used: int
     limit: int
+
+
+STANDARD = "STANDARD"
+"""The storage class that imports need, of the object and of its bucket."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """One object in the object storage, as its metadata tell."""
+
+    size: int
+    """Bytes."""
+
+    storage_class: str = STANDARD
+    """"STANDARD", "WARM", "COLD" or "DEEP_ARCHIVE"; imports need the first."""
+
+    etag: str = ""
+    modified_at: Moment | None = None
+    encryption: str | None = ""
+    """Empty, "kms", or "customer": imports cannot read the last. None where only a list was seen, which does
+    not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketInfo:
+    """One bucket, as its metadata tell."""
+
+    region: str
+    """Region id; empty where the service does not say."""
+
+    storage_class: str = STANDARD
+    file_system: bool = False
+    """A parallel file system; whether imports read from those is documented nowhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectPage:
+    """One page of a list of objects."""
+
+    objects: dict[str, ObjectInfo]
+    """By key, in the order of the keys' bytes."""
+
+    next: str | None = None
+    """Pass it as `after` to get the next page; None after the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """One project of an account: a region, or a part of one."""
+
+    id: str
+    name: str
+    """The region's id; for a part of it, followed by "_" and a name of its own."""
+
+    enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import date, time
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,16 @@ BEYOND_SCHEMA = {
     "a-key-of-many-bytes-in-few-characters",
     "a-mistyped-region",
     "a-system-disk-with-the-keys-of-a-data-disk",
+    "a-wave-that-can-never-be-followed",
+    "a-wave-where-there-are-none",
     "an-unknown-region-without-its-endpoints",
     "arm-that-boots-with-the-bios-of-the-defaults",
     "names-twice-in-one-target",
     "polling-from-large-to-small",
     "tags-of-the-program-s-own",
     "too-many-tags-beside-the-marker",
+    "waves-that-end-before-they-begin",
+    "waves-that-nobody-named",
 }
 """Broken plans that the schema alone lets pass."""
 
@@ -59,8 +64,22 @@ def promised(text: str, name: str) -> Iterator[tuple[str, str]]:
 
 
 def schema_errors(table: dict[str, Any]) -> list[str]:
-    validator = jsonschema.Draft202012Validator(plan_schema())
-    return [error.message for error in validator.iter_errors(table)]
+    """What an editor says about a plan; to it, a date or a time is a text of that format."""
+    formats = jsonschema.Draft202012Validator.FORMAT_CHECKER
+    validator = jsonschema.Draft202012Validator(plan_schema(), format_checker=formats)
+    return [error.message for error in validator.iter_errors(as_json(table))]
+
+
+def as_json(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: as_json(part) for key, part in value.items()}
+        case list():
+            return [as_json(part) for part in value]
+        case date() | time():
+            return value.isoformat()
+        case _:
+            return value
 
 
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
@@ -133,6 +152,7 @@ def test_the_full_example_shows_every_key():
         "Retry": set(plan["retry"]),
         "Polling": set(plan["polling"]),
         "Policy": set(plan["policy"]),
+        "WaveTable": {key for wave in plan["waves"] for key in wave},
         # Written another way there, or out of place: the comments say why.
         "DefaultsTable": {*plan["defaults"], "tags", "license_type"},
         "ImageTable": {key for image in plan["images"] for key in image},

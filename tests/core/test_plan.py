@@ -21,7 +21,7 @@ from migrator.core.plan.lines import Lines
 from migrator.core.plan.systems import family, known_systems
 from migrator.core.plan.targets import REGIONS, endpoint, usual_endpoint
 from migrator.errors import PlanError
-from migrator.model import Image, ImageType, JobApi, MarkerKind, OnQuota, Plan, Rate, Share, Target
+from migrator.model import Image, ImageType, JobApi, MarkerKind, OnQuota, Plan, Rate, Share, Target, Wave
 
 HEAD = """\
 [plan]
@@ -160,7 +160,7 @@ def test_images_stay_in_the_order_of_the_file():
 def test_every_field_of_an_image_has_a_key_in_the_plan():
     fields = set(TypeAdapter(Image).json_schema()["properties"])
 
-    assert fields - {"wave"} == set(IMAGE_KEYS) - {"bucket", "object"}
+    assert fields == set(IMAGE_KEYS) - {"bucket", "object"}
 
 
 # --- Defaults -------------------------------------------------------------------------------------------
@@ -258,6 +258,40 @@ def test_bucket_and_object_make_an_address(defaults, own, url):
     found, _ = parse_plan(f"{text}min_disk = 60\n{own}".encode(), path="plan.toml")
 
     assert found.images[0].image_url == url
+
+
+# --- Waves ----------------------------------------------------------------------------------------------
+
+WAVES = """
+[[waves]]
+name = "pilot"
+not_before = 2026-12-01T20:00:00+08:00
+not_after = 2026-12-01T22:00:00Z
+proceed = "95%"
+[[waves]]
+name = "rest"
+"""
+
+
+def test_waves_keep_their_order_and_their_times_become_moments():
+    pilot = Wave(name="pilot", not_before=1796126400.0, not_after=1796162400.0, proceed=Share(fraction=0.95))
+
+    assert plan(HEAD + WAVES + WEB + 'wave = "pilot"').waves == (pilot, Wave(name="rest"))
+
+
+def test_an_image_is_in_the_wave_it_names_else_in_the_default_one_else_in_the_last():
+    web_02, web_03 = WEB.replace("web-01", "web-02"), WEB.replace("web-01", "web-03")
+    images = WEB + 'wave = "pilot"\n' + web_02 + 'wave = "rest"\n' + web_03
+
+    assert [image.wave for image in plan(HEAD + WAVES + images).images] == ["pilot", "rest", "rest"]
+    by_default = plan(HEAD + WAVES + '[defaults]\nwave = "pilot"\n' + images).images
+    assert [image.wave for image in by_default] == ["pilot", "rest", "pilot"]
+
+
+def test_without_waves_no_image_is_in_one():
+    found = plan(HEAD + WEB)
+
+    assert (found.waves, found.images[0].wave) == ((), None)
 
 
 # --- Targets --------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import tomli
 from pydantic import BaseModel, ValidationError
 
 from migrator.core.plan.forms import PlanFile, PlanTable, keys_of, plan_schema, validator_of
-from migrator.core.plan.images import NOT_YET, read_defaults, read_images
+from migrator.core.plan.images import read_defaults, read_images
 from migrator.core.plan.problems import MISSING, Findings, Problem
 from migrator.core.plan.starter import STARTER
 from migrator.core.plan.targets import (
@@ -22,6 +22,7 @@ from migrator.core.plan.targets import (
     read_limits,
     read_target,
 )
+from migrator.core.plan.waves import check_sizes, read_waves
 from migrator.errors import PlanError
 from migrator.model import MarkerKind, Plan, Policy, Polling, Retry, Target, duration_text
 
@@ -115,9 +116,7 @@ def _tables(text: str, path: str) -> dict[str, Any]:
 def _read(tables: dict[str, Any], found: Findings, names: dict[int, object]) -> Plan | None:
     """The plan, or None when anything is wrong. `names` is filled with the names of the images."""
     for key in tables:
-        if key in NOT_YET and key != "wave":
-            found.error((key,), "is not understood yet", NOT_YET[key])
-        elif key not in _TABLES:
+        if key not in _TABLES:
             found.refuse({"type": "extra_forbidden", "input": tables[key], "loc": (key,)}, (key,), _TABLES)
     head = _head(tables, found)
     retry = _settings(Retry, tables, "retry", found)
@@ -133,7 +132,8 @@ def _read(tables: dict[str, Any], found: Findings, names: dict[int, object]) -> 
         least = duration_text(polling.min_interval)
         found.error(("polling", "min_interval"), reason, "lower it, or raise the other", value=least)
     targets, known = _targets(tables, found)
-    defaults = read_defaults(tables.get("defaults", {}), known, found)
+    waves, turns = read_waves(tables.get("waves", []), found)
+    defaults = read_defaults(tables.get("defaults", {}), known, turns, found)
     entries = tables.get("images")
     if entries is None or entries == []:
         found.error(("images",), "is missing", MISSING["images"])
@@ -141,7 +141,9 @@ def _read(tables: dict[str, Any], found: Findings, names: dict[int, object]) -> 
     elif not isinstance(entries, list):
         found.error(("images",), "must be a list of tables", "write [[images]], in double brackets")
         entries = []
-    images = read_images(entries, defaults, known, marked=policy.marker is MarkerKind.TAG, found=found)
+    images = read_images(entries, defaults, known, turns, marked=policy.marker is MarkerKind.TAG, found=found)
+    if not found.failed:
+        check_sizes(waves, images, found)
     if found.findings:
         for finding in found.findings:
             for place in (finding.where, finding.other or ()):
@@ -150,7 +152,15 @@ def _read(tables: dict[str, Any], found: Findings, names: dict[int, object]) -> 
     if found.failed:
         return None
     entries.clear()
-    return Plan(**head, targets=targets, retry=retry, polling=polling, policy=policy, images=tuple(images))
+    return Plan(
+        **head,
+        targets=targets,
+        retry=retry,
+        polling=polling,
+        policy=policy,
+        waves=tuple(waves),
+        images=tuple(images),
+    )
 
 
 def _head(tables: Mapping[str, Any], found: Findings) -> dict[str, Any]:

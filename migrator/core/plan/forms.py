@@ -5,14 +5,15 @@ schema; `migrator.model` holds what becomes of the tables once defaults are merg
 """
 
 import copy
+from dataclasses import is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Required, get_type_hints
 
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, with_config
 from pydantic_core import CoreConfig, SchemaValidator, core_schema
 from typing_extensions import TypedDict
 
-from migrator.model import Limits, Policy, Polling, Retry
+from migrator.model import Limits, Policy, Polling, Portion, Retry
 
 CHINESE = "〇㐀-䶿一-鿿"
 """The Chinese characters in names and tags (IMS API reference, image attributes and image tags)."""
@@ -103,6 +104,28 @@ class TargetTable(TypedDict, total=False):
     """What differs from [limits] for this target."""
 
 
+Time = Annotated[AwareDatetime, Field(strict=True, examples=["2026-12-01T20:00:00+08:00"])]
+"""A date and time with its zone, without quotes."""
+
+
+@with_config(ConfigDict(use_attribute_docstrings=True, extra="forbid", strict=True))
+class WaveTable(TypedDict, total=False):
+    """Images that go together, in their turn. An image that names no wave is in the last one."""
+
+    name: Required[Slug]
+    """What images and --wave call it."""
+
+    not_before: Time
+    """Nothing of it is submitted earlier."""
+
+    not_after: Time
+    """Nothing of it is submitted later; what already runs goes on."""
+
+    proceed: Portion
+    """How many of its images must have succeeded before the next wave begins: a count, or a percentage of all
+    its images. When absent, the next one begins when this one is finished, whatever the outcome."""
+
+
 @with_config(ConfigDict(use_attribute_docstrings=True, extra="forbid", strict=True))
 class ImageTable(TypedDict, total=False):
     """One disk image that lies in OBS and becomes a private image."""
@@ -155,8 +178,11 @@ class ImageTable(TypedDict, total=False):
     image_tags: Tags
     """Tags, as a table. At most ten, two of which the marker takes unless policy.marker is "none"."""
 
+    wave: str
+    """Name of the wave it goes with; the last one when absent."""
+
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000), _unless_given(0)]
-    """Higher goes first."""
+    """Higher goes first inside a wave."""
 
     labels: Annotated[dict[Label, Words], Field(max_length=32)]
     """For reports and for choosing images on the command line; never sent. [defaults] adds to them."""
@@ -176,6 +202,9 @@ class PlanFile(TypedDict, total=False):
     retry: Retry
     polling: Polling
     policy: Policy
+    waves: list[WaveTable]
+    """Which images go first: waves run in this order."""
+
     defaults: dict[str, Any]
     """What holds for every image that does not say otherwise; tags and labels add to the image's own."""
 
@@ -209,7 +238,8 @@ STRICT = CoreConfig(strict=True)
 @cache
 def core_of(kind: Any) -> core_schema.CoreSchema:
     """What pydantic-core checks for an annotated type."""
-    return TypeAdapter(kind, config=ConfigDict(strict=True)).core_schema
+    own = is_dataclass(getattr(kind, "__origin__", kind))  # which has its own configuration
+    return TypeAdapter(kind, config=None if own else ConfigDict(strict=True)).core_schema
 
 
 def validator_of(keys: dict[str, Any], *, required: tuple[str, ...] = ()) -> SchemaValidator:

@@ -7,7 +7,7 @@ is known of the service. Words are looked for only where something is wrong.
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any
@@ -29,13 +29,6 @@ from migrator.core.plan.forms import (
 from migrator.core.plan.problems import NO_SECRETS, Findings, did_you_mean, is_secret, shown
 from migrator.core.plan.systems import family, known_systems
 from migrator.model import MARKER_ITEM, MARKER_PLAN, Image, ImageType
-
-NOT_YET = {
-    "waves": "waves come with a later release: take [[waves]] out, and let priority say what is first",
-    "inventory": "spreadsheets are not read yet: take [[inventory]] out, and list the disks as [[images]]",
-    "wave": "waves come with a later release: take the key out, and let priority say what is first",
-}
-"""What the format has room for and this version does not do, with what to do instead."""
 
 MAX_TAGS = 10
 """Tags of one image (IMS API reference, adding a tag)."""
@@ -60,8 +53,7 @@ def _builder(refused: Collection[str], required: Collection[str]) -> core_schema
     """Builds an Image from a merged table that must not hold some of the keys."""
     arguments = []
     for item in fields(Image):
-        kind: Any = str if item.name == "wave" else IMAGE_KEYS[item.name]
-        schema: core_schema.CoreSchema = core_of(kind)
+        schema: core_schema.CoreSchema = core_of(IMAGE_KEYS[item.name])
         if item.name == "type":
             schema = core_schema.enum_schema(ImageType, list(ImageType), sub_type="str", strict=False)
         if item.name == "tags":
@@ -93,8 +85,8 @@ def _defaults() -> SchemaValidator:
 def _images() -> SchemaValidator:
     """Builds the list of Images from merged tables; made when first needed, since that takes a while."""
     required = {"name", "target", "image_url", "min_disk"}
-    system = _builder({"wave", *NOT_FOR_SYSTEM}, required | {"os_version"})
-    data = _builder({"wave", *NOT_FOR_DATA}, required | {"os_type"})
+    system = _builder(NOT_FOR_SYSTEM, required | {"os_version"})
+    data = _builder(NOT_FOR_DATA, required | {"os_type"})
     kinds: dict[Hashable, core_schema.CoreSchema] = {"ECS": system, "BMS": system, _DATA: data}
     return SchemaValidator(
         core_schema.list_schema(core_schema.tagged_union_schema(kinds, discriminator="type")), STRICT
@@ -103,7 +95,7 @@ def _images() -> SchemaValidator:
 
 @dataclass(slots=True, kw_only=True)
 class Defaults:
-    """What [defaults] holds, and the sole target, ready to be merged."""
+    """What [defaults] holds, the sole target and the last wave, ready to be merged."""
 
     kind: str = "ECS"
     bucket: str | None = None
@@ -122,11 +114,13 @@ class Defaults:
     """Values that were already complained about; images that inherit one are not blamed again."""
 
 
-def read_defaults(table: object, targets: Collection[str], found: Findings) -> Defaults:
+def read_defaults(table: object, targets: Collection[str], waves: Sequence[str], found: Findings) -> Defaults:
     """[defaults], each key checked once; what is wrong goes to `found`."""
     plain: dict[str, Any] = {}
     if len(targets) <= 1:  # without any, that is said, and no image is blamed for it
         plain["target"] = next(iter(targets), "")
+    if waves:
+        plain["wave"] = waves[-1]
     if not isinstance(table, dict):
         found.error(("defaults",), "must be a table", value=table)
         table = {}
@@ -136,9 +130,6 @@ def read_defaults(table: object, targets: Collection[str], found: Findings) -> D
         if key in table:
             found.error((*where, key), "cannot be a default", "each image writes its own")
             del table[key]
-    if "wave" in table:
-        found.error((*where, "wave"), "is not understood yet", NOT_YET["wave"])
-        del table["wave"]
     wrong: dict[str, object] = {}
     try:
         _defaults().validate_python(table)
@@ -146,14 +137,11 @@ def read_defaults(table: object, targets: Collection[str], found: Findings) -> D
         errors = error.errors(include_url=False)
         found.refused(errors, where, list(DEFAULT_KEYS))
         wrong = {str(fault["loc"][0]): table[str(fault["loc"][0])] for fault in errors}
-    if "target" in table and "target" not in wrong and targets and table["target"] not in targets:
-        found.error(
-            (*where, "target"),
-            "is not a target of this plan",
-            did_you_mean(table["target"], targets) or _the_targets(targets),
-            value=table["target"],
-        )
-        wrong["target"] = table["target"]
+    for key, known in (("target", targets), ("wave", waves)):
+        if key in table and key not in wrong and table[key] not in known:
+            if known or key == "wave":
+                _unknown((*where, key), table[key], known, found)
+            wrong[key] = table[key]
     if "bucket" in table and "bucket" not in wrong and (reason := _bucket_fault(table["bucket"])):
         found.error((*where, "bucket"), *reason, value=table["bucket"])
         wrong["bucket"] = table["bucket"]
@@ -185,7 +173,13 @@ def read_defaults(table: object, targets: Collection[str], found: Findings) -> D
 
 
 def read_images(
-    tables: list[Any], defaults: Defaults, targets: Collection[str], *, marked: bool, found: Findings
+    tables: list[Any],
+    defaults: Defaults,
+    targets: Collection[str],
+    waves: Collection[str],
+    *,
+    marked: bool,
+    found: Findings,
 ) -> list[Image]:
     """The images, or an empty list when any of them is wrong; what is wrong goes to `found`.
 
@@ -198,7 +192,7 @@ def read_images(
         images = _images().validate_python(tables)
     except ValidationError as error:
         _refused(error, tables, faulty, defaults, found)
-    _compare(tables, faulty, targets, defaults.wrong.get("target"), found)
+    _compare(tables, faulty, targets, waves, defaults.wrong, found)
     return [] if found.failed else images
 
 
@@ -240,15 +234,14 @@ def _merge(tables: list[Any], defaults: Defaults, most_tags: int, found: Finding
             except TypeError:  # a label that is no text, which the second sweep says
                 image["labels"] = own
             words.update(own)
-        if "wave" in table:
-            found.error(("images", index, "wave"), "is not understood yet", NOT_YET["wave"])
-            del image["wave"]
         version = image.get("os_version")
         if type(version) is str:
             image["os_version"] = share(version, version)
         target = image.get("target")
         if type(target) is str:
             image["target"] = share(target, target)
+        if "wave" in table and type(wave := table["wave"]) is str:
+            image["wave"] = share(wave, wave)
     if any(map(is_secret, words)):
         for index, image in enumerate(tables):
             if type(labels := image.get("labels")) is dict:
@@ -458,10 +451,11 @@ def _compare(
     tables: list[dict[str, Any]],
     faulty: Faulty,
     targets: Collection[str],
-    blamed: object,
+    waves: Collection[str],
+    blamed: Mapping[str, object],
     found: Findings,
 ) -> None:
-    """Note duplicates, unknown targets (but the `blamed` one), and what the service may not like."""
+    """Note duplicates, unknown targets and waves (but `blamed` ones), and what the service may not like."""
     names: dict[tuple[str, str], int] = {}
     urls: dict[str, int] = {}
     buckets: set[str] = set()
@@ -482,8 +476,10 @@ def _compare(
         if (first := names.setdefault((target, name), index)) != index:
             reason = "is a name that its target gets twice: first for"
             found.error(("images", index, "name"), reason, "rename one", value=name, other=("images", first))
-        if target not in targets and target != blamed:
-            _unknown_target(index, target, targets, found)
+        if target not in targets and targets and target != blamed.get("target"):
+            _unknown(("images", index, "target"), target, targets, found)
+        if (wave := image.get("wave")) not in waves and type(wave) is str and wave != blamed.get("wave"):
+            _unknown(("images", index, "wave"), wave, waves, found)
         if index in faulty:
             image = _plausible(image, faulty[index], index)
         url, disk, kind = image["image_url"], image["min_disk"], image["type"]
@@ -535,15 +531,16 @@ def _plausible(image: dict[str, Any], faulty: set[str], index: int) -> dict[str,
     return {**harmless, **{key: value for key, value in image.items() if key not in faulty}}
 
 
-def _unknown_target(index: int, target: str, targets: Collection[str], found: Findings) -> None:
-    if targets:
-        remedy = did_you_mean(target, targets) or _the_targets(targets)
-        found.error(("images", index, "target"), "is not a target of this plan", remedy, value=target)
-
-
-def _the_targets(targets: Collection[str]) -> str:
-    listed = ", ".join(list(targets)[:10])
-    return f"the targets are {listed}{', ...' if len(targets) > 10 else ''}"
+def _unknown(where: tuple[str | int, ...], name: str, known: Collection[str], found: Findings) -> None:
+    """Note the name of a target or a wave that the plan does not have."""
+    kind = str(where[-1])
+    if known:
+        listed = ", ".join(list(known)[:10])
+        every = f"the {kind}s are {listed}{', ...' if len(known) > 10 else ''}"
+        remedy = did_you_mean(name, known) or every
+    else:
+        remedy = "there are no [[waves]]: add one with this name, or take the key out"
+    found.error(where, f"is not a {kind} of this plan", remedy, value=name)
 
 
 def _unsafe(index: int, url: str, found: Findings) -> None:

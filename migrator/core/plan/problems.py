@@ -4,6 +4,7 @@ import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -245,8 +246,13 @@ def field_name(where: Where, names: Mapping[int, object]) -> str:
 def _name_of(where: Where) -> str:
     if not where:
         return ""
-    return "an image" if where[0] == "images" and len(where) == 2 else f"[{field_name(where, {})}]"
+    if len(where) == 2 and where[0] in _LISTS:
+        return _LISTS[str(where[0])]
+    return f"[{field_name(where, {})}]"
 
+
+_LISTS = {"images": "an image", "waves": "a wave"}
+"""What one table of a list is called."""
 
 # --- Words ----------------------------------------------------------------------------------------------
 
@@ -283,6 +289,10 @@ PATTERNS = {
         'use up to 63 of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit',
     ),
     "plan.description": _PLAIN,
+    "waves.name": (
+        "is not a name for a wave",
+        'use up to 63 of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit',
+    ),
     "targets": (
         "is not a target name",
         'use up to 63 of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit',
@@ -350,6 +360,17 @@ def explained(error: Mapping[str, Any], where: Where) -> tuple[str, str]:
             return f"must be at most {context['le']}", ""
         case "too_long":
             return f"has {context['actual_length']} entries; at most {context['max_length']} are allowed", ""
+        case "datetime_type" | "timezone_aware":
+            value = error["input"]
+            whole = isinstance(value, datetime)
+            no_zone = "has no zone, so it is a different moment for everybody"
+            form = "write it without quotes" if isinstance(value, str) else "write all of it"
+            if whole:
+                form = "add one"
+            return (
+                no_zone if whole else "must be a date and time",
+                f"{form}, as in 2026-12-01T20:00:00+08:00, or with Z for UTC",
+            )
         case "value_error":
             return "is not understood", str(context["error"])
         case kind:
