@@ -276,7 +276,8 @@ name = "rest"
 def test_waves_keep_their_order_and_their_times_become_moments():
     pilot = Wave(name="pilot", not_before=1796126400.0, not_after=1796162400.0, proceed=Share(fraction=0.95))
 
-    assert plan(HEAD + WAVES + WEB + 'wave = "pilot"').waves == (pilot, Wave(name="rest"))
+    two = WEB + 'wave = "pilot"\n' + WEB.replace("web-01", "web-02")
+    assert plan(HEAD + WAVES + two).waves == (pilot, Wave(name="rest"))
 
 
 def test_an_image_is_in_the_wave_it_names_else_in_the_default_one_else_in_the_last():
