@@ -32,7 +32,7 @@ class Look:
     json: bool = False
     quiet: bool = False
     verbose: int = 0
-    log_format: str = "console"
+    log_format: str | None = None
     log_file: Path | None = None
     color: str = "auto"
 
@@ -98,6 +98,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
                 "--verbose",
                 "-v",
                 count=True,
+                show_default=False,
                 envvar="MIGRATOR_VERBOSE",
                 help="More log lines; tracebacks. Twice: all.",
             ),
@@ -106,12 +107,15 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     ),
     "log_format": (
         Annotated[
-            str,
+            str | None,
             typer.Option(
-                "--log-format", envvar="MIGRATOR_LOG_FORMAT", metavar="console|json", help="Log lines."
+                "--log-format",
+                envvar="MIGRATOR_LOG_FORMAT",
+                metavar="console|json",
+                help="Log lines for a person, or for a machine.",
             ),
         ],
-        "console",
+        None,
     ),
     "log_file": (
         Annotated[
@@ -232,7 +236,7 @@ def _check_choices(look: Look) -> None:
     from migrator.errors import UsageError
 
     for name, value, allowed in (
-        ("--log-format", look.log_format, ("console", "json")),
+        ("--log-format", look.log_format or "console", ("console", "json")),
         ("--color", look.color, ("auto", "always", "never")),
     ):
         if value not in allowed:
@@ -249,6 +253,7 @@ def _start_log(look: Look) -> None:
         stream=cast("TextIO", STDERR),
         log_file=look.log_file,
         color="always" if look.colored else "never",
+        file_fmt="console" if look.log_format == "console" else "json",
     )
 
 

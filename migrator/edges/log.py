@@ -39,12 +39,15 @@ def configure(
     stream: TextIO | None = None,
     log_file: Path | None = None,
     color: Colour = "auto",
+    *,
+    file_fmt: Format | None = None,
 ) -> None:
     """Send the events of structlog and of the standard library to `stream` (stderr), and to `log_file` too.
 
-    "auto" is console on a terminal and JSON elsewhere; `log_file` gets JSON unless `fmt` is "console", is
-    appended to, and is made readable for its owner only. NO_COLOR (no-color.org) counts where `color` is
-    "auto". May be called again; the last call counts. Raises UsageError for a file that cannot be opened.
+    "auto" is console on a terminal and JSON elsewhere; `log_file` gets JSON unless `file_fmt` (which is `fmt`
+    where not given) is "console", is appended to, and is made readable for its owner only. NO_COLOR
+    (no-color.org) counts where `color` is "auto". May be called again; the last call counts. Raises
+    UsageError for a file that cannot be opened.
     """
     import structlog
 
@@ -61,7 +64,7 @@ def configure(
         _log_file = None
     if log_file is not None:
         _log_file = _LogFile(log_file, write)
-        draw.append((_log_file.write, Console() if fmt == "console" else as_json))
+        draw.append((_log_file.write, Console() if (file_fmt or fmt) == "console" else as_json))
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

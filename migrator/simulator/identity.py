@@ -43,7 +43,7 @@ class Identity:
             return iam_new_error("IAM.0061")
         settings = self.settings
         right = (settings.user, settings.password, settings.domain)
-        if not secrets.compare_digest(repr((name, password, domain)), repr(right)):
+        if not secrets.compare_digest(repr((name, password, domain)).encode(), repr(right).encode()):
             self.guard.strike(login, now, LOGIN_LOCK)
             return iam_error(401, "The username or password is wrong.", "Unauthorized")
         self.guard.forgive(login)

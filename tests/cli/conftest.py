@@ -1,4 +1,4 @@
-"""A desk to work at: a folder, a stand-in cloud on a real port, and the program in this process or another."""
+"""A desk to work at: a folder, a stand-in cloud on a real port, the program in this process or another."""
 
 import asyncio
 import json

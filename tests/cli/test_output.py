@@ -1,0 +1,206 @@
+"""stdout is data, stderr is the rest, and neither can bring a run down."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from migrator.simulator.settings import Odds
+from tests.cli.conftest import ended
+
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+
+
+def test_with_json_every_line_of_stdout_is_an_object_and_everything_else_is_on_stderr(desk):
+    it = desk(fates={"web-02": "IMG.0057"})
+
+    told = it("run", it.plan(3), "--json", "-v", "-v", "--log-format", "json")
+
+    assert told.code == 3
+    kinds = [line.get("event") for line in told.objects]
+    assert {"AttemptBegan", "JobAccepted", "ImageVerified", "JobFailed", "RunEnded"} <= set(kinds)
+    assert told.objects[-1]["exit_code"] == 3
+    assert told.objects[-1]["reports"][0].endswith("report.json")
+    assert "migration.submitted" not in told.out
+    assert "migration.submitted" in told.err
+
+
+def test_log_lines_are_json_when_asked_for(desk):
+    it = desk(fates={"web-02": "IMG.0057"})
+
+    told = it("run", it.plan(3), "-v", "--log-format", "json")
+
+    logged = [json.loads(line) for line in told.err.splitlines() if line.startswith("{")]
+    assert "migration.failed" in {line["event"] for line in logged}
+
+
+def test_a_quiet_run_says_nothing_unless_something_is_wrong(desk):
+    it = desk()
+
+    told = it("run", it.plan(2), "-q")
+    wrong = it("run", it.plan(2), "-q", "--again", "north/nobody")
+
+    assert (told.out, told.err) == ("", "")
+    assert "north/nobody" in wrong.err
+
+
+def test_verbose_tells_what_happens_and_twice_tells_all(desk):
+    it = desk(poll_odds=Odds(error_before=0.7))
+    path = it.plan(2)
+
+    calm, verbose, all_of_it = (
+        it("run", path, *options, "--again", "north/web-01") for options in ([], ["-v"], ["-vv"])
+    )
+
+    assert "migration.succeeded" not in calm.err
+    assert "migration.succeeded" in verbose.err
+    assert "question.unanswered" not in verbose.err
+    assert "question.unanswered" in all_of_it.err
+
+
+def test_the_log_file_gets_json_lines_that_only_its_owner_may_read(desk):
+    it = desk()
+    path = it.plan(2)
+
+    it("run", path, "-v", "--log-file", "run.log")
+    it("run", path, "-v", "--log-file", "run.log")
+
+    lines = [json.loads(line) for line in (it.folder / "run.log").read_text().splitlines()]
+    assert [line["event"] for line in lines].count("run.began") == 2
+    assert (it.folder / "run.log").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "coloured"),
+    [
+        pytest.param([], {}, False, id="nobody watches"),
+        pytest.param(["--color", "always"], {}, True, id="always"),
+        pytest.param([], {"MIGRATOR_COLOR": "always"}, True, id="always, by variable"),
+        pytest.param(["--color", "never"], {"MIGRATOR_COLOR": "always"}, False, id="the flag wins"),
+    ],
+)
+def test_colours(desk, options, env, coloured):
+    it = desk()
+
+    told = it("run", it.folder / "nowhere.toml", *options, **env)
+
+    assert bool(COLOUR.search(told.err)) is coloured
+
+
+def test_no_color_counts_on_a_terminal_unless_colours_are_asked_for(desk, monkeypatch):
+    from migrator.cli.common import Look
+    from migrator.cli.streams import STDERR
+
+    monkeypatch.setattr(STDERR, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    assert Look().colored
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not Look().colored
+    assert Look(color="always").colored
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sign"),
+    [
+        pytest.param("MIGRATOR_JSON", "1", lambda told: told.objects[-1]["exit_code"] == 0, id="json"),
+        pytest.param("MIGRATOR_QUIET", "1", lambda told: told.err == "", id="quiet"),
+        pytest.param("MIGRATOR_VERBOSE", "1", lambda told: "run.began" in told.err, id="verbose"),
+        pytest.param("MIGRATOR_LOG_FORMAT", "yaml", lambda told: told.code == 2, id="log format"),
+    ],
+)
+def test_options_may_stand_in_the_environment(desk, variable, value, sign):
+    it = desk()
+
+    assert sign(it("run", it.plan(1), **{variable: value}))
+
+
+def test_the_log_file_may_stand_in_the_environment(desk):
+    it = desk()
+
+    it("run", it.plan(1), "-v", MIGRATOR_LOG_FILE="from-env.log")
+
+    assert "run.began" in (it.folder / "from-env.log").read_text()
+
+
+def reading_one_line(desk, *arguments: object) -> tuple[str, int, str]:
+    """(first line, exit code, stderr) of a command whose reader hangs up after one line."""
+    child = desk.start(*arguments)
+    line = child.stdout.readline()
+    child.stdout.close()
+    child.stdout = None
+    done = ended(child)
+    return line, done.code, done.err
+
+
+def test_a_run_whose_reader_hangs_up_goes_on_to_its_end(desk):
+    it = desk()
+    path = it.plan(8)
+
+    line, code, err = reading_one_line(it, "run", "--json", path)
+
+    assert json.loads(line)
+    assert code == 0
+    assert "Traceback" not in err
+    assert "BrokenPipe" not in err
+    assert set(it.accepted.values()) == {1}
+    assert len(it.accepted) == 8
+
+
+def test_status_whose_reader_hangs_up_ends_cleanly(desk):
+    it = desk()
+    path = it.plan(2)
+    it("run", path)
+    read, write = os.pipe()
+    os.close(read)
+
+    with os.fdopen(write, "w") as nobody:
+        told = it.spawn("status", path, stdout=nobody)
+
+    assert (told.code, told.err) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_data_that_could_not_be_written_is_said_and_is_no_success(desk):
+    it = desk()
+    path = it.plan(1)
+    it("run", path)
+
+    with Path("/dev/full").open("w") as full:
+        told = it.spawn("status", path, stdout=full)
+
+    assert told.code == 1
+    assert "stdout cannot be written: No space left on device" in told.err
+    assert "Traceback" not in told.err
+
+
+def test_a_run_without_any_streams_works(desk):
+    it = desk()
+
+    def close_all() -> None:
+        os.closerange(0, 3)
+
+    child = it.start("run", it.plan(2), stdout=None, stderr=None, before=close_all)
+
+    assert child.wait(20) == 0
+    assert (it.reports / "dc-east/report.json").exists()
+
+
+def test_names_in_chinese_survive_a_terminal_that_cannot_show_them(desk):
+    it = desk()
+    path = it.plan(1, more='[[images]]\nname = "数据库"\nobject = "db.zvhd2"\n')
+
+    told = it.spawn("run", path, "--dry-run", "--json", PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
+
+    assert told.code == 0
+    assert "数据库" in [line["body"]["name"] for line in told.objects]
+
+
+def test_completion_can_be_installed(desk):
+    told = desk().spawn("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+
+    assert told.code == 0
+    assert "_MIGRATOR_COMPLETE" in told.out or "COMPLETE" in told.out
+    assert subprocess.list2cmdline(["migrator"]) in told.out

@@ -1,0 +1,88 @@
+"""The first moments: quick answers, and help that fits a screen."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from migrator import __version__
+from migrator.cli.app import app
+
+COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+HEAVY = ("aiohttp", "pydantic", "rich", "structlog", "sqlite3", "anyio")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "spared"),
+    [
+        pytest.param(["--version"], (*HEAVY, "typer"), id="version"),
+        pytest.param(["--help"], HEAVY, id="help"),
+        # typer itself has pydantic read the arguments of a command
+        pytest.param(["run", "--help"], tuple({*HEAVY} - {"pydantic"}), id="help of a command"),
+    ],
+)
+def test_what_needs_no_work_imports_no_workers(arguments, spared):
+    script = (
+        "import sys\n"
+        f"sys.argv = ['migrator', *{arguments!r}]\n"
+        "from migrator.__main__ import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        f"print('HEAVY', sorted(set({spared!r}) & set(sys.modules)))\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("HEAVY []\n"), done.stdout
+
+
+def test_the_version_is_the_packages():
+    told = CliRunner().invoke(app, ["--version"])
+
+    assert (told.exit_code, told.stdout) == (0, f"migrator {__version__}\n")
+
+
+def test_without_a_command_the_help_is_shown():
+    told = CliRunner().invoke(app, [])
+
+    assert told.exit_code == 2
+    assert "Commands:" in told.output
+    assert "Traceback" not in told.output
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_help_fits_80_columns_and_no_summary_is_cut_off(command):
+    told = CliRunner(env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}).invoke(
+        app, [*([command] if command else []), "--help"]
+    )
+
+    assert told.exit_code == 0
+    assert max(map(len, told.stdout.splitlines())) <= 80
+    assert not re.search(r"^  .*\.\.\.$", told.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        pytest.param(["rnu"], "run", id="a command with a typo"),
+        pytest.param(["run", "plan.toml", "--limt", "3"], "--limit", id="an option with a typo"),
+        pytest.param(["run"], "PLAN", id="an argument is missing"),
+        pytest.param(["run", "plan.toml", "--limit", "0"], "--limit", id="out of range"),
+        pytest.param(["run", "plan.toml", "--limit", "many"], "--limit", id="not a number"),
+        pytest.param(["run", "plan.toml", "--color", "pink"], "auto, always, never", id="not a choice"),
+        pytest.param(["run", "plan.toml", "--log-format", "xml"], "console, json", id="not a format"),
+        pytest.param(["simulate", "--scenario", "sunny"], "calm", id="not a scenario"),
+    ],
+)
+def test_a_wrong_command_line_is_exit_code_2_with_a_word_that_helps(arguments, word):
+    told = CliRunner().invoke(app, arguments)
+
+    assert told.exit_code == 2
+    assert word in told.stderr
+    assert "Traceback" not in told.stderr
+    assert told.stdout == ""
