@@ -63,7 +63,8 @@ def next_step(summary: Summary) -> str:
     running = bool(summary.runs) and summary.runs[-1].state is RunState.RUNNING
     steps = []
     for target, fault in sorted(summary.halted.items()):
-        remedy = fault.remedy or fault.message
+        # Backticks are ours: formats may take them for code.
+        remedy = (fault.remedy or fault.message).replace("`", "'")
         steps.append(f"Target {one_line(target)} stopped submitting: {remedy.rstrip('.')}.")
     if summary.held:
         steps.append(

@@ -183,7 +183,7 @@ def write(summary: Summary, stream: BinaryIO) -> None:
         _images_sheet(book, columns, rows)
         _causes_sheet(book, summary.failures)
         _tally_sheet(book, "By wave", "Wave", summary.by_wave)
-        owners = summary.by_label.get("owner") or {"": summary.totals}
+        owners = summary.by_label.get("owner") or ({"": summary.totals} if summary.totals.images else {})
         _tally_sheet(book, "By owner", "Owner", owners)
         _timeline_sheet(book, summary)
     with ZipFile(made) as source, ZipFile(stream, "w", ZIP_DEFLATED, compresslevel=_LEVEL) as target:
