@@ -33,6 +33,18 @@ class PlanError(MigratorError):
         self.problems = problems
 
 
+class PreflightRefused(MigratorError):
+    """Looking before the start showed something that would go wrong for certain; no import was asked for."""
+
+    exit_code = 4
+    hint = "Correct what is listed above; or start all the same with --no-preflight."
+
+    def __init__(self, message: str, *, hint: str | None = None, exit_code: int = 4) -> None:
+        super().__init__(message, hint=hint)
+        self.exit_code = exit_code
+        """6 for credentials, 7 for a service out of reach."""
+
+
 class CredentialsError(MigratorError):
     """There are no credentials, or the service does not accept them."""
 

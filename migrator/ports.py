@@ -9,12 +9,16 @@ import anyio
 from migrator.core.ledger import Ledger, Planned
 from migrator.core.lifecycle import Event
 from migrator.model import (
+    BucketInfo,
     Image,
     ImagePage,
     ImageQuery,
     JobReport,
     Marker,
     Moment,
+    ObjectInfo,
+    ObjectPage,
+    Project,
     Quota,
     RateHint,
     Request,
@@ -86,6 +90,52 @@ class Cloud(Protocol):
 
     async def delete(self, image_id: str) -> None:
         """Delete one image; no error when it is already gone."""
+
+
+class Catalogue(Protocol):
+    """What preflight asks of the image service of one target: questions only, so it cannot import anything.
+
+    Every method raises Unavailable (repeat later), Refused or Halted (never, as asked).
+    """
+
+    async def date(self) -> Moment | None:
+        """What the service's own clock says, asked without credentials; None where it does not tell."""
+
+    async def quota(self) -> Quota:
+        """How many private images there are and may be."""
+
+    async def images(self, query: ImageQuery, *, after: str | None = None) -> ImagePage:
+        """One page of the private images that match, oldest first."""
+
+    async def os_versions(self, architecture: str | None = None) -> frozenset[str]:
+        """What os_version may be in this region; of all architectures, or of "x86" or "arm"."""
+
+
+class ObjectStore(Protocol):
+    """The object storage of one target, read only.
+
+    Every method raises Refused when that object or bucket may not be read, Unavailable to ask again later,
+    Halted when nothing here may be read.
+    """
+
+    async def object(self, bucket: str, key: str) -> ObjectInfo | None:
+        """One object; None when it is not there."""
+
+    async def bucket(self, bucket: str) -> BucketInfo | None:
+        """One bucket; None when it is not there."""
+
+    async def objects(self, bucket: str, *, after: str = "") -> ObjectPage:
+        """One page of the objects whose keys come after `after`, in the order of their bytes."""
+
+    async def uploads(self, bucket: str, prefix: str) -> frozenset[str]:
+        """Keys that begin with `prefix` and whose upload in parts was never completed."""
+
+
+class Registry(Protocol):
+    """The identity service of one target."""
+
+    async def projects(self) -> Sequence[Project]:
+        """The projects that these credentials may use. Raises Unavailable, Refused or Halted."""
 
 
 class Journal(Protocol):

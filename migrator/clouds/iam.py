@@ -24,7 +24,7 @@ from migrator.clouds.answers import (
 )
 from migrator.clouds.codes import Certainty
 from migrator.errors import CredentialsError, Halted, MigratorError, OutcomeUnknown, Refused, Unavailable
-from migrator.model import Keys, Login, Moment, ReadyToken, Request, Response
+from migrator.model import Keys, Login, Moment, Project, ReadyToken, Request, Response
 from migrator.ports import Clock, Http, Signer
 
 MARGIN = 600.0
@@ -321,3 +321,39 @@ class ProjectLookup:
                         self._refusal = error
                         raise
         return self._known
+
+
+def own_projects_request(endpoint: str) -> Request:
+    """Every project that these credentials may use; anybody may ask this of themselves."""
+    return Request(method="GET", url=f"{endpoint}/v3/auth/projects")
+
+
+def read_projects(response: Response) -> tuple[Project, ...]:
+    """The projects. Raises Halted or Refused when they may not be listed, Unavailable to ask again later."""
+    if not 200 <= response.status < 300:
+        raise failure(response)
+    listed = members(document(response.body)).get("projects")
+    if not isinstance(listed, list):
+        raise unreadable(response, "a list of projects")
+    found = [members(entry) for entry in listed]
+    return tuple(
+        Project(
+            id=text(one.get("id"), 80),
+            name=text(one.get("name"), 80),
+            enabled=one.get("enabled") is not False,
+        )
+        for one in found
+    )
+
+
+class Projects:
+    """The projects that these credentials may use (ports.Registry)."""
+
+    def __init__(self, http: Http, signer: Signer, endpoint: str) -> None:
+        self._http = http
+        self._signer = signer
+        self._request = own_projects_request(endpoint.rstrip("/"))
+
+    async def projects(self) -> tuple[Project, ...]:
+        """All of them. Raises as read_projects does."""
+        return read_projects(await ask(self._http, self._signer, self._request))

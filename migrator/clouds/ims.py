@@ -12,6 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from migrator.clouds import codes
 from migrator.clouds.answers import (
@@ -41,6 +42,7 @@ from migrator.model import (
     JobApi,
     JobReport,
     Marker,
+    Moment,
     Quota,
     RateHint,
     Request,
@@ -366,6 +368,19 @@ def read_os_versions(response: Response) -> frozenset[str]:
     return frozenset(name for name in names if name)
 
 
+def date_request(endpoint: str) -> Request:
+    """Ask for nothing, unsigned: whatever comes back bears a date, and counts for no wrong signature."""
+    return Request(method="GET", url=f"{endpoint}/")
+
+
+def read_date(response: Response) -> Moment | None:
+    """The service's own clock when it answered (RFC 9110, 6.6.1); None where it does not say."""
+    try:
+        return parsedate_to_datetime(response.headers.get("date", "")).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
 def _objects(value: object) -> Iterator[Mapping[str, object]]:
     return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
 
@@ -433,6 +448,13 @@ class Ims:
     async def os_versions(self, architecture: str | None = None) -> frozenset[str]:
         """The values that os_version may have in this region; of all architectures, or "x86" or "arm"."""
         return read_os_versions(await self._ask(os_versions_request(self._endpoint, architecture)))
+
+    async def date(self) -> Moment | None:
+        """What the service's clock says; None where it does not tell. Raises Unavailable."""
+        try:
+            return read_date(await self._http.send(date_request(self._endpoint)))
+        except OutcomeUnknown as lost:
+            raise again_later(lost) from lost
 
     async def _ask(self, request: Request) -> Response:
         response = await ask(self._http, self._signer, await self._complete(request))

@@ -2,52 +2,31 @@
 
 A HEAD answer has no body, so on failure the status is all there is. The storage class header is absent for
 Standard, which is the good case. (OBS API reference: "Querying Object Metadata", "Obtaining Bucket
-Metadata".)
+Metadata", "Listing Objects in a Bucket", "Listing Initiated Multipart Tasks".)
 """
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from html import unescape
 from ipaddress import ip_address
 from typing import TypeVar
 
-from migrator.clouds.answers import again_later, failure, text, whole
+from migrator.clouds.answers import again_later, failure, text, unreadable, whole
 from migrator.clouds.signing import ObsSigner, canonical_resource
 from migrator.errors import CredentialsError, Halted, OutcomeUnknown, Refused
-from migrator.model import Fault, Moment, Request, Response
+from migrator.model import STANDARD, BucketInfo, Fault, Moment, ObjectInfo, ObjectPage, Request, Response
 from migrator.ports import Http
 
 T = TypeVar("T")
 
-STANDARD = "STANDARD"
+__all__ = ["BucketInfo", "ObjectInfo", "Obs"]
 
+PAGE = 1000
+"""Objects that one list shows at most (OBS API reference, "Listing Objects in a Bucket")."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectInfo:
-    """One object, as its metadata tell."""
-
-    size: int
-    """Bytes."""
-
-    storage_class: str = STANDARD
-    """"STANDARD", "WARM", "COLD" or "DEEP_ARCHIVE"; imports need the first."""
-
-    etag: str = ""
-    modified_at: Moment | None = None
-    encryption: str = ""
-    """Empty, "kms", or "customer": imports cannot read the last."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketInfo:
-    """One bucket, as its metadata tell."""
-
-    region: str
-    """Region id; empty where the service does not say."""
-
-    storage_class: str = STANDARD
-    file_system: bool = False
-    """A parallel file system; whether imports read from those is documented nowhere."""
+_ENTRY = re.compile(rb"<Contents>(.*?)</Contents>", re.DOTALL)
+_UPLOAD = re.compile(rb"<Upload>(.*?)</Upload>", re.DOTALL)
 
 
 def bucket_url(endpoint: str, bucket: str) -> str:
@@ -112,6 +91,53 @@ def read_bucket(response: Response) -> BucketInfo | None:
     )
 
 
+def list_request(endpoint: str, bucket: str, after: str = "") -> Request:
+    """The objects of a bucket whose keys come after `after`, in the order of their bytes; one page."""
+    query = (("marker", after), ("max-keys", str(PAGE))) if after else (("max-keys", str(PAGE)),)
+    return Request(method="GET", url=f"{bucket_url(endpoint, bucket)}/", query=query)
+
+
+def read_list(response: Response) -> ObjectPage:
+    """One page of objects, without their encryption, which a list does not show. Raises as read_object does.
+
+    A page that cannot be read to its last entry raises Unavailable: to leave an object out would be to claim
+    that it does not exist.
+    """
+    _demand(response)
+    body = response.body
+    if b"<ListBucketResult" not in body:
+        raise unreadable(response, "a list of objects")
+    objects: dict[str, ObjectInfo] = {}
+    for entry in _ENTRY.findall(body):
+        key, size = _member(entry, b"Key"), whole(_member(entry, b"Size"))
+        if not key or size is None or size < 0:
+            raise unreadable(response, "key and size of every object")
+        objects[key] = ObjectInfo(
+            size=size, storage_class=_class_of(_member(entry, b"StorageClass")), encryption=None
+        )
+    more = _member(body, b"IsTruncated").lower() == "true"
+    last = _member(body, b"NextMarker") or next(reversed(objects), "")
+    return ObjectPage(objects=objects, next=last if more and last else None)
+
+
+def uploads_request(endpoint: str, bucket: str, prefix: str) -> Request:
+    """The uploads in parts that nobody has completed, of objects whose keys begin with `prefix`."""
+    url = f"{bucket_url(endpoint, bucket)}/"
+    return Request(method="GET", url=url, query=(("prefix", prefix), ("uploads", "")))
+
+
+def read_uploads(response: Response) -> frozenset[str]:
+    """Keys of objects whose upload is not complete; the first thousand. Raises as read_object does."""
+    _demand(response)
+    return frozenset(_member(entry, b"Key") for entry in _UPLOAD.findall(response.body))
+
+
+def _member(xml: bytes, name: bytes) -> str:
+    """The text of the first element `name`; empty when there is none."""
+    found = re.search(rb"<%s>([^<]*)</%s>" % (name, name), xml)
+    return unescape(found[1].decode(errors="replace")) if found else ""
+
+
 def _demand(response: Response) -> None:
     if 200 <= response.status < 300:
         return
@@ -133,7 +159,11 @@ def _fault(response: Response, message: str) -> Fault:
 
 
 def _storage_class(response: Response) -> str:
-    named = text(response.headers.get("x-obs-storage-class"), 40).upper()
+    return _class_of(text(response.headers.get("x-obs-storage-class"), 40))
+
+
+def _class_of(written: str) -> str:
+    named = written.upper()
     return {"": STANDARD, "STANDARD_IA": "WARM", "GLACIER": "COLD"}.get(named, named)
 
 
@@ -145,7 +175,7 @@ def _date(value: str) -> Moment | None:
 
 
 class Obs:
-    """The object storage of one target: two questions about what lies in it."""
+    """The object storage of one target (ports.ObjectStore): questions about what lies in it."""
 
     def __init__(self, http: Http, signer: ObsSigner, endpoint: str) -> None:
         self._http = http
@@ -164,6 +194,17 @@ class Obs:
         """One bucket, None when it is not there. Raises as `object` does."""
         request = bucket_request(self._endpoint, bucket)
         return await self._ask(request, canonical_resource(bucket, ""), read_bucket)
+
+    async def objects(self, bucket: str, *, after: str = "") -> ObjectPage:
+        """The objects of a bucket after the key `after`, one page. Raises as `object` does, or Refused when
+        there is no such bucket."""
+        request = list_request(self._endpoint, bucket, after)
+        return await self._ask(request, canonical_resource(bucket, ""), read_list)
+
+    async def uploads(self, bucket: str, prefix: str) -> frozenset[str]:
+        """Keys that begin with `prefix` and whose upload is not complete. Raises as `objects` does."""
+        request = uploads_request(self._endpoint, bucket, prefix)
+        return await self._ask(request, canonical_resource(bucket, "", request.query), read_uploads)
 
     async def _ask(self, request: Request, resource: str, read: Callable[[Response], T]) -> T:
         try:
