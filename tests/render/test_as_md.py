@@ -156,7 +156,7 @@ def test_a_share_is_rounded_down_so_that_all_means_all():
     facts = summary(ledger, plan=plan_for(), now=latest(ledger))
     assert 0.995 < facts.totals.done / facts.totals.wanted < 1
 
-    assert "| 99 % |" in report(facts)
+    assert "| **all** | 300 | 299 | 0 | 1 | 99 % |" in report(facts)
 
 
 # --- Length ---------------------------------------------------------------------------------------------
@@ -237,6 +237,15 @@ def test_whatever_others_wrote_the_report_has_the_same_shape(evil: str):
         assert shape(text) == shape(of("plain"))
         spans = [token.content for token in rendered(text) if token.type == "code_inline"]
         assert spans.count(one_line(evil)) >= 3  # code, message and owner, to the letter
+
+
+@pytest.mark.parametrize(
+    ("wave", "shown"), [("a|b", "a|b"), ("|", "|"), ("a\\|b", "a\\\\|b"), ("a||b", "a||b"), ("x\\", "x\\")]
+)
+def test_a_bar_in_a_name_does_not_end_its_cell(wave: str, shown: str):
+    text = report(failing(image(wave=wave), Fault(message="")))
+
+    assert table(text)[2] == [f"wave {shown}", "1", "0", "1", "0", "0 %"]
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=30))

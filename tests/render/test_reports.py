@@ -343,6 +343,13 @@ def test_a_cell_shows_its_text_and_never_calculates_it(text: str | None, shown: 
     assert cell(text) == shown
 
 
+@pytest.mark.parametrize("name", ["a,b", 'say "hi"', '"', ",", ",,,,,", '"a","b"'])
+def test_commas_and_quotes_stay_inside_their_cell(name: str):
+    (row,) = as_rows(one(image(name, labels={name: name})))
+
+    assert (row["name"], row[f"label.{name}"], row["status"]) == (name, name, "pending")
+
+
 def test_numbers_are_not_defused():
     (row,) = as_rows(one(image(min_disk=-40)))
 
