@@ -50,6 +50,9 @@ class Desk:
     folder: Path
     running: Running
     env: dict[str, str] = field(default_factory=dict)
+    preflight: bool = False
+    """Whether runs look before they start; most tests are about what comes afterwards."""
+
     _children: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -99,7 +102,7 @@ class Desk:
     def __call__(self, *arguments: object, stdin: str | None = None, **env: str | None) -> Result:
         """Run the program in this process."""
         runner = CliRunner(env={**self.env, **env})
-        done = runner.invoke(app, [str(one) for one in arguments], input=stdin, catch_exceptions=False)
+        done = runner.invoke(app, self._words(arguments), input=stdin, catch_exceptions=False)
         return Result(code=done.exit_code, out=done.stdout, err=done.stderr)
 
     def start(
@@ -120,7 +123,7 @@ class Desk:
             before()
 
         child = subprocess.Popen(
-            [sys.executable, "-m", "migrator", *map(str, arguments)],
+            [sys.executable, "-m", "migrator", *self._words(arguments)],
             cwd=self.folder,
             env={**_clean(os.environ), **self.env, **env},
             stdin=stdin,
@@ -135,6 +138,10 @@ class Desk:
     def spawn(self, *arguments: object, **options: Any) -> Result:
         """Run the program in a process of its own, to its end."""
         return ended(self.start(*arguments, **options))
+
+    def _words(self, arguments: tuple[object, ...]) -> list[str]:
+        later = arguments[:1] == ("run",) and not self.preflight
+        return [*map(str, arguments), *(["--no-preflight"] if later else [])]
 
     def close(self) -> None:
         for child in self._children:

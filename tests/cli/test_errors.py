@@ -120,7 +120,7 @@ def test_credentials_that_are_not_accepted(desk, env):
     it = desk()
     path = it.plan(3)
 
-    told = it("run", path, **env)
+    told = it("run", path, "--no-preflight", **env)
 
     is_clear(told, 6, "target north stopped")
     assert it.phases() == [Phase.PENDING] * 3
@@ -143,7 +143,7 @@ def test_credentials_that_stop_being_accepted_halt_their_target_only(desk):
     env = {f"NORTH_{name}": value for name, value in login.items()}
     env |= {f"SOUTH_{name}": value for name, value in good.items()}
 
-    told = it("run", path, **env)
+    told = it("run", path, "--no-preflight", **env)
 
     is_clear(told, 6, "target north stopped")
     assert it.accepted == {"db-01": 1}
@@ -181,7 +181,7 @@ def test_a_service_that_cannot_be_reached_ends_the_run_soon_and_it_may_be_contin
     path = it.plan(3, target=f'project_id = "{"0" * 32}"\nims_endpoint = "{endpoint}"\n')
 
     began = time.monotonic()
-    told = it("run", path)
+    told = it("run", path, "--no-preflight")
 
     assert time.monotonic() - began < 10
     is_clear(told, 7, "target north stopped", word, "Check the")
@@ -199,7 +199,7 @@ def test_an_endpoint_that_is_something_else(desk):
     it.running.simulator.answer = some_web_page
     path = it.plan(3)
 
-    told = it("run", path)
+    told = it("run", path, "--no-preflight")
 
     is_clear(told, 7, "Welcome!", "Check ims_endpoint")
     del it.running.simulator.answer

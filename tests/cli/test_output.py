@@ -5,10 +5,12 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 
-from migrator.simulator.settings import Odds
+from migrator.core.plan import parse_plan
 from tests.cli.conftest import ended
 
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
@@ -47,18 +49,28 @@ def test_a_quiet_run_says_nothing_unless_something_is_wrong(desk):
     assert "north/nobody" in wrong.err
 
 
-def test_verbose_tells_what_happens_and_twice_tells_all(desk):
-    it = desk(poll_odds=Odds(error_before=0.7))
-    path = it.plan(2)
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [
+        pytest.param("-q", ["error"], id="quiet"),
+        pytest.param("--color=never", ["error", "warning"], id="as it is"),
+        pytest.param("-v", ["error", "warning", "info"], id="verbose"),
+        pytest.param("-vv", ["error", "warning", "info", "debug"], id="twice"),
+    ],
+)
+def test_how_much_is_logged(desk, monkeypatch, option, shown):
+    it = desk()
 
-    calm, verbose, all_of_it = (
-        it("run", path, *options, "--again", "north/web-01") for options in ([], ["-v"], ["-vv"])
-    )
+    def speaking(*given: Any, **more: Any) -> Any:
+        for level in ("error", "warning", "info", "debug"):
+            getattr(structlog.get_logger(), level)(f"this is {level}")
+        return parse_plan(*given, **more)
 
-    assert "migration.succeeded" not in calm.err
-    assert "migration.succeeded" in verbose.err
-    assert "question.unanswered" not in verbose.err
-    assert "question.unanswered" in all_of_it.err
+    monkeypatch.setattr("migrator.cli.parts.parse_plan", speaking)
+
+    told = it("validate", it.plan(1), option)
+
+    assert re.findall(r"this is (\w+)", told.err) == shown
 
 
 def test_the_log_file_gets_json_lines_that_only_its_owner_may_read(desk):

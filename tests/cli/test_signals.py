@@ -59,7 +59,7 @@ def test_a_signal_ends_the_run_within_two_seconds_with_its_report_and_it_continu
 
 
 def test_ctrl_c_in_the_middle_of_submitting_leaves_nothing_open_and_nothing_twice(desk):
-    it = desk(job_seconds=600.0, latency=(0.05, 1.5))
+    it = desk(job_seconds=600.0, latency=(0.05, 0.5))
     it.path = it.plan(12)
     child = it.start("run", it.path)
     it.wait_for_imports(3)
