@@ -20,7 +20,10 @@ PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="A TOML plan.")]
 ReportsDir = Annotated[
     Path,
     typer.Option(
-        "--reports-dir", envvar="MIGRATOR_REPORTS_DIR", help="Where each plan has a folder for its reports."
+        "--reports-dir",
+        envvar="MIGRATOR_REPORTS_DIR",
+        metavar="DIR",
+        help="Where each plan has a folder for its reports.",
     ),
 ]
 REPORTS = Path("reports")
@@ -91,7 +94,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")
     ] = False,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many images.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many new imports.")
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Failed images as well.")] = False,
     again: Annotated[
         list[str] | None,
@@ -115,6 +120,7 @@ def run(
     for warning in warnings:
         look.warn(warning)
     options = Options(
+        path=plan,
         reports_dir=reports_dir,
         limit=limit,
         retry_failed=retry_failed,
@@ -190,9 +196,13 @@ def simulate(
     scenario: Annotated[
         str, typer.Option("--scenario", metavar="NAME", help="calm, busy, storm, demo or chaos.")
     ] = "calm",
-    seed: Annotated[int, typer.Option("--seed", help="The same seed, the same faults.")] = 0,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 0,
-    speed: Annotated[float, typer.Option("--speed", min=0.01, help="Simulated seconds in a real one.")] = 1.0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed, the same faults.")] = 0,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, metavar="N", help="0 takes a free one.")
+    ] = 0,
+    speed: Annotated[
+        float, typer.Option("--speed", min=0.01, metavar="X", help="Simulated seconds in a real one.")
+    ] = 1.0,
     look: Look,
 ) -> int:
     """Serve a stand-in cloud on 127.0.0.1, to rehearse."""
@@ -205,7 +215,7 @@ def simulate(
 @command
 def demo(
     *,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed, the same faults.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed, the same faults.")] = 1,
     reports_dir: ReportsDir = REPORTS,
     look: Look,
 ) -> int:

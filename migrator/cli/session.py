@@ -3,6 +3,7 @@
 import os
 import random
 import secrets
+import shlex
 import signal
 import socket
 import time
@@ -42,6 +43,9 @@ _CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What the command line asked of a run."""
+
+    path: Path | None = None
+    """Where the plan lies, for words about what to do next; None where it is nobody's file."""
 
     reports_dir: Path = Path("reports")
     limit: int | None = None
@@ -109,18 +113,16 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
             for fault in ledger.runs[-1].halted.values():
                 if fault.remedy:
                     look.say(fault.remedy)
-            if end.exit_code == 3:
-                look.say(
-                    "`migrator status PLAN` says why; `migrator run PLAN --retry-failed` tries them again"
-                )
+            if end.exit_code == 3 and options.path is not None:
+                path = shlex.quote(str(options.path))
+                look.say(f"why: migrator status {path}; once more: migrator run {path} --retry-failed")
             paths = await write_reports(plan, ledger, folder, clock.now(), running=False)
             listening.cancel_scope.cancel()
     if look.json:
         look.object(
             {"reason": end.reason, "exit_code": end.exit_code, "reports": [str(path) for path in paths]}
         )
-    for path in paths:
-        look.say(f"report: {path}")
+    look.say(_where(paths))
     return end.exit_code
 
 
@@ -221,6 +223,13 @@ def _hardened(number: signal.Signals) -> bool:
 async def _end_in_time(engine: Engine, seconds: float, drain: bool) -> None:
     await anyio.sleep(seconds)
     engine.stop(Stop.TIME, drain=drain)
+
+
+def _where(paths: list[Path]) -> str:
+    """One line about all reports: the one for people first."""
+    first = next((path for path in paths if path.suffix == ".html"), paths[0])
+    others = " ".join(path.suffix for path in paths if path != first)
+    return f"report: {first}, and beside it {others}"
 
 
 def _first_line(plan: Plan, left: int, *, resumed: bool) -> str:
