@@ -138,6 +138,11 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, strict=True)
 
 
+class Order(StrEnum):
+    LARGEST_FIRST = "largest-first"
+    PLAN = "plan"
+
+
 class Limits(_Table):
     """How hard one target may be pressed."""
 
@@ -164,6 +169,10 @@ class Limits(_Table):
 
     query_burst: Annotated[int, Field(ge=1, le=1000)] = 1
     """Queries that may leave at once after a quiet time."""
+
+    order: Annotated[Order, Field(strict=False)] = Order.LARGEST_FIRST
+    """Within a wave and priority: the largest known object first, because the longest job started last is what
+    a run waits for; or "plan", as written."""
 
     adaptive: bool = True
     """Slow down when the service says so, and recover step by step."""

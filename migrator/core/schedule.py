@@ -5,9 +5,10 @@ after which asking again makes sense, and time comes in as an argument.
 """
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
+from types import MappingProxyType
 
 from migrator.core.bucket import TICK
 from migrator.core.lifecycle import Step
@@ -38,10 +39,19 @@ class Agenda:
     An image that has not started costs a row here, a running one a heap entry: nobody is a task.
     """
 
-    def __init__(self, limits: Limits, keys: Iterable[str], now: float, *, together: float = 0.0) -> None:
-        """`keys` are the images to submit, first come first served.
+    def __init__(
+        self,
+        limits: Limits,
+        keys: Iterable[str],
+        now: float,
+        *,
+        together: float = 0.0,
+        waves: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """`keys` are the images to submit, first come first served among those whose wave is open.
 
-        Questions that one list can answer are asked up to `together` seconds early to share it.
+        `waves` tells each key's wave, 0 where it does not. Questions that one list can answer are asked up to
+        `together` seconds early to share it.
         """
         self.window = Window(limits.max_jobs)
         """Jobs that may be in the cloud at once."""
@@ -58,7 +68,14 @@ class Agenda:
         self._busy: dict[Step, int] = dict.fromkeys(Step, 0)
         self._keys = list(keys)
         self._rank = {key: rank for rank, key in enumerate(self._keys)}
-        self._ready = list(range(len(self._keys)))
+        self._waves = waves
+        self._ready: dict[int, list[int]] = {}
+        for rank, key in enumerate(self._keys):
+            self._ready.setdefault(waves.get(key, 0), []).append(rank)
+        self.open_waves: frozenset[int] | None = None
+        """Waves whose images may be submitted now; None: all."""
+        self.possible_waves: frozenset[int] | None = None
+        """Waves whose images may be submitted sooner or later in this run; None: all."""
         self._later: list[tuple[float, int]] = []
         self._due: dict[Step, list[tuple[float, int, str]]] = {step: [] for step in _QUESTIONS}
         self._serial = 0
@@ -69,7 +86,7 @@ class Agenda:
     @property
     def waiting(self) -> int:
         """Images in line for submission."""
-        return len(self._ready) + len(self._later)
+        return sum(map(len, self._ready.values())) + len(self._later)
 
     @property
     def keys(self) -> Sequence[str]:
@@ -84,8 +101,26 @@ class Agenda:
     @property
     def over(self) -> bool:
         """Nothing is under way, and nothing will be."""
-        asking = len(self._current) > (SWEEP_KEY in self._current)
-        return not (self.busy or asking or (self.open and self.waiting))
+        return not self._under_way and not (self.open and self._waits_for(self.possible_waves))
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is under way, and nothing may begin before some wave opens."""
+        return not self._under_way and not (self.open and self._waits_for(self.open_waves))
+
+    @property
+    def _under_way(self) -> bool:
+        return bool(self.busy) or len(self._current) > (SWEEP_KEY in self._current)
+
+    def _waits_for(self, waves: frozenset[int] | None) -> bool:
+        """Whether images of these waves are in line."""
+        if waves is None:
+            return bool(self.waiting)
+        ready = any(heap and wave in waves for wave, heap in self._ready.items())
+        return ready or any(self._wave(rank) in waves for _, rank in self._later)
+
+    def _wave(self, rank: int) -> int:
+        return self._waves.get(self._keys[rank], 0)
 
     def again(self, key: str, due: float) -> None:
         """Put an image back in line for submission; it keeps its place, but not before `due`."""
@@ -110,8 +145,9 @@ class Agenda:
 
     def withdraw(self, keys: set[str]) -> None:
         """Take images out of the line: they turned out not to need submission."""
-        self._ready = [rank for rank in self._ready if self._keys[rank] not in keys]
-        heapq.heapify(self._ready)
+        for wave, heap in self._ready.items():
+            self._ready[wave] = [rank for rank in heap if self._keys[rank] not in keys]
+            heapq.heapify(self._ready[wave])
 
     def drop_questions(self) -> None:
         """Ask nothing more; what runs goes on in the cloud and is picked up by the next run."""
@@ -132,7 +168,7 @@ class Agenda:
         submit_in = self._until_submit(now)
         if submit_in <= 0:
             self.submits.bucket.take(now)
-            key = self._keys[heapq.heappop(self._ready)]
+            key = self._keys[heapq.heappop(self._head() or [])]
             self.in_cloud.add(key)
             self._busy[Step.SUBMIT] += 1
             return Turn(Step.SUBMIT, (key,))
@@ -145,11 +181,21 @@ class Agenda:
 
     def _until_submit(self, now: float) -> float:
         while self._later and self._later[0][0] <= now:
-            heapq.heappush(self._ready, heapq.heappop(self._later)[1])
-        if not self.open or len(self.in_cloud) >= self.window.size or not self.waiting:
+            rank = heapq.heappop(self._later)[1]
+            heapq.heappush(self._ready.setdefault(self._wave(rank), []), rank)
+        if not self.open or len(self.in_cloud) >= self.window.size:
             return inf
-        first = 0.0 if self._ready else self._later[0][0] - now
-        return max(first, self.submits.bucket.wait(now))
+        if self._head():
+            return self.submits.bucket.wait(now)
+        return self._later[0][0] - now if self._later else inf
+
+    def _head(self) -> list[int] | None:
+        """The line of the first open wave that has one."""
+        if self.open_waves is None and len(self._ready) == 1:
+            return next(iter(self._ready.values()))
+        waves = (wave for wave, heap in self._ready.items() if heap)
+        first = min((w for w in waves if self.open_waves is None or w in self.open_waves), default=None)
+        return None if first is None else self._ready[first]
 
     def _until_question(self, now: float) -> tuple[float, Step]:
         for heap in self._due.values():

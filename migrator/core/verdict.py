@@ -34,8 +34,12 @@ def ending(
     halted: list[tuple[str, Fault, int]],
     stopped: Stop | None,
     threshold_reached: bool,
+    waits: str = "",
+    wave_failed: bool = False,
 ) -> Ending:
     """The ending of a run over `states`: the most urgent cause wins.
+
+    `waits` is why a wave kept images back, `wave_failed` that too few of one succeeded.
 
     0 all succeeded · 3 finished, some failed · 5 failure threshold · 6 credentials · 7 run again · 130/143
     signals.
@@ -53,9 +57,15 @@ def ending(
     if threshold_reached:
         reason = f"{counts[Phase.FAILED]} images failed, more than the plan's max_failures allows"
         return Ending(reason=reason, exit_code=5)
+    if wave_failed:
+        return Ending(reason=f"{waits}; the next waves did not begin", exit_code=5)
     left = sum(count for phase, count in counts.items() if phase not in _OVER)
     if left:
-        why = (stopped.value if stopped else None) or (f"{held} held for a person" if held == left else None)
+        why = (
+            (stopped.value if stopped else None)
+            or waits
+            or (f"{held} held for a person" if held == left else None)
+        )
         why = why or (
             f"{counts[Phase.OVERDUE]} overdue" if counts[Phase.OVERDUE] == left else "stopped early"
         )

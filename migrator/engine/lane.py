@@ -70,6 +70,8 @@ class Lane:
         self.hints = Hints()
         self.closing = False
         """No new turn begins, whatever is due."""
+        self.on_idle: Callable[[], None] = lambda: None
+        """Called when only another wave could give it more to do."""
         self._clock = clock
         cloud.listen(self.told)
         self._naps: list[anyio.Event] = []
@@ -104,6 +106,10 @@ class Lane:
             elif self.agenda.over:
                 break
             else:
+                if self.agenda.idle:
+                    self.on_idle()
+                    if self.agenda.over:
+                        break
                 await self._rest(turn)
         self.wake_all()
 

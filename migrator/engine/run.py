@@ -2,12 +2,16 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
+from types import MappingProxyType
 
 import anyio
 import structlog
 
+from migrator.core.bucket import TICK
 from migrator.core.ledger import Ledger
 from migrator.core.lifecycle import (
+    FINISHED,
     IN_CLOUD,
     Event,
     Phase,
@@ -19,9 +23,10 @@ from migrator.core.lifecycle import (
 from migrator.core.schedule import Agenda, too_many_failures
 from migrator.core.settle import By
 from migrator.core.verdict import Ending, Stop, ending
+from migrator.core.waves import Gate, Waves, line
 from migrator.engine.lane import Lane
 from migrator.engine.turns import Turns
-from migrator.model import Fault, Plan
+from migrator.model import Fault, Order, Plan, Target
 from migrator.ports import Clock, Cloud, Journal
 
 log = structlog.get_logger()
@@ -48,6 +53,7 @@ class Engine:
         rng: random.Random,
         *,
         observe: Callable[[Event], None] = lambda event: None,
+        sizes: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.plan = plan
         self.ledger = ledger
@@ -56,6 +62,12 @@ class Engine:
         self.clock = clock
         self.rng = rng
         self.observe = observe
+        self.sizes = sizes
+        """Bytes of each image's object, by key, as far as they are known."""
+        self.waves = Waves((), ())
+        self.gate = Gate(open=frozenset({0}), possible=frozenset({0}))
+        """Which waves are open, and why the others are not."""
+        self._gate_changed = anyio.Event()
         self.lanes: dict[str, Lane] = {}
         self.stopped: Stop | None = None
         self.threshold_reached = False
@@ -69,10 +81,19 @@ class Engine:
         Raises JournalError when a fact cannot be made durable: then nothing more is sent.
         """
         chosen = list(keys)
+        images = [
+            (item.image, self.ledger.states[key])
+            for key, item in self.ledger.planned.items()
+            if not self.ledger.states[key].removed
+        ]
+        self.waves = Waves(self.plan.waves, images)
         self._open_lanes(chosen)
+        self._regate()
         turns = Turns(self)
         async with anyio.create_task_group() as everything:
             everything.start_soon(self._cut_short, everything.cancel_scope, name="grace")
+            if self.plan.waves:
+                everything.start_soon(self._keep_the_gate, name="waves")
             async with anyio.create_task_group() as group:
                 for lane in self.lanes.values():
                     group.start_soon(self._drive, lane, turns, name=lane.target.name)
@@ -84,6 +105,8 @@ class Engine:
             ],
             stopped=self.stopped,
             threshold_reached=self.threshold_reached,
+            waits=self.gate.reason,
+            wave_failed=self.gate.failed,
         )
 
     def stop(self, why: Stop, *, drain: bool = False) -> None:
@@ -128,6 +151,9 @@ class Engine:
             lane.agenda.in_cloud.discard(key)
         if step is Step.DONE:
             lane.watches.pop(key, None)
+            if state.phase in FINISHED:
+                self.waves.finished(self.ledger.planned[key].image, state.phase)
+                self._regate()
         elif step is Step.SUBMIT:
             lane.agenda.again(key, tick + (after or 0.0))
         elif step in (Step.POLL, Step.FOLLOW) and after is None:
@@ -166,14 +192,60 @@ class Engine:
             states = self.ledger.states
             waiting = [key for key in keys if states[key].phase is Phase.PENDING]
             learned = {by: self.ledger.learned[name, by] for by in By if (name, by) in self.ledger.learned}
-            agenda = Agenda(target.limits, waiting, tick, together=self.plan.polling.min_interval)
+            images = {key: self.ledger.planned[key].image for key in keys}
+            waves = {key: self.waves.index(image) for key, image in images.items()} if self.plan.waves else {}
+            agenda = Agenda(
+                target.limits,
+                self._line(target, waiting, waves),
+                tick,
+                together=self.plan.polling.min_interval,
+                waves=waves,
+            )
             self.lanes[name] = lane = Lane(target, self.clouds[name], agenda, self.clock, learned)
             agenda.in_cloud.update(
                 key
                 for key, state in states.items()
                 if state.phase in IN_CLOUD and self.ledger.planned[key].image.target == name
             )
+            lane.on_idle = self._nothing_under_way
             self._spread(lane, [key for key in keys if states[key].phase is not Phase.PENDING])
+
+    def _line(self, target: Target, waiting: list[str], waves: Mapping[str, int]) -> list[str]:
+        images = {key: self.ledger.planned[key].image for key in waiting}
+        largest_first = target.limits.order is Order.LARGEST_FIRST
+        return line(images, waves, self.sizes, largest_first=largest_first)
+
+    # --- waves ------------------------------------------------------------------------------------------
+
+    def _regate(self) -> None:
+        """Open and close waves; called whenever an image has finished, and when the clock says so."""
+        if not self.plan.waves:
+            return
+        gate = self.waves.gate(self.clock.now())
+        if gate == self.gate:
+            return
+        if gate.reason != self.gate.reason:
+            log.info("wave.waiting", reason=gate.reason or "nothing")
+        self.gate = gate
+        self._gate_changed.set()
+        for lane in self.lanes.values():
+            lane.agenda.open_waves, lane.agenda.possible_waves = gate.open, gate.possible
+            lane.wake_all()
+
+    def _nothing_under_way(self) -> None:
+        """End the run when waves wait for images that nobody works on any more: overdue or held ones."""
+        if self.gate.until is None and all(lane.agenda.idle for lane in self.lanes.values()):
+            for lane in self.lanes.values():
+                lane.agenda.possible_waves = self.gate.open
+                lane.wake_all()
+
+    async def _keep_the_gate(self) -> None:
+        while True:
+            self._gate_changed = anyio.Event()
+            until = self.gate.until
+            wait = inf if until is None else max(until - self.clock.now(), TICK)
+            await self.clock.wait(self._gate_changed, wait)
+            self._regate()
 
     def _spread(self, lane: Lane, keys: list[str]) -> None:
         """Ask about the jobs of an earlier run soon, but not all at once."""
