@@ -88,6 +88,30 @@ def validate(*, plan: PlanPath, look: Look) -> int:
 
 @app.command()
 @command
+def preflight(
+    *,
+    plan: PlanPath,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="As for a run with that limit.")
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Failed images as well.")] = False,
+    reports_dir: ReportsDir = REPORTS,
+    look: Look,
+) -> int:
+    """Look before the start, online, changing nothing."""
+    from migrator.cli.parts import load
+    from migrator.cli.preflight import preflight as look_first
+    from migrator.cli.session import Options
+
+    found, warnings = load(plan)
+    if warnings:
+        look.say(f"the plan itself has {plural(len(warnings), 'warning')}: migrator validate {plan}")
+    options = Options(reports_dir=reports_dir, limit=limit, retry_failed=retry_failed)
+    return run_async(look_first, found, options, look)
+
+
+@app.command()
+@command
 def run(
     *,
     plan: PlanPath,
@@ -108,6 +132,9 @@ def run(
     drain: Annotated[
         bool, typer.Option("--drain", help="On a signal, wait for running jobs instead of stopping.")
     ] = False,
+    no_preflight: Annotated[
+        bool, typer.Option("--no-preflight", help="Start without looking first.")
+    ] = False,
     reports_dir: ReportsDir = REPORTS,
     look: Look,
 ) -> int:
@@ -127,6 +154,7 @@ def run(
         again=frozenset(again or ()),
         max_duration=_duration("--max-duration", max_duration),
         drain=drain,
+        preflight=not no_preflight,
     )
     if dry_run:
         from migrator.cli.offline import dry_run as rehearse

@@ -10,13 +10,16 @@ import anyio
 
 from migrator.cli.common import Look, plural
 from migrator.cli.parts import plan_folder
+from migrator.cli.preflight import ledger_ahead
 from migrator.cli.reporting import write_reports
 from migrator.cli.session import Options, check_keys, choose, run
 from migrator.clouds.dry import DryCloud
+from migrator.core.floor import Floor, floors
+from migrator.core.headline import span
 from migrator.core.ledger import Ledger
 from migrator.core.lifecycle import Phase
 from migrator.core.plan import at_endpoint, parse_plan
-from migrator.core.reconcile import first_words, marker, planned
+from migrator.core.reconcile import marker, planned
 from migrator.core.summary import Summary, summary
 from migrator.edges.clock import SystemClock
 from migrator.edges.journal import Journal
@@ -72,14 +75,7 @@ async def report(plan: Plan, reports_dir: Path, look: Look) -> int:
 async def dry_run(plan: Plan, options: Options, look: Look) -> int:
     """Show every import that a run would ask for, in order; the journal is only read."""
     check_keys(plan, options)
-    path = plan_folder(options.reports_dir, plan) / "journal.db"
-    items = planned(plan)
-    ledger = await Journal.read(path).ledger(items) if path.exists() else Ledger()
-    words = list(
-        first_words(items, ledger, time.time(), retry_failed=options.retry_failed, again=options.again)
-    )
-    for event in words:
-        ledger.apply(event)
+    ledger = await ledger_ahead(plan, options)
     chosen = choose(plan, ledger, options.limit).keys
     keys = [key for key in chosen if ledger.states[key].phase is Phase.PENDING]
     cloud = DryCloud()
@@ -92,8 +88,20 @@ async def dry_run(plan: Plan, options: Options, look: Look) -> int:
             look.object({"key": key, "method": "POST", "url": url, "body": cloud.bodies[-1]})
         else:
             look.out(f"POST {url}\n  {json.dumps(cloud.bodies[-1], ensure_ascii=False)}")
+    for floor in floors(plan, ledger, chosen, time.time()):
+        look.say(_at_best(floor, plan))
     look.say(f"{plural(len(keys), 'import')} would be submitted; nothing was sent")
     return 0
+
+
+def _at_best(floor: Floor, plan: Plan) -> str:
+    limits = plan.targets[floor.target].limits
+    after = f" after {floor.running} under way" if floor.running else ""
+    how = "as so far" if floor.learned else "assumed"
+    return (
+        f"{floor.target}: {plural(floor.images, 'import')}{after}, {limits.max_jobs} at once and "
+        f"{limits.submit_rate}: {span(floor.seconds)} at best, if one takes {span(floor.typical)} ({how})"
+    )
 
 
 async def simulate(scenario: str, seed: int, port: int, speed: float, look: Look) -> int:

@@ -3,16 +3,20 @@
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from migrator.clouds.iam import FixedTokenSigner, ProjectLookup, TokenSigner
+from migrator.clouds.iam import FixedTokenSigner, ProjectLookup, Projects, TemporaryKeys, TokenSigner
 from migrator.clouds.ims import Ims
-from migrator.clouds.signing import KeySigner
+from migrator.clouds.obs import Obs
+from migrator.clouds.signing import KeySigner, KeySource, ObsSigner
+from migrator.core.inventory import Opener, Sheet
 from migrator.core.plan import parse_plan
 from migrator.edges import credentials
 from migrator.edges.clock import SystemClock
-from migrator.edges.files import read_plan_bytes
+from migrator.edges.files import read_inventory_bytes, read_plan_bytes
 from migrator.edges.http import AioHttp
+from migrator.edges.inventories import rows_of
 from migrator.model import Login, Plan, ReadyToken, Target
 from migrator.ports import Clock, Http, Signer
 
@@ -22,8 +26,21 @@ PLAIN_HOSTS = frozenset({"169.254.169.254"})
 
 def load(path: Path) -> tuple[Plan, list[str]]:
     """The plan in a file, and its warnings. Raises PlanError with every problem."""
-    plan, warnings = parse_plan(read_plan_bytes(str(path)), path=str(path))
+    plan, warnings = parse_plan(
+        read_plan_bytes(str(path)), path=str(path), open_sheet=sheets_beside(path.parent)
+    )
     return plan, [str(problem) for problem in warnings]
+
+
+def sheets_beside(folder: Path) -> Opener:
+    """Opens spreadsheets whose paths are relative to a plan's folder."""
+
+    def open_sheet(file: str, sheet: str | None) -> Sheet:
+        path = str(folder / file)
+        rows = rows_of(read_inventory_bytes(path), path=path, sheet=sheet)
+        return Sheet(path=path, identity=os.path.realpath(path), rows=rows)
+
+    return open_sheet
 
 
 def plan_folder(reports_dir: Path, plan: Plan) -> Path:
@@ -31,13 +48,24 @@ def plan_folder(reports_dir: Path, plan: Plan) -> Path:
     return reports_dir / plan.name
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The services of one target, ready to be spoken to."""
+
+    ims: Ims
+    obs: Obs
+    projects: Projects
+    project_id: str | None
+    """As the plan or the environment names it; None where it is looked up by the region's name."""
+
+
 @asynccontextmanager
 async def open_clouds(
     plan: Plan, clock: Clock, environ: Mapping[str, str] = os.environ
-) -> AsyncIterator[dict[str, Ims]]:
-    """One cloud for each target. Raises CredentialsError before anything is sent."""
+) -> AsyncIterator[dict[str, Parts]]:
+    """The services of each target, by its name. Raises CredentialsError before anything is sent."""
     async with AsyncExitStack() as stack:
-        clouds = {}
+        parts = {}
         for name, target in plan.targets.items():
             http = AioHttp(
                 connect_timeout=target.limits.connect_timeout,
@@ -52,8 +80,17 @@ async def open_clouds(
             await stack.enter_async_context(http)
             project = target.project_id or identity.project_id
             lookup = ProjectLookup(http, signer, target.iam_endpoint, target.region)
-            clouds[name] = Ims(http, signer, target, project or lookup)
-        yield clouds
+            parts[name] = Parts(
+                ims=Ims(http, signer, target, project or lookup),
+                obs=Obs(
+                    http,
+                    ObsSigner(_keys(identity, signer, target, http, clock), SystemClock()),
+                    target.obs_endpoint,
+                ),
+                projects=Projects(http, signer, target.iam_endpoint),
+                project_id=project,
+            )
+        yield parts
 
 
 def _signer(identity: credentials.Identity, target: Target, http: Http, clock: Clock) -> Signer:
@@ -71,3 +108,14 @@ def _signer(identity: credentials.Identity, target: Target, http: Http, clock: C
             return FixedTokenSigner(token)
         case keys:
             return KeySigner(keys, SystemClock())  # signatures are judged by real time, always
+
+
+def _keys(
+    identity: credentials.Identity, signer: Signer, target: Target, http: Http, clock: Clock
+) -> KeySource:
+    """Keys for the object storage, which takes no tokens: exchanged for one, where we have nothing else."""
+    match identity.secret:
+        case Login() | ReadyToken():
+            return TemporaryKeys(http, signer, target.iam_endpoint, clock)
+        case keys:
+            return keys

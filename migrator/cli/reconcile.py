@@ -175,8 +175,8 @@ async def _ledger(plan: Plan, options: Options, *, lock: bool) -> AsyncIterator[
 @asynccontextmanager
 async def _asking(plan: Plan, options: Options) -> AsyncIterator[dict[str, "Service"]]:
     clock = SystemClock()
-    async with open_clouds(plan, clock, options.environ) as clouds:
-        yield {name: Service(plan, name, cloud, clock) for name, cloud in clouds.items()}
+    async with open_clouds(plan, clock, options.environ) as parts:
+        yield {name: Service(plan, name, part.ims, clock) for name, part in parts.items()}
 
 
 class Service:

@@ -18,9 +18,9 @@ import structlog
 
 from migrator import __version__
 from migrator.cli.common import Look, plural
-from migrator.cli.parts import open_clouds, plan_folder
+from migrator.cli.parts import Parts, open_clouds, plan_folder
 from migrator.cli.progress import Progress
-from migrator.cli.reporting import write_reports
+from migrator.cli.reporting import snapshot, write_reports
 from migrator.core.ledger import Ledger
 from migrator.core.lifecycle import Phase, RunBegan, RunEnded
 from migrator.core.reconcile import first_words, planned, work_left
@@ -30,6 +30,7 @@ from migrator.edges.journal import Journal
 from migrator.engine import Engine
 from migrator.errors import ReportError, UsageError
 from migrator.model import Plan
+from migrator.ports import Clock
 
 log = structlog.get_logger()
 
@@ -53,6 +54,9 @@ class Options:
     again: frozenset[str] = frozenset()
     max_duration: float | None = None
     drain: bool = False
+    preflight: bool = True
+    """Look before the start, and do not start when something would go wrong for certain."""
+
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
@@ -62,11 +66,14 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
     folder = plan_folder(options.reports_dir, plan)
     check_keys(plan, options)
     async with (
-        open_clouds(plan, clock, options.environ) as clouds,
+        open_clouds(plan, clock, options.environ) as parts,
         open_journal(folder / "journal.db") as journal,
     ):
         items = planned(plan)
         ledger = await journal.ledger(items)
+        opened = clock.monotonic()
+        if options.preflight:
+            await _look_first(plan, ledger, options, parts, clock, look)
         run_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(clock.now()))}-{secrets.token_hex(3)}"
         began = RunBegan(
             at=clock.now(), run=run_id, version=__version__, host=socket.gethostname(), pid=os.getpid()
@@ -85,6 +92,7 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
         log.info("run.began", plan=plan.name, run=run_id, images=len(plan.images), left=len(work.keys))
         look.say(_first_line(plan, len(work.keys), resumed=resumed))
         progress = Progress(plan, ledger, look)
+        clouds = {name: part.ims for name, part in parts.items()}
         engine = Engine(plan, ledger, clouds, journal, clock, random.SystemRandom(), observe=progress.saw)
 
         async def refresh() -> None:
@@ -102,7 +110,8 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
                 group.start_soon(refresh)
                 group.start_soon(progress.show)
                 if options.max_duration is not None:
-                    group.start_soon(_end_in_time, engine, options.max_duration, options.drain)
+                    spent = clock.monotonic() - opened
+                    group.start_soon(_end_in_time, engine, options.max_duration - spent, options.drain)
                 end = _of_the_plan(await engine.run(work.keys), ledger, work)
                 group.cancel_scope.cancel()
             progress.close()
@@ -185,6 +194,23 @@ def check_keys(plan: Plan, options: Options) -> None:
         )
 
 
+async def _look_first(
+    plan: Plan, ledger: Ledger, options: Options, parts: Mapping[str, Parts], clock: Clock, look: Look
+) -> dict[str, int]:
+    """Preflight of what this run would do; the journal hears nothing of it. The sizes of files, by key.
+
+    Raises PreflightRefused.
+    """
+    from migrator.cli.preflight import before_run  # which needs what is defined here
+
+    ahead = snapshot(ledger)
+    for event in first_words(
+        planned(plan), ledger, clock.now(), retry_failed=options.retry_failed, again=options.again
+    ):
+        ahead.apply(event)
+    return await before_run(plan, ahead, choose(plan, ahead, options.limit).keys, parts, clock, look)
+
+
 @asynccontextmanager
 async def open_journal(path: Path) -> AsyncIterator[Journal]:
     """The journal at `path`, locked until the block is left, whatever happens in it. Raises JournalError."""
@@ -221,7 +247,7 @@ def _hardened(number: signal.Signals) -> bool:
 
 
 async def _end_in_time(engine: Engine, seconds: float, drain: bool) -> None:
-    await anyio.sleep(seconds)
+    await anyio.sleep(max(seconds, 0.0))
     engine.stop(Stop.TIME, drain=drain)
 
 

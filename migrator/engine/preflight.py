@@ -10,7 +10,7 @@ The order, for each target at the same time:
 
 import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from typing import TypeVar
@@ -55,7 +55,7 @@ SILENT = 3
 """Questions of one kind that got no answer in all their tries, in a row: then no more of it are asked."""
 
 REFUSALS = 3
-"""Objects of one bucket that may not be read, and none that may: then the others are not asked about."""
+"""Objects that may not be read, and none that may, in a bucket that may not either: the rest is not asked."""
 
 SAMPLE = 100
 """Objects of a target whose encryption is looked at where there is no time to look at each."""
@@ -101,16 +101,18 @@ async def preflight(
     wall: Clock,
     rng: random.Random,
     *,
+    targets: Iterable[str] = (),
     thorough: bool = True,
     told: Callable[[int], None] = lambda asked: None,
 ) -> Seen:
-    """Ask about the images `keys` that are yet to be submitted, and about the targets of all of them.
+    """Ask about the images `keys` that are yet to be submitted, and about the targets of all `keys`, and
+    `targets` besides.
 
     `wall` is the clock that signatures are dated by. Without `thorough`, large buckets are listed instead of
     asking about every object, which shows all but encryption. `told` is called with the number of questions
     asked so far. Nothing is changed, and what goes wrong is a finding.
     """
-    known = _open(plan, ledger, keys)
+    known = _open(plan, ledger, keys, targets)
     asked = _Counter(told)
     async with anyio.create_task_group() as group:
         for facts in known:
@@ -125,9 +127,9 @@ async def preflight(
     )
 
 
-def _open(plan: Plan, ledger: Ledger, keys: Iterable[str]) -> list[Facts]:
-    """What is known before anybody is asked: the work of each target that has any."""
-    known: dict[str, Facts] = {}
+def _open(plan: Plan, ledger: Ledger, keys: Iterable[str], targets: Iterable[str]) -> list[Facts]:
+    """What is known before anybody is asked: the work of each target."""
+    known = {name: Facts(target=plan.targets[name]) for name in targets}
     for key in keys:
         image, state = ledger.planned[key].image, ledger.states[key]
         facts = known.get(image.target)
@@ -228,6 +230,8 @@ class Service:
                 self._silent = 0
                 self._asked.one_more()
                 return answer
+        if last.fault.code == "MIG.unreadable":  # time and again: that is somebody else
+            last = replace(last, why=Why.ELSEWHERE)
         self._silent += 1
         if self._silent >= SILENT:
             self.over = last
@@ -361,7 +365,7 @@ class Scout:
         for place in listable:
             if place[1] in listed:
                 self._facts.objects[place] = listed[place[1]]
-        refusals = _Refusals()
+        refusals = _Refusals(expected=isinstance(self._facts.buckets[bucket], Unknown))
 
         async def ask(place: Address) -> None:
             if refusals.enough is not None:
@@ -406,11 +410,11 @@ class Scout:
 
 
 class _Refusals:
-    """Notices that no object of a bucket may be read."""
+    """Notices that no object of a bucket may be read; where the bucket itself may, each is asked about."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, expected: bool) -> None:
         self._count = 0
-        self._readable = False
+        self._readable = not expected
         self.enough: Unknown | None = None
 
     def heard(self, answer: object) -> None:

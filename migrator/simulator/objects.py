@@ -24,6 +24,9 @@ _S3 = {
 }
 """How the S3-like dialect calls the headers that are told."""
 
+MOST_KEYS = 1000
+"""Objects that one list shows."""
+
 _SCHEMA = 'xmlns="http://obs.myhwclouds.com/doc/2015-06-30/"'
 
 
@@ -183,22 +186,47 @@ def _bucket_question(store: Store, call: Call, bucket: str, region: str) -> Repl
             inner = f"<LocationConstraint>{region}</LocationConstraint>"
             body = f"<CreateBucketConfiguration {_SCHEMA}>{inner}</CreateBucketConfiguration>"
     elif "uploads" in names:
+        rows = "".join(
+            f"<Upload><Key>{escape(key)}</Key><UploadId>{number:032x}</UploadId></Upload>"
+            for number, (key, its) in enumerate(_listed(store, bucket, call.one("prefix") or ""))
+            if its.upload_begun
+        )
         body = (
             f"<ListMultipartUploadsResult {_SCHEMA}><Bucket>{bucket}</Bucket><MaxUploads>1000</MaxUploads>"
-            "<IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"
+            f"<IsTruncated>false</IsTruncated>{rows}</ListMultipartUploadsResult>"
         )
     else:
-        prefix = call.one("prefix") or ""
+        prefix, marker = call.one("prefix") or "", call.one("marker") or ""
+        asked = call.one("max-keys") or ""
+        most = min(int(asked), MOST_KEYS) if asked.isdecimal() else MOST_KEYS
+        every = [
+            (key, its)
+            for key, its in _listed(store, bucket, prefix)
+            if not its.missing and key.encode() > marker.encode()
+        ]
+        shown = every[:most]
+        more = len(every) > most
         rows = "".join(
             f"<Contents><Key>{escape(key)}</Key><Size>{its.size}</Size>"
             f"<StorageClass>{its.storage_class}</StorageClass></Contents>"
-            for address, its in sorted(store.settings.objects.items())
-            for owner, _, key in [address.partition(":")]
-            if owner == bucket and key.startswith(prefix) and not its.missing
+            for key, its in shown
         )
+        last = f"<NextMarker>{escape(shown[-1][0])}</NextMarker>" if more and shown else ""
         body = (
             f"<ListBucketResult {_SCHEMA}><Name>{bucket}</Name><Prefix>{escape(prefix)}</Prefix>"
-            f"<MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>{rows}</ListBucketResult>"
+            f"<Marker>{escape(marker)}</Marker>{last}<MaxKeys>{most}</MaxKeys>"
+            f"<IsTruncated>{str(more).lower()}</IsTruncated>{rows}</ListBucketResult>"
         )
     text = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>{body}'
     return Reply(status=200, headers={"Content-Type": "application/xml"}, body=text.encode())
+
+
+def _listed(store: Store, bucket: str, prefix: str) -> list[tuple[str, Object]]:
+    """The objects of a bucket that somebody said something of, in the order of their keys' bytes."""
+    found = [
+        (key, its)
+        for address, its in store.settings.objects.items()
+        for owner, _, key in [address.partition(":")]
+        if owner == bucket and key.startswith(prefix)
+    ]
+    return sorted(found, key=lambda one: one[0].encode())

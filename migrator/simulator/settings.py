@@ -60,6 +60,9 @@ class Object(_Values):
     storage_class: Literal["STANDARD", "WARM", "COLD", "DEEP_ARCHIVE"] = "STANDARD"
     sse: Literal["none", "kms", "customer"] = "none"
     missing: bool = False
+    upload_begun: bool = False
+    """An upload of it in parts was begun and never completed; goes with `missing`."""
+
     forbidden: bool = False
     """Whoever asks gets 403."""
 

@@ -38,9 +38,8 @@ def _reach(facts: Facts) -> Iterator[Finding]:
 
 
 def _of(facts: Facts, code: str, answer: Unknown) -> Finding:
-    remedy = answer.fault.remedy if answer.why is not Why.UNANSWERED else ""
-    says = f"{answer.fault} ({remedy})" if remedy else str(answer.fault)
-    return Finding(code=code, target=facts.target.name, says=says)
+    advice = answer.fault.remedy if answer.why in (Why.CREDENTIALS, Why.UNREACHABLE) else ""
+    return Finding(code=code, target=facts.target.name, says=str(answer.fault), advice=advice)
 
 
 def _clock(facts: Facts) -> Iterator[Finding]:

@@ -31,6 +31,9 @@ class Finding:
     items: tuple[Item, ...] = ()
     """The images it concerns, in the plan's order; empty when it is about the target or the plan."""
 
+    advice: str = ""
+    """What to do, where the service's answer tells it better than the code does."""
+
     @property
     def severity(self) -> Severity:
         return CHECKS[self.code].severity
@@ -41,7 +44,7 @@ class Finding:
 
     @property
     def remedy(self) -> str:
-        return CHECKS[self.code].remedy
+        return self.advice or CHECKS[self.code].remedy
 
 
 def grouped(target: str | None, found: Iterable[tuple[str, Item]]) -> list[Finding]:
