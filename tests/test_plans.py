@@ -12,18 +12,26 @@ import jsonschema
 import pytest
 import tomli
 
+from migrator.cli.parts import load
+from migrator.core.inventory import Sheet, Unreadable
 from migrator.core.plan import STARTER, parse_plan, plan_schema
+from migrator.edges.inventories import rows_of
 from migrator.errors import PlanError
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "plans").glob("*.toml"))
 BROKEN = sorted((ROOT / "tests" / "plans").glob("*.toml"))
+BROKEN_LISTS = sorted((ROOT / "tests" / "plans" / "inventories").glob("*.toml"))
 
 PROMISE = re.compile(r"  #(?P<kind>[!?]) (?P<text>.*?)(?=  #[!?] |$)")
 """At the end of a line of a broken plan: `#!` an error or `#?` a warning about just that line."""
 
-PROMISE_ELSEWHERE = re.compile(r"#(?P<kind>[!?])(?P<line>\d+|[!?]) (?P<text>.*)$")
-"""On a line of its own: `#!!` an error of the whole file, `#!7` one of a line without room for a comment."""
+PROMISE_ELSEWHERE = re.compile(r"#(?P<kind>[!?])(?P<line>\d+|[!?]|disks\.csv:\d+) (?P<text>.*)$")
+"""On a line of its own: `#!!` an error of the whole file, `#!7` one of a line without room for a comment,
+`#!disks.csv:3` one of a row of the spreadsheet."""
+
+CELLS = re.compile(r"^#\|(?: (.*))?$", re.MULTILINE)
+"""One line of the spreadsheet disks.csv, which a broken plan has inside."""
 
 BEYOND_SCHEMA = {
     # What only several tables together, the real world, or more than a pattern can tell.
@@ -46,8 +54,16 @@ BEYOND_SCHEMA = {
 
 def problems(data: bytes, name: str) -> tuple[str, list[str]]:
     """What `parse_plan` says: "!" with errors, or "?" with warnings."""
+    listed = "\n".join(CELLS.findall(data.decode(errors="replace"))).encode()
+
+    def open_sheet(file: str, sheet: str | None) -> Sheet:
+        if file.removeprefix("./") != "disks.csv":
+            raise Unreadable("is not there", f"looked for {file}; paths are relative to the plan")
+        rows = rows_of(listed, path="disks.csv", sheet=sheet)
+        return Sheet(path="disks.csv", identity="/disks.csv", rows=rows)
+
     try:
-        _, warnings = parse_plan(data, path=name)
+        _, warnings = parse_plan(data, path=name, open_sheet=open_sheet)
     except PlanError as error:
         return "!", error.problems
     assert all(problem.severity == "warning" for problem in warnings)
@@ -57,7 +73,8 @@ def problems(data: bytes, name: str) -> tuple[str, list[str]]:
 def promised(text: str, name: str) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(text.splitlines(), 1):
         if found := PROMISE_ELSEWHERE.match(line):
-            place = f"{name}:{found['line']}" if found["line"].isdigit() else name
+            line = found["line"]
+            place = f"{name}:{line}" if line.isdigit() else line if ":" in line else name
             yield found["kind"], f"{place}: {found['text']}"
         for found in PROMISE.finditer(line):
             yield found["kind"], f"{name}:{number}: {found['text']}"
@@ -82,7 +99,7 @@ def as_json(value: Any) -> Any:
             return value
 
 
-@pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", BROKEN + BROKEN_LISTS, ids=lambda path: path.stem)
 def test_a_broken_plan_names_every_problem_with_its_line_and_nothing_else(path):
     data = path.read_bytes()
 
@@ -96,14 +113,15 @@ def test_a_broken_plan_names_every_problem_with_its_line_and_nothing_else(path):
 
 def test_there_are_broken_plans_for_every_kind_of_mistake():
     assert len(BROKEN) >= 80
+    assert len(BROKEN_LISTS) >= 60
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_is_a_plan(path):
-    plan, warnings = parse_plan(path.read_bytes(), path=path.name)
+    plan, warnings = load(path)
 
     assert plan.images
-    assert [warning.field for warning in warnings if not warning.reason.startswith("is Windows")] == []
+    assert [warning for warning in warnings if " is Windows" not in warning] == []
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -152,6 +170,7 @@ def test_the_full_example_shows_every_key():
         "Retry": set(plan["retry"]),
         "Polling": set(plan["polling"]),
         "Policy": set(plan["policy"]),
+        "InventoryTable": {key for table in plan["inventory"] for key in table},
         "WaveTable": {key for wave in plan["waves"] for key in wave},
         # Written another way there, or out of place: the comments say why.
         "DefaultsTable": {*plan["defaults"], "tags", "license_type"},
@@ -167,6 +186,26 @@ def tables_of(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "PlanFile": schema,
         **{name: table for name, table in schema["$defs"].items() if "properties" in table},
     }
+
+
+def test_the_full_example_takes_more_images_from_its_workbook():
+    plan, _ = load(ROOT / "plans" / "full.toml")
+
+    listed = {image.name: image for image in plan.images if image.name.startswith("mail-")}
+    assert listed.keys() == {"mail-01", "mail-02", "mail-03"}
+    assert listed["mail-02"].image_url == "mig-bucket-2:images/mail-02.zvhd2"
+    assert listed["mail-03"].os_version == "CentOS 7.6 64bit"
+    assert {image.wave for image in listed.values()} == {"rest"}
+
+
+def test_the_thousand_are_a_thousand_in_three_waves():
+    plan, warnings = load(ROOT / "plans" / "thousand.toml")
+
+    assert warnings == []
+    assert len({image.key for image in plan.images}) == 1000
+    assert [wave.name for wave in plan.waves] == ["pilot", "main", "office"]
+    assert {image.wave for image in plan.images} == {"pilot", "main", "office"}
+    assert plan.images[0].labels == {"owner": "li.wei", "rack": "A01", "app": "Shop"}
 
 
 def test_the_demo_plan_is_shipped_with_the_program():

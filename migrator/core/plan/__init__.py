@@ -1,6 +1,7 @@
 """A plan file → Plan, with every problem in one go; and what `migrator schema` and `migrator init` hand out.
 
-The road: bytes → text → tables (tomli) → settings and targets → images → Plan. Nothing here opens the file.
+The road: bytes → text → tables (tomli) → settings and targets → images, with those of inventories → Plan.
+Nothing here opens a file: spreadsheets are opened by whom `parse_plan` is given.
 """
 
 import gc
@@ -11,8 +12,10 @@ from typing import Any, TypeVar
 import tomli
 from pydantic import BaseModel, ValidationError
 
+from migrator.core.inventory import Opener, nowhere
 from migrator.core.plan.forms import PlanFile, PlanTable, keys_of, plan_schema, validator_of
 from migrator.core.plan.images import read_defaults, read_images
+from migrator.core.plan.inventory import Inventories, read_inventories
 from migrator.core.plan.problems import MISSING, Findings, Problem
 from migrator.core.plan.starter import STARTER
 from migrator.core.plan.targets import (
@@ -36,16 +39,16 @@ _PLAN_KEYS = keys_of(PlanTable)
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-def parse_plan(data: bytes, *, path: str) -> tuple[Plan, list[Problem]]:
+def parse_plan(data: bytes, *, path: str, open_sheet: Opener = nowhere) -> tuple[Plan, list[Problem]]:
     """The plan that a file's content `data` says, and what in it is worth a second look.
 
-    `path` is how problems name the file. Raises PlanError with every error, each with its line, when the plan
-    cannot be run as written.
+    `path` is how problems name the file; `open_sheet` opens the spreadsheets that it names. Raises PlanError
+    with every error, each with its line or its cell, when the plan cannot be run as written.
     """
     collecting = gc.isenabled()
     gc.disable()  # hundreds of thousands of values that live on; looking for cycles among them is for nothing
     try:
-        return _parse(data, path)
+        return _parse(data, path, open_sheet)
     finally:
         if collecting:
             gc.enable()
@@ -59,13 +62,12 @@ def at_endpoint(plan: Plan, url: str) -> Plan:
     return plan.model_copy(update={"targets": targets})
 
 
-def _parse(data: bytes, path: str) -> tuple[Plan, list[Problem]]:
+def _parse(data: bytes, path: str, open_sheet: Opener) -> tuple[Plan, list[Problem]]:
     text = _text(data, path)
     tables = _tables(text, path)
     found = Findings()
-    names: dict[int, object] = {}
-    plan = _read(tables, found, names)
-    problems = found.problems(path, text, names)
+    plan, names, inventories = _read(tables, open_sheet, found)
+    problems = found.problems(path, text, names, inventories.place)
     if plan is None:
         raise PlanError([str(problem) for problem in problems if problem.severity == "error"])
     return plan, problems
@@ -113,8 +115,10 @@ def _tables(text: str, path: str) -> dict[str, Any]:
     ) from None
 
 
-def _read(tables: dict[str, Any], found: Findings, names: dict[int, object]) -> Plan | None:
-    """The plan, or None when anything is wrong. `names` is filled with the names of the images."""
+def _read(
+    tables: dict[str, Any], open_sheet: Opener, found: Findings
+) -> tuple[Plan | None, dict[int, object], Inventories]:
+    """The plan, or None when anything is wrong; the images that are spoken of, by name; their inventories."""
     for key in tables:
         if key not in _TABLES:
             found.refuse({"type": "extra_forbidden", "input": tables[key], "loc": (key,)}, (key,), _TABLES)
@@ -134,25 +138,31 @@ def _read(tables: dict[str, Any], found: Findings, names: dict[int, object]) -> 
     targets, known = _targets(tables, found)
     waves, turns = read_waves(tables.get("waves", []), found)
     defaults = read_defaults(tables.get("defaults", {}), known, turns, found)
-    entries = tables.get("images")
-    if entries is None or entries == []:
+    entries = tables.get("images", [])
+    lists = tables.get("inventory", [])
+    if entries == [] and lists == []:
         found.error(("images",), "is missing", MISSING["images"])
-        entries = []
     elif not isinstance(entries, list):
         found.error(("images",), "must be a list of tables", "write [[images]], in double brackets")
         entries = []
-    images = read_images(entries, defaults, known, turns, marked=policy.marker is MarkerKind.TAG, found=found)
+    inventories = read_inventories(lists, entries, known, turns, open_sheet, found)
+    images = read_images(
+        entries,
+        defaults,
+        known,
+        turns,
+        marked=policy.marker is MarkerKind.TAG,
+        faulty=inventories.faulty,
+        blamed={key: [*wrong, defaults.wrong.get(key)] for key, wrong in inventories.wrong.items()},
+        found=found,
+    )
     if not found.failed:
         check_sizes(waves, images, found)
-    if found.findings:
-        for finding in found.findings:
-            for place in (finding.where, finding.other or ()):
-                if len(place) > 1 and place[0] == "images" and isinstance(index := place[1], int):
-                    names[index] = entries[index].get("name")
-    if found.failed:
-        return None
+    names = _names(entries, found)
     entries.clear()
-    return Plan(
+    if found.failed:
+        return None, names, inventories
+    plan = Plan(
         **head,
         targets=targets,
         retry=retry,
@@ -161,6 +171,17 @@ def _read(tables: dict[str, Any], found: Findings, names: dict[int, object]) -> 
         waves=tuple(waves),
         images=tuple(images),
     )
+    return plan, names, inventories
+
+
+def _names(entries: list[Any], found: Findings) -> dict[int, object]:
+    """The names of the images that something was found about, by position."""
+    names: dict[int, object] = {}
+    for finding in found.findings:
+        for place in (finding.where, finding.other or ()):
+            if len(place) > 1 and place[0] == "images" and isinstance(index := place[1], int):
+                names[index] = entries[index].get("name")
+    return names
 
 
 def _head(tables: Mapping[str, Any], found: Findings) -> dict[str, Any]:

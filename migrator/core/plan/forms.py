@@ -24,6 +24,8 @@ _TAG_VALUE = f"[A-Za-z0-9._{CHINESE}-]{{0,43}}"
 # C0, DEL and C1, the two Unicode line ends, and what reverses the text around it in a terminal or a report.
 _UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 
+_SPREADSHEET = rf"^[^{_UNPRINTABLE}]*\.(?:[cC][sS][vV]|[xX][lL][sS][xX])$"
+
 Slug = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9._-]{0,62}$")]
 """A name that is also the name of a folder, and part of keys."""
 
@@ -189,6 +191,24 @@ class ImageTable(TypedDict, total=False):
 
 
 @with_config(ConfigDict(use_attribute_docstrings=True, extra="forbid", strict=True))
+class InventoryTable(TypedDict, total=False):
+    """A spreadsheet that lists more images, one in each row. Its first row names keys of an image; further
+    columns are headed label.NAME and tag.NAME. An empty cell stands for a key that is not written."""
+
+    file: Required[Annotated[str, Field(pattern=_SPREADSHEET, examples=["dc-east.csv", "dc-east.xlsx"])]]
+    """CSV (UTF-8 or GB18030, with commas, semicolons or tabs) or Excel workbook; relative to the plan."""
+
+    sheet: Annotated[str, Field(min_length=1, max_length=31)]
+    """Which sheet of a workbook to read; the first when absent."""
+
+    target: str
+    """Target of its images, where their rows name none."""
+
+    wave: str
+    """Wave of its images, where their rows name none."""
+
+
+@with_config(ConfigDict(use_attribute_docstrings=True, extra="forbid", strict=True))
 class PlanFile(TypedDict, total=False):
     """A migration plan: the disk images to import, and where to."""
 
@@ -208,8 +228,11 @@ class PlanFile(TypedDict, total=False):
     defaults: dict[str, Any]
     """What holds for every image that does not say otherwise; tags and labels add to the image's own."""
 
-    images: Required[Annotated[list[ImageTable], Field(min_length=1)]]
+    images: list[ImageTable]
     """The disk images."""
+
+    inventory: list[InventoryTable]
+    """Spreadsheets that list more images."""
 
 
 def keys_of(form: type) -> dict[str, Any]:
@@ -280,6 +303,9 @@ def plan_schema() -> dict[str, Any]:
         _when("type", _DATA, dict.fromkeys(NOT_FOR_DATA, False)),
         *(_when("type", kind, dict.fromkeys(NOT_FOR_SYSTEM, False)) for kind in ("ECS", "BMS")),
         _when("architecture", "arm", {"hw_firmware_type": {"const": "uefi"}}),
+    ]
+    schema["anyOf"] = [
+        {"required": [key], "properties": {key: {"minItems": 1}}} for key in ("images", "inventory")
     ]
     _tidy(schema)
     return {

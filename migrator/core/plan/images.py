@@ -26,7 +26,7 @@ from migrator.core.plan.forms import (
     core_of,
     validator_of,
 )
-from migrator.core.plan.problems import NO_SECRETS, Findings, did_you_mean, is_secret, shown
+from migrator.core.plan.problems import NO_SECRETS, Findings, did_you_mean, is_secret, shown, unknown_name
 from migrator.core.plan.systems import family, known_systems
 from migrator.model import MARKER_ITEM, MARKER_PLAN, Image, ImageType
 
@@ -140,7 +140,7 @@ def read_defaults(table: object, targets: Collection[str], waves: Sequence[str],
     for key, known in (("target", targets), ("wave", waves)):
         if key in table and key not in wrong and table[key] not in known:
             if known or key == "wave":
-                _unknown((*where, key), table[key], known, found)
+                unknown_name((*where, key), table[key], known, found)
             wrong[key] = table[key]
     if "bucket" in table and "bucket" not in wrong and (reason := _bucket_fault(table["bucket"])):
         found.error((*where, "bucket"), *reason, value=table["bucket"])
@@ -179,29 +179,31 @@ def read_images(
     waves: Collection[str],
     *,
     marked: bool,
+    faulty: Faulty,
+    blamed: Mapping[str, Collection[object]],
     found: Findings,
 ) -> list[Image]:
     """The images, or an empty list when any of them is wrong; what is wrong goes to `found`.
 
     `tables` is used up: each entry is replaced by its merged form. `marked` says that the marker takes two of
-    an image's tags.
+    an image's tags. `faulty` are keys that were complained about, and are missing for that reason; `blamed`
+    are targets and waves that were, so that the images that inherit them are not.
     """
-    faulty = _merge(tables, defaults, MAX_TAGS - 2 if marked else MAX_TAGS, found)
+    _merge(tables, defaults, MAX_TAGS - 2 if marked else MAX_TAGS, faulty, found)
     images: list[Image] = []
     try:
         images = _images().validate_python(tables)
     except ValidationError as error:
         _refused(error, tables, faulty, defaults, found)
-    _compare(tables, faulty, targets, waves, defaults.wrong, found)
+    _compare(tables, faulty, targets, waves, blamed, found)
     return [] if found.failed else images
 
 
 # --- First sweep: one complete table for each image -----------------------------------------------------
 
 
-def _merge(tables: list[Any], defaults: Defaults, most_tags: int, found: Findings) -> Faulty:
-    """Replace each table by itself over the defaults; what is wrong with those where that is impossible."""
-    faulty: Faulty = defaultdict(set)
+def _merge(tables: list[Any], defaults: Defaults, most_tags: int, faulty: Faulty, found: Findings) -> None:
+    """Replace each table by itself over the defaults; note what is wrong where that is impossible."""
     words: set[str] = set()  # of labels
     texts: dict[str, str] = {}
     share = texts.setdefault  # tomli makes a new string each time; the same text is kept once
@@ -247,7 +249,6 @@ def _merge(tables: list[Any], defaults: Defaults, most_tags: int, found: Finding
             if type(labels := image.get("labels")) is dict:
                 own = {key: labels[key] for key in labels if key not in defaults.labels}
                 _check_names(("images", index, "labels"), own, found, reserved=False)
-    return faulty
 
 
 def _of_unknown_kind(
@@ -372,6 +373,8 @@ def _refused(
             continue
         key = path[0] if path else ""
         where = ("images", index, *path)
+        if fault["type"] == "missing" and key in faulty[index]:
+            continue
         faulty[index].add(str(key))
         if key in defaults.wrong and _same(tables[index].get(key), defaults.wrong[str(key)]):
             continue
@@ -452,7 +455,7 @@ def _compare(
     faulty: Faulty,
     targets: Collection[str],
     waves: Collection[str],
-    blamed: Mapping[str, object],
+    blamed: Mapping[str, Collection[object]],
     found: Findings,
 ) -> None:
     """Note duplicates, unknown targets and waves (but `blamed` ones), and what the service may not like."""
@@ -476,10 +479,10 @@ def _compare(
         if (first := names.setdefault((target, name), index)) != index:
             reason = "is a name that its target gets twice: first for"
             found.error(("images", index, "name"), reason, "rename one", value=name, other=("images", first))
-        if target not in targets and targets and target != blamed.get("target"):
-            _unknown(("images", index, "target"), target, targets, found)
-        if (wave := image.get("wave")) not in waves and type(wave) is str and wave != blamed.get("wave"):
-            _unknown(("images", index, "wave"), wave, waves, found)
+        if target not in targets and targets and target not in blamed["target"]:
+            unknown_name(("images", index, "target"), target, targets, found)
+        if (wave := image.get("wave")) not in waves and type(wave) is str and wave not in blamed["wave"]:
+            unknown_name(("images", index, "wave"), wave, waves, found)
         if index in faulty:
             image = _plausible(image, faulty[index], index)
         url, disk, kind = image["image_url"], image["min_disk"], image["type"]
@@ -529,18 +532,6 @@ def _plausible(image: dict[str, Any], faulty: set[str], index: int) -> dict[str,
         "os_type": "Linux",
     }
     return {**harmless, **{key: value for key, value in image.items() if key not in faulty}}
-
-
-def _unknown(where: tuple[str | int, ...], name: str, known: Collection[str], found: Findings) -> None:
-    """Note the name of a target or a wave that the plan does not have."""
-    kind = str(where[-1])
-    if known:
-        listed = ", ".join(list(known)[:10])
-        every = f"the {kind}s are {listed}{', ...' if len(known) > 10 else ''}"
-        remedy = did_you_mean(name, known) or every
-    else:
-        remedy = "there are no [[waves]]: add one with this name, or take the key out"
-    found.error(where, f"is not a {kind} of this plan", remedy, value=name)
 
 
 def _unsafe(index: int, url: str, found: Findings) -> None:

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -126,6 +126,34 @@ class _Finding:
     other: Where | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A row or a cell of a spreadsheet."""
+
+    rank: int
+    """Spreadsheets come in this order, after the plan itself."""
+
+    path: str
+    row: int
+    """As a spreadsheet counts."""
+
+    cell: str = ""
+    """"C17"; empty for the whole row."""
+
+    image: int | None = None
+    """Position of the image that the row is, if it is one."""
+
+    key: Where = ()
+    """The image's key, as the row has it."""
+
+    elsewhere: Where = ()
+    """Where the plan itself may say it, because the row does not."""
+
+
+def _nowhere(where: Where) -> Place | None:
+    return None
+
+
 @dataclass(slots=True, kw_only=True)
 class Findings:
     """The problems of one plan while it is being read; they get their lines at the end, if there are any."""
@@ -193,31 +221,71 @@ class Findings:
                 reason, remedy = explained(error, where)
                 self.error(where, reason, remedy, value=_ABSENT if key in SILENT else value)
 
-    def problems(self, path: str, text: str, names: Mapping[int, object]) -> list[Problem]:
-        """Every problem with its line, in the order of the file. `names` are those of the images."""
+    def problems(
+        self,
+        path: str,
+        text: str,
+        names: Mapping[int, object],
+        place_of: Callable[[Where], Place | None] = _nowhere,
+    ) -> list[Problem]:
+        """Every problem with its line, in the order of the plan and then of each spreadsheet.
+
+        `names` are those of the images; `place_of` says where in a spreadsheet something stands.
+        """
         if not self.findings:
             return []
         lines = Lines(text)
-        found: list[tuple[int, Problem]] = []
+        found: list[tuple[int, int, Problem]] = []
         for finding in self.findings:
-            where = written_at(finding.where, lines)
-            reason, line = finding.reason, lines.line(where)
+            stands = _stand(finding.where, path, lines, names, place_of)
+            reason = finding.reason
             if finding.other is not None:
-                reason += " " + field_name(finding.other, names)
-                if (other := lines.line(written_at(finding.other, lines))) is not None:
-                    reason += f" (line {other})"
+                other = _stand(finding.other, path, lines, names, place_of)
+                reason += " " + other.field
+                if other.path != path:
+                    reason += f" ({other.path}:{other.line})"
+                elif other.line is not None:
+                    reason += f" (line {other.line})"
             problem = Problem(
-                path=path,
-                line=line,
-                field=field_name(where, names),
+                path=stands.path,
+                line=stands.line,
+                field=stands.field,
                 value=finding.value,
                 reason=reason,
                 remedy=finding.remedy,
                 severity=finding.severity,
             )
-            found.append((line or 0, problem))
-        found.sort(key=lambda item: item[0])
-        return [problem for _, problem in found]
+            found.append((stands.rank, stands.line or 0, problem))
+        found.sort(key=lambda item: item[:2])
+        return [problem for _, _, problem in found]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stand:
+    """Where something is written, in words."""
+
+    rank: int
+    path: str
+    line: int | None
+    field: str
+
+
+def _stand(
+    where: Where,
+    path: str,
+    lines: Lines,
+    names: Mapping[int, object],
+    place_of: Callable[[Where], Place | None],
+) -> _Stand:
+    place = place_of(where)
+    if place is None or (place.elsewhere and lines.has(place.elsewhere)):
+        where = written_at(place.elsewhere if place else where, lines)
+        return _Stand(rank=0, path=path, line=lines.line(where), field=field_name(where, names))
+    name = names.get(place.image) if place.image is not None else None
+    field = ".".join(filter(None, (shown(name) if name else "", field_name(place.key, {}))))
+    if place.cell:
+        field = f"{field} ({place.cell})" if field else place.cell
+    return _Stand(rank=place.rank, path=place.path, line=place.row, field=field)
 
 
 def written_at(where: Where, lines: Lines) -> Where:
@@ -251,7 +319,19 @@ def _name_of(where: Where) -> str:
     return f"[{field_name(where, {})}]"
 
 
-_LISTS = {"images": "an image", "waves": "a wave"}
+def unknown_name(where: Where, name: str, known: Collection[str], found: Findings) -> None:
+    """Note the name of a target or a wave that the plan does not have."""
+    kind = str(where[-1])
+    if known:
+        listed = ", ".join(list(known)[:10])
+        every = f"the {kind}s are {listed}{', ...' if len(known) > 10 else ''}"
+        remedy = did_you_mean(name, known) or every
+    else:
+        remedy = "there are no [[waves]]: add one with this name, or take the key out"
+    found.error(where, f"is not a {kind} of this plan", remedy, value=name)
+
+
+_LISTS = {"images": "an image", "inventory": "an inventory", "waves": "a wave"}
 """What one table of a list is called."""
 
 # --- Words ----------------------------------------------------------------------------------------------
@@ -263,7 +343,8 @@ MISSING = {
     "plan": 'add a [plan] table with name = "..."',
     "name": 'give it one: name = "..."',
     "targets": 'add a table such as [targets.north] with region = "cn-north-4"',
-    "images": "add an [[images]] table for each disk image",
+    "images": "add an [[images]] table for each disk image, or an [[inventory]] that lists them",
+    "file": 'name the spreadsheet: file = "disks.csv" or "disks.xlsx"',
     "region": 'set it, for example region = "cn-north-4"',
     "target": "the plan has several targets: name one here, or once in [defaults]",
     "image_url": 'set image_url = "bucket:folder/disk.zvhd2", or object with a bucket here or in [defaults]',
@@ -308,6 +389,7 @@ PATTERNS = {
         "is not the name of a bucket",
         'it has 3 to 63 of a-z, 0-9, "-" and ".", as the OBS console shows it',
     ),
+    "file": ("is not a spreadsheet that can be read", "save it as .csv or .xlsx"),
     "project_id": (
         "is not a project id",
         "it has 32 hex digits; leave it out to have it looked up by region",
