@@ -4,7 +4,6 @@ Neither ever raises: a run is worth more than the words about it. stderr also kn
 terminal, so that logs and messages do not tear it.
 """
 
-import os
 import sys
 
 
@@ -13,30 +12,33 @@ class Stream:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._gone: object = None
+        """The stream that failed; it is left alone from then on."""
+
         self.failure: OSError | None = None
         """Why text was lost, unless its reader just hung up."""
 
     def write(self, text: str) -> int:
         """Write `text`, or drop it when nobody can take it any more."""
         stream = getattr(sys, self._name)
-        if stream is not None:
+        if stream is not None and stream is not self._gone:
             try:
                 try:
                     stream.write(text)
                 except UnicodeEncodeError:
                     stream.write(text.encode("ascii", "backslashreplace").decode("ascii"))
             except (OSError, ValueError) as error:
-                self._give_up(error)
+                self._give_up(stream, error)
         return len(text)
 
     def flush(self) -> None:
         """Bring what was written to its reader."""
         stream = getattr(sys, self._name)
-        if stream is not None:
+        if stream is not None and stream is not self._gone:
             try:
                 stream.flush()
             except (OSError, ValueError) as error:
-                self._give_up(error)
+                self._give_up(stream, error)
 
     def isatty(self) -> bool:
         """Whether a person watches."""
@@ -51,16 +53,10 @@ class Stream:
         self.write(text + "\n")
         self.flush()
 
-    def _give_up(self, error: OSError | ValueError) -> None:
+    def _give_up(self, stream: object, error: OSError | ValueError) -> None:
+        self._gone = stream
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
             self.failure = error
-        try:
-            # The interpreter flushes once more when it ends, and would fail where we just did.
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, getattr(sys, self._name).fileno())
-            os.close(null)
-        except (OSError, ValueError):
-            pass
 
 
 class Terminal(Stream):

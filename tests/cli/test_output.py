@@ -161,7 +161,8 @@ def test_a_run_whose_reader_hangs_up_goes_on_to_its_end(desk):
     assert len(it.accepted) == 8
 
 
-def test_status_whose_reader_hangs_up_ends_cleanly(desk):
+@pytest.mark.parametrize("command", ["status", "schema"])
+def test_a_command_whose_reader_hangs_up_ends_cleanly(desk, command):
     it = desk()
     path = it.plan(2)
     it("run", path)
@@ -169,7 +170,7 @@ def test_status_whose_reader_hangs_up_ends_cleanly(desk):
     os.close(read)
 
     with os.fdopen(write, "w") as nobody:
-        told = it.spawn("status", path, stdout=nobody)
+        told = it.spawn(*{"status": ["status", path], "schema": ["schema"]}[command], stdout=nobody)
 
     assert (told.code, told.err) == (0, "")
 

@@ -74,10 +74,11 @@ def test_ctrl_c_in_the_middle_of_submitting_leaves_nothing_open_and_nothing_twic
 
 def test_a_second_signal_ends_it_at_once_and_it_continues(desk):
     it = desk(job_seconds=600.0)
-    it.path = it.plan(12)
+    it.path = it.plan(12, target='limits = { submit_rate = "5/s", submit_burst = 1 }')
     child = it.start("run", it.path)
-    it.wait_for_imports(8)
-    it.change(latency=(5.0, 5.0))  # whatever is under way keeps the first signal waiting
+    it.wait_for_imports(2)
+    it.change(latency=(5.0, 5.0))  # what is under way from now on keeps the first signal waiting
+    it.wait_for_imports(5)
 
     child.send_signal(signal.SIGINT)
     assert "once more quits at once" in said(child, "stopping")
