@@ -171,8 +171,8 @@ class Limits(_Table):
     """Queries that may leave at once after a quiet time."""
 
     order: Annotated[Order, Field(strict=False)] = Order.LARGEST_FIRST
-    """Within a wave and priority: the largest known object first, because the longest job started last is what
-    a run waits for; or "plan", as written."""
+    """Within a wave and priority: the largest known object first, because the longest job started last is
+    what a run waits for; or "plan", as written."""
 
     adaptive: bool = True
     """Slow down when the service says so, and recover step by step."""
