@@ -173,8 +173,7 @@ async def main() -> None:
         blind = {"progress": progress, "listed": "later", "listed_after": 1e6}
         await show(f"progress {progress}, lists show nothing", CALM.model_copy(update=blind), trusting)
     await show("the service queues beyond 37", CALM.model_copy(update={"window": "queue", "max_jobs": 37}))
-    heads = ("of the limit", "refused")
-    print(f"{'rates':<42}" + "".join(f"{head:>13}" for head in heads))
+    print(f"{'rates':<42}{'of the limit':>13}{'refused':>13}")
     for name, plan_rate, limit, more in RATES:
         if wanted in name:
             limits = LIMITS.model_copy(update={"submit_rate": plan_rate, "submit_burst": 1})

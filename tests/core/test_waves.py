@@ -66,16 +66,16 @@ def test_too_few_successes_keep_the_next_waves_shut_for_good():
 def test_a_wave_that_begins_later_says_when():
     gate = waves(Wave(name="night", not_before=1_800_000_000.0), night=1).gate(1_700_000_000.0)
 
-    assert (gate.open, gate.possible, gate.until) == (set(), {0}, 1_800_000_000.0)
+    assert (set(gate.open), set(gate.possible), gate.until) == (set(), {0}, 1_800_000_000.0)
     assert gate.reason == "wave night begins at 2027-01-15 08:00 UTC"
 
 
 def test_a_closed_window_lets_nothing_more_of_its_wave_in():
     of = waves(Wave(name="night", not_after=100.0), MAIN, night=2, main=1)
-    assert (of.gate(99.0).open, of.gate(99.0).until) == ({0}, 100.0)
+    assert (set(of.gate(99.0).open), of.gate(99.0).until) == ({0}, 100.0)
 
     gate = of.gate(101.0)
-    assert (gate.open, gate.possible) == (set(), set())
+    assert not gate.open | gate.possible
     assert "the window of wave night closed at" in gate.reason
 
 
