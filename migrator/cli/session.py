@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Container, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +22,9 @@ from migrator.cli.parts import Parts, open_clouds, plan_folder
 from migrator.cli.progress import Progress
 from migrator.cli.reporting import snapshot, write_reports
 from migrator.core.ledger import Ledger
-from migrator.core.lifecycle import Phase, RunBegan, RunEnded
+from migrator.core.lifecycle import Phase, RunBegan, RunEnded, State
 from migrator.core.reconcile import first_words, planned, work_left
+from migrator.core.select import Selector
 from migrator.core.verdict import Ending, Stop, ending
 from migrator.edges.clock import FastClock
 from migrator.edges.journal import Journal
@@ -53,6 +54,12 @@ class Options:
     retry_failed: bool = False
     again: frozenset[str] = frozenset()
     max_duration: float | None = None
+    only: Selector | None = None
+    """Submit, and try again, no other images than these."""
+
+    wave: str | None = None
+    """Submit, and try again, only images of this wave."""
+
     drain: bool = False
     preflight: bool = True
     """Look before the start, and do not start when something would go wrong for certain."""
@@ -72,18 +79,27 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
         items = planned(plan)
         ledger = await journal.ledger(items)
         opened = clock.monotonic()
+        sizes: Mapping[str, int] = {}
         if options.preflight:
-            await _look_first(plan, ledger, options, parts, clock, look)
+            sizes = await _look_first(plan, ledger, options, parts, clock, look)
         run_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(clock.now()))}-{secrets.token_hex(3)}"
         began = RunBegan(
             at=clock.now(), run=run_id, version=__version__, host=socket.gethostname(), pid=os.getpid()
         )
         resumed = bool(ledger.runs)
+        meant = meant_by(plan, ledger, options)
         words = first_words(
-            items, ledger, clock.now(), retry_failed=options.retry_failed, again=options.again
+            items,
+            ledger,
+            clock.now(),
+            retry_failed=options.retry_failed,
+            again=options.again,
+            meant=meant,
         )
         await journal.append(began, *words)
-        work = choose(plan, ledger, options.limit)
+        work = choose(plan, ledger, options.limit, meant)
+        if meant is not None:
+            look.say(f"{len(meant)} of {plural(len(plan.images), 'image')} meant by this run")
         for target, count in work.homeless.items():
             look.warn(
                 f"{plural(count, 'image')} of target {target} cannot be followed, because the plan no longer "
@@ -93,7 +109,8 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
         look.say(_first_line(plan, len(work.keys), resumed=resumed))
         progress = Progress(plan, ledger, look)
         clouds = {name: part.ims for name, part in parts.items()}
-        engine = Engine(plan, ledger, clouds, journal, clock, random.SystemRandom(), observe=progress.saw)
+        rng = random.SystemRandom()
+        engine = Engine(plan, ledger, clouds, journal, clock, rng, observe=progress.saw, sizes=sizes)
 
         async def refresh() -> None:
             while True:
@@ -149,8 +166,11 @@ class Work:
     """Targets that the plan no longer has, and how many images may still be on their way there."""
 
 
-def choose(plan: Plan, ledger: Ledger, limit: int | None) -> Work:
-    """Everything that is on its way in the cloud, and at most `limit` images that are yet to be submitted."""
+def choose(plan: Plan, ledger: Ledger, limit: int | None, meant: Container[str] | None = None) -> Work:
+    """Everything that is on its way in the cloud, and at most `limit` images that are yet to be submitted.
+
+    Of those, only the `meant` ones; all of them if that is None.
+    """
     keys: list[str] = []
     homeless: Counter[str] = Counter()
     fresh = left_out = 0
@@ -160,7 +180,7 @@ def choose(plan: Plan, ledger: Ledger, limit: int | None) -> Work:
             homeless[target] += 1
         elif ledger.states[key].phase is not Phase.PENDING:
             keys.append(key)
-        elif limit is None or fresh < limit:
+        elif (limit is None or fresh < limit) and (meant is None or key in meant):
             fresh += 1
             keys.append(key)
         else:
@@ -184,8 +204,26 @@ def _of_the_plan(chosen: Ending, ledger: Ledger, work: Work) -> Ending:
     return whole if whole.exit_code == 3 else chosen
 
 
+def meant_by(plan: Plan, ledger: Ledger, options: Options) -> frozenset[str] | None:
+    """Keys that --only, --wave and --again mean, by what is known before the run; None for every one."""
+    if options.only is None and options.wave is None:
+        return None
+    fresh = State(key="")
+    keys = {
+        image.key
+        for image in plan.images
+        if (options.wave is None or image.wave == options.wave)
+        and (options.only is None or options.only(image, ledger.states.get(image.key, fresh)))
+    }
+    return options.again | keys
+
+
 def check_keys(plan: Plan, options: Options) -> None:
-    """Raise UsageError for a --again that names no image of the plan."""
+    """Raise UsageError for a --again that names no image of the plan, or a --wave that it does not have."""
+    names = [wave.name for wave in plan.waves]
+    if options.wave is not None and options.wave not in names:
+        there = f"Its waves are {', '.join(names)}." if names else "It has none: see [[waves]] in the plan."
+        raise UsageError(f"--wave {options.wave!r}: the plan has no such wave", hint=there)
     unknown = options.again - {image.key for image in plan.images}
     if unknown:
         raise UsageError(
@@ -204,11 +242,18 @@ async def _look_first(
     from migrator.cli.preflight import before_run  # which needs what is defined here
 
     ahead = snapshot(ledger)
+    meant = meant_by(plan, ledger, options)
     for event in first_words(
-        planned(plan), ledger, clock.now(), retry_failed=options.retry_failed, again=options.again
+        planned(plan),
+        ledger,
+        clock.now(),
+        retry_failed=options.retry_failed,
+        again=options.again,
+        meant=meant,
     ):
         ahead.apply(event)
-    return await before_run(plan, ahead, choose(plan, ahead, options.limit).keys, parts, clock, look)
+    keys = choose(plan, ahead, options.limit, meant).keys
+    return await before_run(plan, ahead, keys, parts, clock, look)
 
 
 @asynccontextmanager

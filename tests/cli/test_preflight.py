@@ -333,3 +333,12 @@ def test_the_json_of_a_refused_run_ends_with_the_error(desk):
     assert lines[0]["preflight"]["exit_code"] == 4
     assert lines[-1]["exit_code"] == 4
     assert "preflight found 1 error" in lines[-1]["error"]
+
+
+def test_the_sizes_that_it_saw_let_the_largest_go_first(desk):
+    sizes = {1: 3, 2: 9, 3: 5}
+    it = desk(objects={f"bucket:web-{n:02}.zvhd2": Object(size=gb * GB) for n, gb in sizes.items()})
+
+    it("run", it.plan(3))
+
+    assert list(it.accepted) == ["web-02", "web-03", "web-01"]

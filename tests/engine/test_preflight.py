@@ -1,5 +1,6 @@
 """Preflight asks the real clients, which ask the simulator: all that it finds, and what the asking costs."""
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -273,6 +274,21 @@ async def test_names_that_are_taken_are_told_from_our_own():
     assert "migrator_plan=other" in found["PF020"].items[0].says
 
 
+async def test_names_are_looked_for_on_every_page():
+    yard = Yard(a_plan(an_image("theirs")))
+
+    def pages(request: Request) -> Response | None:
+        if not request.url.endswith("/v2/cloudimages"):
+            return None
+        number = int(dict(request.query).get("marker", "0"))
+        rows = [{"id": str(number + 1), "name": "theirs" if number == 2 else "x", "status": "active"}]
+        return Response(status=200, body=json.dumps({"images": rows if number < 3 else []}).encode())
+
+    yard.http.before = pages
+
+    assert list(named(await yard.look())) == ["PF020"]
+
+
 def fixed_keys(settings: Settings):
     async def source() -> Keys:
         return Keys(ak=settings.access_key, sk=SecretStr(settings.secret_key))
@@ -288,9 +304,10 @@ def fixed_keys(settings: Settings):
     [
         pytest.param(1000.0, "PF004", 4, id="a quarter of an hour ahead"),
         pytest.param(-1000.0, "PF004", 4, id="a quarter of an hour behind"),
-        pytest.param(400.0, "PF005", 0, id="some minutes ahead"),
-        pytest.param(-400.0, "PF005", 0, id="some minutes behind"),
-        pytest.param(250.0, None, 0, id="four minutes"),
+        pytest.param(305.0, "PF005", 0, id="five minutes ahead"),
+        pytest.param(-305.0, "PF005", 0, id="five minutes behind"),
+        pytest.param(295.0, None, 0, id="not quite five minutes ahead"),
+        pytest.param(-295.0, None, 0, id="not quite five minutes behind"),
     ],
 )
 async def test_a_wrong_clock_is_found_without_a_single_wrong_signature(ahead, code, exits):
@@ -523,6 +540,35 @@ async def test_a_bucket_that_may_not_be_listed_is_asked_file_by_file():
     assert yard.requests["object"] == 300  # a hundred of them are RAW
 
 
+async def test_never_more_questions_are_under_way_than_the_plan_allows():
+    plan = a_plan(
+        *(an_image(f"web-{n:03}", image_url=f"disks-{n % 10}:{n}.zvhd2") for n in range(100)),
+        limits={"query_rate": Rate(count=100, unit="s"), "max_requests": 4},
+    )
+    yard = Yard(plan, Settings(latency=(0.5, 1.0)))
+
+    await yard.look()
+
+    assert yard.http.most_in_flight == 4
+
+
+async def test_when_it_is_too_much_for_the_service_everybody_is_silent():
+    yard = Yard(a_plan(*(an_image(f"web-{n:03}") for n in range(50))))
+    throttled: list[float] = []
+
+    def busy(request: Request) -> Response | None:
+        if request.method == "HEAD" and "web-02" in request.url and not throttled:
+            throttled.append(yard.clock.monotonic())
+            return Response(status=429, headers={"retry-after": "20"})
+        return None
+
+    yard.http.before = busy
+
+    assert named(await yard.look()) == {}
+    later = [moment for moment in yard.http.moments if moment > throttled[0]]
+    assert min(later) >= throttled[0] + 20
+
+
 # --- What is left to do ---------------------------------------------------------------------------------
 
 
@@ -541,6 +587,13 @@ async def test_a_resumed_run_with_nothing_to_submit_asks_for_time_and_quota_only
     assert yard.requests["quota"] == 1
 
 
+async def test_what_runs_already_may_need_room_of_the_quota_too():
+    yard = Yard(a_plan(an_image("a"), an_image("b")), Settings(quota=1))
+    yard.ledger.apply(AttemptBegan(at=1.0, key="north/a", attempt=1, digest="d"))
+
+    assert list(named(await yard.look())) == ["PF012"]
+
+
 async def test_only_the_images_of_this_run_are_looked_at():
     yard = Yard(a_plan(an_image("a", "missing.zvhd2"), an_image("b", "empty.zvhd2")), a_cloud())
 
@@ -555,4 +608,5 @@ async def test_the_plans_own_pauses_are_not_waited_for_when_they_are_long():
 
     await yard.look()
 
+    assert len(yard.http.moments) == 5
     assert yard.clock.monotonic() < 60
