@@ -1,11 +1,14 @@
 """The commands. Their bodies import what they need, so that `--help` is there at once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from migrator.cli.common import Look, command, plural, run_async
+
+if TYPE_CHECKING:
+    from migrator.core.select import Selector
 
 app = typer.Typer(
     name="migrator",
@@ -118,6 +121,13 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")
     ] = False,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", metavar="EXPR", help="""Only these, as in 'name~"web-*" and wave==pilot'."""),
+    ] = None,
+    wave: Annotated[
+        str | None, typer.Option("--wave", metavar="NAME", help="Only images of this wave.")
+    ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many new imports.")
     ] = None,
@@ -150,6 +160,8 @@ def run(
         path=plan,
         reports_dir=reports_dir,
         limit=limit,
+        only=_selector("--only", only),
+        wave=wave,
         retry_failed=retry_failed,
         again=frozenset(again or ()),
         max_duration=_duration("--max-duration", max_duration),
@@ -275,6 +287,16 @@ def schema(
         raise UsageError(f"there is no schema of {what!r}", hint='Ask for "plan" or "report".')
     look.out(json.dumps(of(), indent=2, ensure_ascii=False))
     return 0
+
+
+def _selector(option: str, text: str | None) -> "Selector | None":
+    from migrator.core.select import selector
+    from migrator.errors import UsageError
+
+    try:
+        return None if text is None else selector(text)
+    except UsageError as error:
+        raise UsageError(f"{option}, {error}", hint=error.hint) from None
 
 
 def _duration(option: str, text: str | None) -> float | None:

@@ -75,8 +75,8 @@ async def report(plan: Plan, reports_dir: Path, look: Look) -> int:
 async def dry_run(plan: Plan, options: Options, look: Look) -> int:
     """Show every import that a run would ask for, in order; the journal is only read."""
     check_keys(plan, options)
-    ledger = await ledger_ahead(plan, options)
-    chosen = choose(plan, ledger, options.limit).keys
+    ledger, meant = await ledger_ahead(plan, options)
+    chosen = choose(plan, ledger, options.limit, meant).keys
     keys = [key for key in chosen if ledger.states[key].phase is Phase.PENDING]
     cloud = DryCloud()
     marked = plan.policy.marker is MarkerKind.TAG

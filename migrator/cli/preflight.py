@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from migrator.cli.common import Look, plural
 from migrator.cli.parts import Parts, open_clouds, plan_folder
-from migrator.cli.session import Options, check_keys, choose
+from migrator.cli.session import Options, check_keys, choose, meant_by
 from migrator.cli.streams import STDERR
 from migrator.core.checks import Finding, Severity
 from migrator.core.ledger import Ledger
@@ -33,8 +33,8 @@ async def preflight(plan: Plan, options: Options, look: Look) -> int:
     """Look at what a run would import now, and say what is in the way; the exit code of that run."""
     clock = FastClock.from_environment(options.environ)
     check_keys(plan, options)
-    ledger = await ledger_ahead(plan, options)
-    keys = choose(plan, ledger, options.limit).keys
+    ledger, meant = await ledger_ahead(plan, options)
+    keys = choose(plan, ledger, options.limit, meant).keys
     async with open_clouds(plan, clock, options.environ) as parts:
         seen = await _look(plan, ledger, keys, parts, clock, look, command=True)
     if look.json:
@@ -130,14 +130,25 @@ def _looked_at(seen: Seen) -> str:
     return f"{plural(seen.images, 'image')} looked at"
 
 
-async def ledger_ahead(plan: Plan, options: Options) -> Ledger:
-    """What a run would know before it starts; the journal is only read. Raises JournalError."""
+async def ledger_ahead(plan: Plan, options: Options) -> tuple[Ledger, frozenset[str] | None]:
+    """What a run would know before it starts, and the keys that it would be about, None for all.
+
+    The journal is only read. Raises JournalError.
+    """
     path = plan_folder(options.reports_dir, plan) / "journal.db"
     items = planned(plan)
     ledger = await Journal.read(path).ledger(items) if path.exists() else Ledger()
+    meant = meant_by(plan, ledger, options)
     words = list(
-        first_words(items, ledger, time.time(), retry_failed=options.retry_failed, again=options.again)
+        first_words(
+            items,
+            ledger,
+            time.time(),
+            retry_failed=options.retry_failed,
+            again=options.again,
+            meant=meant,
+        )
     )
     for event in words:
         ledger.apply(event)
-    return ledger
+    return ledger, meant

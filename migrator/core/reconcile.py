@@ -1,7 +1,7 @@
 """Plan and ledger compared: what to write down first, and the work left."""
 
 from base64 import b32encode
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
@@ -76,8 +76,12 @@ def first_words(
     *,
     retry_failed: bool = False,
     again: frozenset[str] = frozenset(),
+    meant: Container[str] | None = None,
 ) -> Iterator[ImageEvent]:
-    """What a run writes down before it acts: plan changes, open attempts, what a person reopened."""
+    """What a run writes down before it acts: plan changes, open attempts, what a person reopened.
+
+    `retry_failed` reopens no more than the images that are `meant`; all of them if that is None.
+    """
     for key, item in plan_images.items():
         known, state = ledger.planned.get(key), ledger.states.get(key)
         if known is None or known != item or (state is not None and state.removed):
@@ -89,7 +93,7 @@ def first_words(
         elif state.phase is Phase.OVERDUE:
             yield JobReattached(at=now, key=key)
         elif (key in again and (state.phase in FINISHED - {Phase.CANCELLED} or state.held)) or (
-            retry_failed and state.phase is Phase.FAILED
+            retry_failed and state.phase is Phase.FAILED and (meant is None or key in meant)
         ):
             yield ImageReopened(at=now, key=key)
     for key, state in ledger.states.items():
