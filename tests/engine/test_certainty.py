@@ -150,3 +150,30 @@ async def test_a_journal_deleted_in_the_middle_of_a_run_duplicates_nothing():
 
     assert ending.exit_code == 0
     assert rehearsal.imports == {image.name: 1 for image in rehearsal.plan.images}
+
+
+async def test_another_machine_with_a_journal_of_its_own_imports_nothing_that_is_there():
+    settings = Settings(job_seconds=120.0, import_odds=LOST, seed=8)
+    here = Rehearsal(a_plan(60, limits=FAST, policy=PATIENT), settings)
+    await here.run()
+    there = Rehearsal(here.plan, settings)
+    there.simulator, there.http = here.simulator, here.http
+
+    ending = await there.run()
+
+    assert ending.exit_code == 0
+    assert here.imports == {image.name: 1 for image in here.plan.images}
+
+
+async def test_another_machine_that_starts_in_the_middle_follows_what_already_runs():
+    settings = Settings(job_seconds=300.0, seed=9)
+    here = Rehearsal(a_plan(30, limits=FAST, policy=PATIENT), settings)
+    there = Rehearsal(here.plan, settings)
+    there.simulator, there.http = here.simulator, here.http
+    keys = await here.open()
+    async with anyio.create_task_group() as group:
+        group.start_soon(here.engine.run, keys)
+        await anyio.sleep(60.0)
+        await there.run()
+
+    assert here.imports == {image.name: 1 for image in here.plan.images}
