@@ -54,19 +54,31 @@ def main(
 def init(
     *,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The plan to write.")] = Path("plan.toml"),
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="A list of disks (.csv, .xlsx), or an RVTools export."),
+    ] = None,
     look: Look,
 ) -> int:
     """Write a commented plan to start from."""
     from migrator.core.plan import STARTER
     from migrator.errors import UsageError
 
+    text, notes = STARTER, list[str]()
+    if source is not None:
+        from migrator.cli.beginning import beginning
+
+        begun = beginning(source, path)
+        text, notes = begun.text, begun.notes
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(STARTER)
+            file.write(text)
     except FileExistsError:
         raise UsageError(f"{path} is there already", hint="Name another file; nothing was changed.") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", hint="Name another file.") from None
+    for note in notes:
+        look.say(note)
     look.say(f"wrote {path}; edit it, then: migrator validate {path}")
     return 0
 

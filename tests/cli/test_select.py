@@ -1,10 +1,14 @@
 """--only and --wave: a run submits, and tries again, what they mean, and follows the rest."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-def pilot(desk, count=3):
+from tests.cli.conftest import Desk
+
+
+def pilot(desk: Desk, count: int = 3) -> Path:
     """A plan whose first image is a wave of its own, and whose second belongs to li.wei."""
     path = desk.plan(count)
     text = path.read_text()

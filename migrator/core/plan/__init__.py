@@ -153,7 +153,11 @@ def _read(
         turns,
         marked=policy.marker is MarkerKind.TAG,
         faulty=inventories.faulty,
-        blamed={key: [*wrong, defaults.wrong.get(key)] for key, wrong in inventories.wrong.items()},
+        blamed={
+            "target": [*inventories.wrong["target"], defaults.wrong.get("target")],
+            "wave": [*inventories.wrong["wave"], defaults.wrong.get("wave")],
+            "os_version": [defaults.wrong.get("os_version")],
+        },
         found=found,
     )
     if not found.failed:

@@ -46,6 +46,14 @@ _HOLLOW: dict[str, Any] = {"type": "ECS"}
 Faulty = defaultdict[int, set[str]]
 """Keys that were complained about, by position of the image."""
 
+UNDECIDED = "CHECK"
+"""`migrator init --from` begins a value with it where a person has to decide."""
+
+_UNDECIDED = (
+    "waits for a person to decide",
+    'put an operating system there that the service knows, such as "CentOS 7.6 64bit"',
+)
+
 _SUGGESTIONS = 20  # looking for a close match in the whole table takes milliseconds
 
 
@@ -145,6 +153,10 @@ def read_defaults(table: object, targets: Collection[str], waves: Sequence[str],
     if "bucket" in table and "bucket" not in wrong and (reason := _bucket_fault(table["bucket"])):
         found.error((*where, "bucket"), *reason, value=table["bucket"])
         wrong["bucket"] = table["bucket"]
+    version = table.get("os_version")
+    if isinstance(version, str) and version.startswith(UNDECIDED):
+        found.error((*where, "os_version"), *_UNDECIDED, value=version)
+        wrong["os_version"] = version
     if "tags" in table and "image_tags" in table:
         found.error((*where, "image_tags"), "stands beside tags", "write one of the two")
         wrong.update(tags=table["tags"], image_tags=table["image_tags"])
@@ -506,7 +518,10 @@ def _compare(
             if (system := families.get(version, "")) == "":
                 system = families[version] = family(version)
             if version not in known:
-                tally("os_version", version, index)
+                if not version.startswith(UNDECIDED):
+                    tally("os_version", version, index)
+                elif version not in blamed["os_version"]:
+                    found.error(("images", index, "os_version"), *_UNDECIDED, value=version)
             if system != "Windows" and "license_type" in image:
                 tally("license_type", image["license_type"], index)
             if image.get("architecture") == "arm" and image.get("hw_firmware_type") == "bios":
