@@ -147,7 +147,9 @@ class Engine:
         state = self.ledger.states[key]
         now, tick = self.clock.now(), self.clock.monotonic()
         step = decide(state)
-        if state.phase not in IN_CLOUD:
+        if state.phase in IN_CLOUD:
+            lane.agenda.in_cloud.add(key)
+        else:
             lane.agenda.in_cloud.discard(key)
         if step is Step.DONE:
             lane.watches.pop(key, None)

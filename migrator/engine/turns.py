@@ -1,6 +1,6 @@
 """The conversations: one turn of the circle for each step. What an answer means is decided elsewhere."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,18 +30,16 @@ from migrator.core.lifecycle import (
     VerificationFailed,
     decide,
 )
-from migrator.core.reconcile import marker, plan_tag
 from migrator.core.schedule import Turn
 from migrator.core.settle import By
 from migrator.engine.lane import Lane
+from migrator.engine.lists import Lists
 from migrator.errors import Halted, NameTaken, OutcomeUnknown, Refused, Unavailable, Unreachable
 from migrator.model import (
     CloudImage,
     Fault,
     ImageQuery,
     JobReport,
-    Marker,
-    MarkerKind,
     OnDoubt,
     OnQuota,
 )
@@ -83,7 +81,7 @@ class Turns:
             Step.VERIFY: self._verify,
             Step.SWEEP: self._sweep,
         }
-        self._marked = engine.plan.policy.marker is MarkerKind.TAG
+        self._lists = Lists(engine)
 
     async def take(self, lane: Lane, turn: Turn) -> None:
         """One turn: whatever happens to it, every one of its images is on the agenda again or finished."""
@@ -107,7 +105,7 @@ class Turns:
         number = len(state.attempts) + 1
         await engine.record(AttemptBegan(at=now, key=key, attempt=number, digest=image.digest))
         try:
-            job_id = await lane.cloud.submit(image.image, self._marker(key))
+            job_id = await lane.cloud.submit(image.image, self._lists.marker(key))
         except Unavailable as error:
             await self._turned_away(lane, key, number, error)
         except Halted as error:
@@ -170,7 +168,7 @@ class Turns:
         if len(keys) == 1:
             images = list((await lane.cloud.images(ImageQuery(id=states[keys[0]].image_id))).images)
         else:
-            images = await self._listed(lane, By.TAG)
+            images = await self._lists.everything(lane, By.TAG)
         by_id = {image.id: image for image in images}
         for key in keys:
             image = by_id.get(states[key].image_id or "")
@@ -189,7 +187,7 @@ class Turns:
         if watch.misses < VANISHED_AFTER:
             engine.proceed(lane, state.key, after=engine.plan.polling.min_interval)
             return
-        shelf = (await self._find(lane, [state.key]))[state.key]
+        shelf = (await self._lists.find(lane, [state.key]))[state.key]
         report = lookup.as_job(shelf.ours[0]) if shelf.ours else lookup.vanished(state, fault)
         await self._heard(lane, state, report)
 
@@ -239,9 +237,9 @@ class Turns:
     async def _look_up(self, lane: Lane, keys: tuple[str, ...]) -> None:
         engine = self._engine
         asked_at = engine.clock.now()
-        found = await self._find(lane, keys)
+        found = await self._lists.find(lane, keys)
         self._reached(lane)
-        settle = lane.settle(engine.plan.policy.settle, marked=self._marked)
+        settle = lane.settle(engine.plan.policy.settle, marked=self._lists.marked)
         for key in keys:
             state = engine.ledger.states[key]
             finding = lookup.judge(engine.ledger.planned[key].image, state, found[key])
@@ -267,7 +265,7 @@ class Turns:
                 await self._conclude(lane, MigrationFailed(at=asked_at, key=key, fault=fault))
             case lookup.Nowhere() if age < settle:
                 engine.proceed(lane, key, after=lookup.next_look(age, settle, engine.plan.polling))
-                if lane.likely_lost(age, marked=self._marked):
+                if lane.likely_lost(age, marked=self._lists.marked):
                     lane.agenda.in_cloud.discard(key)
             case lookup.Nowhere() if engine.plan.policy.on_doubt is OnDoubt.HOLD:
                 await engine.record(AttemptHeld(at=asked_at, key=key, fault=lookup.held(state)))
@@ -279,63 +277,6 @@ class Turns:
                 tried = retry.failures(engine.ledger.states[key].attempts)
                 engine.proceed(lane, key, after=retry.backoff(engine.plan.retry, max(tried, 1), engine.rng))
 
-    async def _find(self, lane: Lane, keys: Iterable[str]) -> dict[str, lookup.Shelf]:
-        """Images that may be those of `keys`: by marker first, and by exact name where the marker shows none.
-
-        One image is asked for by its own tag and name; many share one list.
-        """
-        wanted = list(keys)
-        alone = len(wanted) == 1
-        found = {key: lookup.Shelf() for key in wanted}
-        if self._marked:
-            mark = marker(self._engine.plan.name, wanted[0])
-            images = await (self._ask(lane, tag=mark.item_tag) if alone else self._listed(lane, By.TAG))
-            found = self._shelve(wanted, images)
-            if all(shelf.ours for shelf in found.values()):
-                return found
-            await lane.another_question()
-        absent = [key for key in wanted if not found[key].ours]
-        states, planned = self._engine.ledger.states, self._engine.ledger.planned
-        since = min(lookup.began_at(states[key]) for key in absent)
-        if alone:
-            images = await self._ask(lane, name=planned[absent[0]].image.name)
-        else:
-            images = await self._listed(lane, By.NAME, since)
-        return found | self._shelve(absent, images)
-
-    async def _ask(
-        self, lane: Lane, *, tag: tuple[str, str] | None = None, name: str | None = None
-    ) -> list[CloudImage]:
-        return list((await lane.cloud.images(ImageQuery(tag=tag, name=name))).images)
-
-    def _shelve(self, keys: Iterable[str], images: Iterable[CloudImage]) -> dict[str, lookup.Shelf]:
-        planned, states = self._engine.ledger.planned, self._engine.ledger.states
-        wanted = [(planned[key].image, self._marker(key), states[key]) for key in keys]
-        return lookup.shelve(wanted, images)
-
-    async def _listed(self, lane: Lane, by: By, since: float | None = None) -> list[CloudImage]:
-        """Every image of this plan, or every private one since a moment; all pages, each within the rate.
-
-        The token of the first page is the turn's own.
-        """
-        engine = self._engine
-        early = None if since is None else since - lookup.CLOCK_SKEW
-        if by is By.TAG:
-            query = ImageQuery(tag=plan_tag(engine.plan.name), created_since=early)
-        else:
-            query = ImageQuery(created_since=early)
-        page = await lane.cloud.images(query)
-        images, pages = list(page.images), 1
-        while page.next is not None:
-            await lane.another_question()
-            page = await lane.cloud.images(query, after=page.next)
-            images += page.images
-            pages += 1
-        if by is By.TAG and since is None:
-            lane.agenda.list_pages = pages
-        lane.sweep_pages = pages
-        return images
-
     # --- verify -----------------------------------------------------------------------------------------
 
     async def _verify(self, lane: Lane, keys: tuple[str, ...]) -> None:
@@ -343,10 +284,12 @@ class Turns:
         if len(keys) == 1 and (image_id := engine.ledger.states[keys[0]].image_id):
             images = list((await lane.cloud.images(ImageQuery(id=image_id))).images)
         else:
-            images = [image for shelf in (await self._find(lane, keys)).values() for image in shelf.ours]
+            images = [
+                image for shelf in (await self._lists.find(lane, keys)).values() for image in shelf.ours
+            ]
         self._reached(lane)
         by_id = {image.id: image for image in images}
-        found = self._shelve(keys, images)
+        found = self._lists.shelve(keys, images)
         for key in keys:
             state = engine.ledger.states[key]
             image = by_id.get(state.image_id or "") or next(iter(found[key].ours), None)
@@ -355,7 +298,7 @@ class Turns:
     async def _verified(self, lane: Lane, state: State, image: CloudImage | None) -> None:
         engine, key, now = self._engine, state.key, self._engine.clock.now()
         wanted = engine.ledger.planned[key].image
-        wrong = [] if image is None else verify.differences(wanted, self._marker(key), image)
+        wrong = [] if image is None else verify.differences(wanted, self._lists.marker(key), image)
         if image is not None and not wrong:
             await self._conclude(lane, ImageVerified(at=now, key=key, image_id=image.id))
             return
@@ -408,11 +351,13 @@ class Turns:
         fresh = [key for key in lane.agenda.keys if engine.ledger.states[key].phase is Phase.PENDING]
         if not fresh:
             return
-        found = self._shelve(fresh, await self._listed(lane, By.TAG) if self._marked else [])
+        found = self._lists.shelve(
+            fresh, await self._lists.everything(lane, By.TAG) if self._lists.marked else []
+        )
         absent = [key for key in fresh if not found[key].ours]
         if absent:
             await lane.another_question()
-            found |= self._shelve(absent, await self._listed(lane, By.NAME))
+            found |= self._lists.shelve(absent, await self._lists.everything(lane, By.NAME))
         self._reached(lane)
         events: list[ImageEvent] = []
         for key in fresh:
@@ -435,13 +380,13 @@ class Turns:
     async def _sweep(self, lane: Lane, keys: tuple[str, ...]) -> None:
         """One list of what runs: it teaches how soon imports show, and announces the finished ones."""
         engine = self._engine
-        by = By.NAME if lane.learned(By.TAG).listed is False or not self._marked else By.TAG
+        by = By.NAME if lane.learned(By.TAG).listed is False or not self._lists.marked else By.TAG
         asked_at = engine.clock.now()
         since = min((watch.forecast.began_at for watch in lane.watches.values()), default=asked_at)
-        images = await self._listed(lane, by, since)
+        images = await self._lists.everything(lane, by, since)
         self._reached(lane)
         watched = list(lane.watches)
-        announced = lane.swept(by, self._shelve(watched, images), asked_at, engine.clock.now())
+        announced = lane.swept(by, self._lists.shelve(watched, images), asked_at, engine.clock.now())
         for key in announced:
             state = engine.ledger.states[key]
             if state.phase is Phase.RUNNING and engine.plan.polling.sweep and not lane.agenda.asking(key):
@@ -504,6 +449,3 @@ class Turns:
     def _reached(self, lane: Lane) -> None:
         lane.answered()
         lane.agenda.queries.answered(self._engine.clock.monotonic())
-
-    def _marker(self, key: str) -> Marker | None:
-        return marker(self._engine.plan.name, key) if self._marked else None

@@ -397,3 +397,20 @@ async def test_draining_submits_nothing_more_and_follows_what_runs(make):
     assert len(bench.cloud.imported) - submitted <= 1
     assert bench.phases.count(Phase.SUCCEEDED) == len(bench.cloud.imported)
     assert sum(isinstance(fact, JobAccepted) for fact in bench.journal.facts) == len(bench.cloud.imported)
+
+
+async def test_adopted_imports_that_still_run_hold_their_slots_of_the_window(make):
+    limits = Limits(max_jobs=4, submit_rate=Rate(count=50, unit="s"), submit_burst=10)
+    bench = make(12, cloud={"seconds": 120.0}, limits=limits)
+    keys = await bench.open()
+    async with anyio.create_task_group() as group:
+        group.start_soon(bench.engine.run, keys)
+        await anyio.sleep(60.0)
+        bench.engine.stop(Stop.INTERRUPT)
+    bench.journal = type(bench.journal)()
+
+    ending = await bench.run()
+
+    assert ending.exit_code == 0
+    assert len(bench.cloud.imported) == 12
+    assert bench.cloud.most_at_once == 4

@@ -1,0 +1,84 @@
+"""What lists say: one request asked, or paged through, on behalf of many images."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from migrator.core import lookup
+from migrator.core.reconcile import marker, plan_tag
+from migrator.core.settle import By
+from migrator.engine.lane import Lane
+from migrator.model import CloudImage, ImageQuery, Marker, MarkerKind
+
+if TYPE_CHECKING:
+    from migrator.engine.run import Engine
+
+
+class Lists:
+    """Asks for images by marker, by name, or all at once, and sorts them by the item that they belong to."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self.marked = engine.plan.policy.marker is MarkerKind.TAG
+        """Whether imports bear a marker; without one, names have to do."""
+
+    def marker(self, key: str) -> Marker | None:
+        """What the import of an image bears."""
+        return marker(self._engine.plan.name, key) if self.marked else None
+
+    async def find(self, lane: Lane, keys: Iterable[str]) -> dict[str, lookup.Shelf]:
+        """Images that may be those of `keys`: by marker first, and by exact name where the marker shows none.
+
+        One image is asked for by its own tag and name; many share one list.
+        """
+        wanted = list(keys)
+        alone = len(wanted) == 1
+        found = {key: lookup.Shelf() for key in wanted}
+        if self.marked:
+            mark = marker(self._engine.plan.name, wanted[0])
+            images = await (self._ask(lane, tag=mark.item_tag) if alone else self.everything(lane, By.TAG))
+            found = self.shelve(wanted, images)
+            if all(shelf.ours for shelf in found.values()):
+                return found
+            await lane.another_question()
+        absent = [key for key in wanted if not found[key].ours]
+        states, planned = self._engine.ledger.states, self._engine.ledger.planned
+        since = min(lookup.began_at(states[key]) for key in absent)
+        if alone:
+            images = await self._ask(lane, name=planned[absent[0]].image.name)
+        else:
+            images = await self.everything(lane, By.NAME, since)
+        return found | self.shelve(absent, images)
+
+    async def _ask(
+        self, lane: Lane, *, tag: tuple[str, str] | None = None, name: str | None = None
+    ) -> list[CloudImage]:
+        return list((await lane.cloud.images(ImageQuery(tag=tag, name=name))).images)
+
+    def shelve(self, keys: Iterable[str], images: Iterable[CloudImage]) -> dict[str, lookup.Shelf]:
+        """The images sorted by key; what belongs to none of `keys` is left out."""
+        planned, states = self._engine.ledger.planned, self._engine.ledger.states
+        wanted = [(planned[key].image, self.marker(key), states[key]) for key in keys]
+        return lookup.shelve(wanted, images)
+
+    async def everything(self, lane: Lane, by: By, since: float | None = None) -> list[CloudImage]:
+        """Every image of this plan, or every private one since a moment; all pages, each within the rate.
+
+        The token of the first page is the turn's own.
+        """
+        engine = self._engine
+        early = None if since is None else since - lookup.CLOCK_SKEW
+        if by is By.TAG:
+            query = ImageQuery(tag=plan_tag(engine.plan.name), created_since=early)
+        else:
+            query = ImageQuery(created_since=early)
+        page = await lane.cloud.images(query)
+        images, pages = list(page.images), 1
+        while page.next is not None:
+            await lane.another_question()
+            page = await lane.cloud.images(query, after=page.next)
+            images += page.images
+            pages += 1
+        if by is By.TAG and since is None:
+            lane.agenda.list_pages = pages
+        lane.sweep_pages = pages
+        return images
