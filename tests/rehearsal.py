@@ -12,36 +12,17 @@ from migrator.core.lifecycle import RunBegan
 from migrator.core.reconcile import first_words, planned, work_left
 from migrator.core.verdict import Ending
 from migrator.engine import Engine
-from migrator.model import Image, Keys, Plan, Target
+from migrator.model import Keys, Plan
 from migrator.simulator.settings import Settings
 from migrator.simulator.state import Simulator
+from tests import examples
 from tests.fakes import FakeClock, MemoryJournal
 from tests.simulated import SimulatedHttp
 
 
 def a_plan(count: int, **tables: object) -> Plan:
-    """A plan of `count` images for the simulator, with tables such as policy=Policy(...) replaced."""
-    target = Target(
-        name="north",
-        region="cn-north-4",
-        ims_endpoint="https://ims.example",
-        iam_endpoint="https://iam.example",
-        obs_endpoint="https://obs.example",
-    )
-    if (limits := tables.pop("limits", None)) is not None:
-        target = target.model_copy(update={"limits": limits})
-    images = tuple(
-        Image(
-            name=f"vm-{number:05}",
-            target="north",
-            image_url=f"bucket:vm-{number:05}.zvhd2",
-            min_disk=40,
-            os_version="CentOS 7.6 64bit",
-            hw_firmware_type="bios",
-        )
-        for number in range(count)
-    )
-    return Plan(name="rehearsal", targets={"north": target}, images=images).model_copy(update=tables)
+    """A plan of `count` images for the simulator."""
+    return examples.a_plan(count, name="rehearsal", image_name="vm-{:05}", first=0, **tables)
 
 
 @dataclass

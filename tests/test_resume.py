@@ -7,7 +7,8 @@ import pytest
 from migrator.core.lifecycle import Event, ImagePlanned, Phase
 from migrator.errors import OutcomeUnknown, Unavailable
 from migrator.model import Fault, Limits, Policy, Rate
-from tests.engine.conftest import Bench, a_plan
+from tests.engine.conftest import Bench
+from tests.examples import a_plan
 from tests.fakes import FakeCloud, MemoryJournal
 
 pytestmark = pytest.mark.anyio

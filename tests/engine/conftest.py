@@ -11,39 +11,16 @@ from migrator.core.lifecycle import Phase, RunBegan, State
 from migrator.core.reconcile import first_words, planned, work_left
 from migrator.core.verdict import Ending
 from migrator.engine import Engine
-from migrator.model import Image, Plan, Target
+from migrator.model import Plan
+from tests.examples import a_plan
 from tests.fakes import FakeClock, FakeCloud, MemoryJournal
-
-
-def a_plan(count: int = 3, **tables: object) -> Plan:
-    """A plan of `count` images for one target, with tables such as policy=Policy(...) replaced."""
-    target = Target(
-        name="north",
-        region="cn-north-4",
-        ims_endpoint="https://ims.example",
-        iam_endpoint="https://iam.example",
-        obs_endpoint="https://obs.example",
-    )
-    if (limits := tables.pop("limits", None)) is not None:
-        target = target.model_copy(update={"limits": limits})
-    images = tuple(
-        Image(
-            name=f"web-{number:02}",
-            target="north",
-            image_url=f"bucket:web-{number:02}.zvhd2",
-            min_disk=40,
-            os_version="CentOS 7.6 64bit",
-        )
-        for number in range(1, count + 1)
-    )
-    return Plan(name="dc-east", targets={"north": target}, images=images).model_copy(update=tables)
 
 
 @dataclass
 class Bench:
     """Runs a plan, as often as a test likes, over one journal and one cloud."""
 
-    plan: Plan = field(default_factory=a_plan)
+    plan: Plan = field(default_factory=lambda: a_plan(3))
     cloud: FakeCloud = field(default_factory=FakeCloud)
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     engine: Engine | None = None
