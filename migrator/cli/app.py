@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from migrator.cli.common import Look, command, plural, run_async
 
@@ -30,6 +31,23 @@ ReportsDir = Annotated[
     ),
 ]
 REPORTS = Path("reports")
+
+
+class _Rehearsable(TyperCommand):
+    """A command whose --simulate may stand alone; the word after it is its value only if it is a weather."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        words = list(args)
+        for place in range(end):
+            following = args[place + 1] if place + 1 < end else ""
+            if args[place] == "--simulate" and following not in WEATHERS:
+                words[place] = f"--simulate={WEATHERS[0]}"
+        return super().parse_args(ctx, words)
+
+
+WEATHERS = ("calm", "busy", "storm")
+"""The scenarios to rehearse a plan in; the first one where --simulate stands alone."""
 
 
 def _version(value: bool) -> None:
@@ -125,10 +143,11 @@ def preflight(
     return run_async(look_first, found, options, look)
 
 
-@app.command()
+@app.command(cls=_Rehearsable)
 @command
 def run(
     *,
+    ctx: typer.Context,
     plan: PlanPath,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")
@@ -157,6 +176,14 @@ def run(
     no_preflight: Annotated[
         bool, typer.Option("--no-preflight", help="Start without looking first.")
     ] = False,
+    weather: Annotated[
+        str | None,
+        typer.Option(
+            "--simulate",
+            metavar="[calm|busy|storm]",
+            help="Rehearse on a stand-in cloud, at speed; windows of waves are ignored.",
+        ),
+    ] = None,
     reports_dir: ReportsDir = REPORTS,
     look: Look,
 ) -> int:
@@ -166,6 +193,8 @@ def run(
     from migrator.cli.session import run as run_session
 
     found, warnings = load(plan)
+    if dry_run and weather is not None:
+        raise UsageError("--dry-run and --simulate are two different things", hint="Use one of them.")
     for warning in warnings:
         look.warn(warning)
     options = Options(
@@ -181,9 +210,16 @@ def run(
         preflight=not no_preflight,
     )
     if dry_run:
-        from migrator.cli.offline import dry_run as rehearse
+        from migrator.cli.offline import dry_run as show_all
 
-        return run_async(rehearse, found, options, look)
+        return run_async(show_all, found, options, look)
+    if weather is not None:
+        from migrator.cli.rehearsal import rehearse
+
+        # A folder from the environment is the one of real runs.
+        source = ctx.get_parameter_source("reports_dir")
+        named = source is not None and source.name == "COMMANDLINE"
+        return run_async(rehearse, found, warnings, options, look, weather, reports_dir if named else None)
     return run_async(run_session, found, options, look)
 
 

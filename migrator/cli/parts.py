@@ -16,7 +16,6 @@ from migrator.edges import credentials
 from migrator.edges.clock import SystemClock
 from migrator.edges.files import read_inventory_bytes, read_plan_bytes
 from migrator.edges.http import AioHttp
-from migrator.edges.inventories import rows_of
 from migrator.model import Login, Plan, ReadyToken, Target
 from migrator.ports import Clock, Http, Signer
 
@@ -36,6 +35,8 @@ def sheets_beside(folder: Path) -> Opener:
     """Opens spreadsheets whose paths are relative to a plan's folder."""
 
     def open_sheet(file: str, sheet: str | None) -> Sheet:
+        from migrator.edges.inventories import rows_of  # most plans have none
+
         path = str(folder / file)
         rows = rows_of(read_inventory_bytes(path), path=path, sheet=sheet)
         return Sheet(path=path, identity=os.path.realpath(path), rows=rows)

@@ -36,7 +36,7 @@ async def preflight(plan: Plan, options: Options, look: Look) -> int:
     ledger, meant = await ledger_ahead(plan, options)
     keys = choose(plan, ledger, options.limit, meant).keys
     async with open_clouds(plan, clock, options.environ) as parts:
-        seen = await _look(plan, ledger, keys, parts, clock, look, command=True)
+        seen = await ask_all(plan, ledger, keys, parts, clock, look, command=True)
     if look.json:
         look.object(as_json(plan.name, seen.findings, images=seen.images, exit_code=seen.exit_code))
     else:
@@ -54,7 +54,7 @@ async def before_run(
 
     Warnings are said. Raises PreflightRefused when something would go wrong for certain.
     """
-    seen = await _look(plan, ledger, list(keys), parts, clock, look, command=False)
+    seen = await ask_all(plan, ledger, list(keys), parts, clock, look, command=False)
     told = [one for one in seen.findings if one.severity is not Severity.INFO]
     told = [one for one in told if one.code not in TOLD_OFFLINE]
     if look.json and told:
@@ -74,7 +74,7 @@ async def before_run(
     return seen.sizes
 
 
-async def _look(
+async def ask_all(
     plan: Plan,
     ledger: Ledger,
     keys: list[str],

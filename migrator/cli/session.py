@@ -128,7 +128,8 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
                 group.start_soon(progress.show)
                 if options.max_duration is not None:
                     spent = clock.monotonic() - opened
-                    group.start_soon(_end_in_time, engine, options.max_duration - spent, options.drain)
+                    left = options.max_duration - spent
+                    group.start_soon(_end_in_time, engine, clock, left, options.drain)
                 end = _of_the_plan(await engine.run(work.keys), ledger, work)
                 group.cancel_scope.cancel()
             progress.close()
@@ -291,8 +292,8 @@ def _hardened(number: signal.Signals) -> bool:
     return number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
 
 
-async def _end_in_time(engine: Engine, seconds: float, drain: bool) -> None:
-    await anyio.sleep(max(seconds, 0.0))
+async def _end_in_time(engine: Engine, clock: Clock, seconds: float, drain: bool) -> None:
+    await clock.sleep(max(seconds, 0.0))
     engine.stop(Stop.TIME, drain=drain)
 
 

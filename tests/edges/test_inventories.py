@@ -144,6 +144,12 @@ def test_a_character_that_the_reading_cuts_in_two_is_whole(at, monkeypatch):
     assert refusal(b"x\n" * at + "网页".encode() + b"\xff").row == at + 1
 
 
+def test_the_row_of_a_wrong_byte_is_right_behind_a_character_that_was_cut(monkeypatch):
+    monkeypatch.setattr(inventories, "_AT_ONCE", 5)
+
+    assert refusal(b"xxx" + "网".encode() + b"\xff\n\nb").row == 1
+
+
 def test_more_rows_than_a_sheet_can_have_are_too_many(monkeypatch):
     monkeypatch.setattr(inventories, "MOST_ROWS", 3)
 
@@ -239,6 +245,16 @@ def test_an_error_of_the_spreadsheet_is_no_text():
 
     assert cells == ["shows #N/A, an error of the spreadsheet", "N/A"]
     assert isinstance(cells[0], Broken)
+
+
+def test_a_date_that_cannot_be_is_an_error_of_the_spreadsheet_and_no_warning_of_ours():
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file, {"in_memory": True}) as book:
+        book.add_worksheet().write_number(0, 0, 1e10, book.add_format({"num_format": "yyyy-mm-dd"}))
+
+    ((_, cells),) = xlsx_rows(file.getvalue())
+
+    assert cells == ["shows #VALUE!, an error of the spreadsheet"]
 
 
 def test_what_a_workbook_says_of_its_size_is_not_believed():

@@ -1,0 +1,287 @@
+"""run --simulate: a plan played through on a stand-in cloud; nothing read, nothing sent, nothing left."""
+
+import json
+import socket
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from migrator.cli import rehearsal
+from migrator.cli.rehearsal import FASTEST, expected_seconds, peak, settings_for, speed_for
+from migrator.core.ledger import Ledger
+from migrator.core.plan import parse_plan
+from migrator.core.reconcile import first_words, planned
+from tests.cli.conftest import AK, SK, Desk
+
+CANARIES = {
+    "HW_AUTH_TOKEN": "canary-token-0001",
+    "HUAWEICLOUD_SDK_CREDENTIALS_FILE": "/canary/credentials",
+    "MIGRATOR_CA_FILE": "/canary/ca.pem",
+    "HTTPS_PROXY": "http://canary.example:3128",
+    "MIGRATOR_REHEARSAL_CLOCK": "canary",
+}
+
+
+@pytest.fixture
+def desk(desk, monkeypatch, tmp_path) -> Desk:
+    """A desk whose plans are for a real cloud, whose time flies, and whose runs look first."""
+    monkeypatch.setattr(rehearsal, "REAL_SECONDS", 0.5)
+    monkeypatch.setattr(rehearsal, "SECONDS_PER_IMAGE", 0.0)
+    monkeypatch.setattr(rehearsal, "FASTEST", 3000.0)
+    monkeypatch.setattr(rehearsal, "PATIENCE", 1.0)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    it = desk()
+    it.preflight = True
+    return it
+
+
+def a_plan(
+    desk: Desk, count: int = 20, *, more: str = "", target: str = "", images: str = "", name: str = "dc-east"
+) -> Path:
+    """A plan such as people write; it names no endpoint."""
+    rows = "".join(
+        f'[[images]]\nname = "web-{number:02}"\nobject = "{number:02}.{"raw" if number % 2 else "zvhd2"}"\n'
+        for number in range(count)
+    )
+    path = desk.folder / f"{name}.toml"
+    path.write_text(
+        f'[plan]\nname = "{name}"\n[targets.north]\nregion = "cn-north-4"\n{target}\n{more}\n'
+        f'[defaults]\nbucket = "bucket"\nos_version = "CentOS 7.6 64bit"\nmin_disk = 10\n{rows}{images}'
+    )
+    return path
+
+
+def test_a_rehearsal_says_what_is_to_be_expected_and_leaves_nothing(desk, tmp_path):
+    path = a_plan(desk)
+
+    told = desk("run", path, "--simulate")
+
+    assert told.code == 0
+    lines = dict(line.split(maxsplit=1) for line in told.out.splitlines())
+    assert "if one import takes 10 min on average (assumed)" in lines["takes"]
+    assert lines["images"] == "20 succeeded"
+    assert lines["refused"].startswith("none of ")
+    assert "would end     all images succeeded (exit code 0)" in told.out
+    assert "rehearsing dc-east in calm weather" in told.err
+    assert "nothing leaves this machine" in told.err
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["dc-east.toml", "temporary"]
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_the_same_as_json_is_one_object(desk):
+    told = desk("run", a_plan(desk), "--simulate", "--json")
+
+    (seen,) = told.objects
+    assert (seen["plan"], seen["weather"], seen["exit_code"]) == ("dc-east", "calm", 0)
+    assert seen["totals"]["succeeded"] == 20
+    assert 600 < seen["expected_seconds"] < 4 * 3600
+    assert seen["requests"]["import"] == 20
+    assert 0 < seen["peak_imports_per_second"] <= 2
+    assert 1 < seen["most_jobs"] <= 20
+    assert (seen["refused"], seen["lost"], seen["failures"]) == ({}, {}, [])
+    assert seen["preflight"]["findings"] == []
+    assert seen["reports"] is None
+
+
+def test_neither_credentials_nor_the_reports_of_the_plan_are_touched(desk, monkeypatch):
+    path = a_plan(desk, 3, target='credentials = "env:CANARY"')
+    mine = desk.reports / "dc-east"
+    mine.mkdir(parents=True)
+    (mine / "journal.db").write_text("not a journal at all")
+    looked_up: list[str] = []
+    addresses: set[str] = set()
+    real = socket.socket.connect
+
+    class Environment(dict[str, str]):
+        def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+            looked_up.append(name)
+            return super().get(name, default)
+
+    def connect(sock: socket.socket, address: object) -> None:
+        if sock.family != socket.AF_UNIX:
+            addresses.add(str(address[0]))  # type: ignore[index]
+        real(sock, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    environ = Environment(CANARIES)
+    monkeypatch.setattr("migrator.cli.session.os.environ", environ, raising=False)
+
+    told = desk("run", path, "--simulate", "--json", "-v", "-v", MIGRATOR_REPORTS_DIR=str(desk.reports))
+
+    assert told.code == 0
+    assert not any(canary in told.out + told.err for canary in ("canary", AK, SK))
+    assert {name for name in looked_up if name in CANARIES} == set()
+    assert addresses <= {"127.0.0.1"}
+    assert (mine / "journal.db").read_text() == "not a journal at all"
+    assert [one.name for one in mine.iterdir()] == ["journal.db"]
+    assert [one.name for one in desk.reports.iterdir()] == ["dc-east"]
+    assert desk.running.simulator.stats.requests == Counter()
+
+
+def test_with_a_folder_of_its_own_the_reports_stay_beside_those_of_the_plan(desk):
+    told = desk("run", a_plan(desk, 2), "--simulate", "--json", "--reports-dir", desk.reports)
+
+    (kept,) = desk.reports.iterdir()
+    assert kept.name.startswith("dc-east-rehearsal-")
+    assert told.objects[0]["reports"] == str(kept.relative_to(desk.folder)) or told.objects[0][
+        "reports"
+    ] == str(kept)
+    assert json.loads((kept / "report.json").read_text())["totals"]["images"] == 2
+    assert not (desk.reports / "dc-east").exists()
+
+
+def test_what_would_fail_is_told_by_cause_and_ends_with_3(desk, monkeypatch):
+    def unlucky(plan, weather):
+        return settings_for(plan, weather).model_copy(update={"fates": {"web-01": "IMG.1075"}})
+
+    monkeypatch.setattr(rehearsal, "settings_for", unlucky)
+    path = a_plan(desk)
+
+    told = desk("run", path, "--simulate")
+    as_json = desk("run", path, "--simulate", "--json")
+
+    assert (told.code, as_json.code) == (3, 3)
+    assert "fails         1 x IMG.1075 Failed to register the image file." in told.out
+    assert "(exit code 3)" in told.out
+    assert "--retry-failed`" not in told.err
+    assert [(one["code"], one["count"]) for one in as_json.objects[0]["failures"]] == [("IMG.1075", 1)]
+
+
+def test_what_preflight_would_refuse_is_told_and_ends_with_4(desk):
+    wrong = '[[images]]\nname = "os"\nobject = "os.zvhd2"\nos_version = "CentOS 7.6 63bit"\n'
+    path = a_plan(desk, 2, images=wrong)
+
+    told = desk("run", path, "--simulate")
+    as_json = desk("run", path, "--simulate", "--json")
+
+    assert (told.code, as_json.code) == (4, 4)
+    assert "error PF030" in told.out
+    assert "would end     preflight would refuse the run (exit code 4)" in told.out
+    (seen,) = as_json.objects
+    assert [one["code"] for one in seen["preflight"]["findings"]] == ["PF030"]
+    assert len(seen["warnings"]) == 1
+    assert seen["expected_seconds"] is None
+
+
+def test_regions_projects_and_buckets_of_the_plan_are_taken_as_they_are(desk):
+    other = (
+        '[targets.far]\nregion = "xx-nowhere-9"\nproject_id = "ffffffffffffffffffffffffffffffff"\n'
+        'ims_endpoint = "https://ims.example"\niam_endpoint = "https://iam.example"\n'
+        'obs_endpoint = "https://obs.example"\ncredentials = "profile:nobody"\n'
+    )
+    images = '[[images]]\nname = "far"\ntarget = "far"\nimage_url = "far-bucket:far.zvhd2"\n'
+    path = a_plan(desk, 2, more=other, images=images)
+    path.write_text(
+        path.read_text().replace('[[images]]\nname = "web', '[[images]]\ntarget = "north"\nname = "web')
+    )
+
+    told = desk("run", path, "--simulate", "--json")
+
+    assert told.code == 0, told.err
+    assert told.objects[0]["totals"]["succeeded"] == 3
+
+
+def test_windows_are_ignored_and_that_is_said(desk):
+    waves = '[[waves]]\nname = "later"\nnot_before = 2099-12-01T20:00:00+08:00\n'
+
+    told = desk("run", a_plan(desk, 2, images=waves), "--simulate")
+
+    assert told.code == 0
+    assert "ignored in a rehearsal" in told.err
+
+
+def test_a_storm_is_told_by_what_was_refused(desk):
+    path = a_plan(desk, 10, more='[policy]\nmax_failures = "100%"')
+
+    told = desk("run", path, "--simulate=storm", "--json", "--quiet")
+
+    (seen,) = told.objects
+    assert seen["weather"] == "storm"
+    assert told.code in (0, 3, 7)
+    assert sum(seen["refused"].values()) > 5
+    assert sum(seen["totals"].values()) == 10
+
+
+@pytest.mark.parametrize(
+    ("words", "weather"),
+    [
+        pytest.param(["--simulate", "PLAN", "--limit", "1"], "calm", id="before the plan"),
+        pytest.param(["PLAN", "--simulate", "--limit", "1"], "calm", id="before an option"),
+        pytest.param(["PLAN", "--simulate", "busy", "--limit", "1"], "busy", id="with its weather"),
+        pytest.param(["--simulate", "busy", "PLAN", "--limit", "1"], "busy", id="with it before the plan"),
+        pytest.param(["--simulate", "--limit", "1", "--", "PLAN"], "calm", id="with an end of options"),
+    ],
+)
+def test_the_weather_may_be_left_out_wherever_the_option_stands(desk, words, weather):
+    path = a_plan(desk, 2)
+
+    told = desk("run", "--json", *[path if word == "PLAN" else word for word in words])
+
+    assert told.objects[0]["weather"] == weather
+    assert told.objects[0]["requests"]["import"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(["--simulate=hail"], "there is no such weather", id="no such weather"),
+        pytest.param(["--simulate", "--dry-run"], "two different things", id="with a dry run"),
+    ],
+)
+def test_what_cannot_be_rehearsed_is_a_usage_error(desk, words, said):
+    told = desk("run", a_plan(desk, 1), *words)
+
+    assert told.code == 2
+    assert said in told.err
+
+
+def test_the_time_that_is_over_is_simulated_time_as_well(desk):
+    told = desk("run", a_plan(desk, 3), "--simulate", "--max-duration", "2m", "--json")
+
+    assert told.code == 7
+    assert 120 <= told.objects[0]["expected_seconds"] < 3600
+
+
+@pytest.mark.parametrize(
+    ("simulated", "images", "speed"),
+    [
+        pytest.param(0.0, 0, 1.0, id="never slower than real"),
+        pytest.param(rehearsal.REAL_SECONDS * 90, 20, 90.0, id="as long as it is meant to take"),
+        pytest.param(300_000.0, 10_000, FASTEST, id="never faster than can be measured"),
+        pytest.param(30_000.0, 10_000, 100.0, id="slower where there is much to do"),
+    ],
+)
+def test_time_runs_so_fast_that_a_rehearsal_is_short(simulated, images, speed):
+    assert speed_for(simulated, images) == pytest.approx(speed)
+
+
+def test_a_larger_plan_is_expected_to_take_longer_and_a_storm_longer_still():
+    head = (
+        b'[plan]\nname = "p"\n[targets.n]\nregion = "cn-north-4"\n[defaults]\nmin_disk = 40\nbucket = "b-b"\n'
+    )
+    head += b'os_version = "CentOS 7.6 64bit"\n'
+
+    def expected(count: int, weather: str) -> float:
+        rows = b"".join(b'[[images]]\nname = "v-%d"\nobject = "%d.raw"\n' % (n, n) for n in range(count))
+        plan, _ = parse_plan(head + rows, path="p.toml")
+        ledger = Ledger()
+        for event in first_words(planned(plan), ledger, 0.0):
+            ledger.apply(event)
+        return expected_seconds(plan, ledger, list(ledger.states), settings_for(plan, weather))
+
+    assert 600 < expected(1, "calm") < expected(400, "calm") < expected(400, "storm")
+    assert 6000 < expected(400, "calm") < 10_000
+
+
+def test_the_peak_is_that_of_the_busiest_window_wherever_it_begins():
+    spread, burst = {0: 30, 59: 30, 60: 30}, {100: 5, 130: 55, 159: 60, 160: 1}
+
+    assert peak([]) == 0
+    assert peak([spread]) == 1.0
+    assert peak([burst]) == 2.0
+    assert peak([{10: 1}, {20: 2}], window=10) == 0.2
+    assert peak([{10: 1}, {19: 2}], window=10) == 0.3
