@@ -1,7 +1,7 @@
 """The commands. Their bodies import what they need, so that `--help` is there at once."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -191,6 +191,7 @@ def run(
     from migrator.cli.parts import load
     from migrator.cli.session import Options
     from migrator.cli.session import run as run_session
+    from migrator.errors import UsageError
 
     found, warnings = load(plan)
     if dry_run and weather is not None:

@@ -84,6 +84,7 @@ async def ask_all(
     *,
     command: bool,
 ) -> Seen:
+    """Ask all that preflight asks, and show how far it is; `command` asks more, as there is time for it."""
     shown_at = 0.0
 
     def told(asked: int) -> None:
