@@ -226,12 +226,22 @@ def run(
 
 @app.command()
 @command
-def status(*, plan: PlanPath, reports_dir: ReportsDir = REPORTS, look: Look) -> int:
+def status(
+    *,
+    plan: PlanPath,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again every two seconds, until Ctrl-C.")
+    ] = False,
+    reports_dir: ReportsDir = REPORTS,
+    look: Look,
+) -> int:
     """Where a plan stands, also while it runs."""
+    from functools import partial
+
     from migrator.cli import offline
     from migrator.cli.parts import load
 
-    return run_async(offline.status, load(plan)[0], reports_dir, look)
+    return run_async(partial(offline.status, watch=watch), load(plan)[0], reports_dir, look)
 
 
 @app.command()
@@ -319,11 +329,12 @@ def demo(
 def schema(
     *,
     what: Annotated[
-        str, typer.Argument(metavar="plan|report", help="Of the plan or of report.json.")
+        str,
+        typer.Argument(metavar="plan|report|events", help="Of the plan, of report.json, or of run --json."),
     ] = "plan",
     look: Look,
 ) -> int:
-    """Print the JSON Schema of the plan or of the report."""
+    """Print the JSON Schema of plan, report or events."""
     import json
 
     from migrator.errors import UsageError
@@ -332,8 +343,10 @@ def schema(
         from migrator.core.plan import plan_schema as of
     elif what == "report":
         from migrator.render.as_json import report_schema as of
+    elif what == "events":
+        from migrator.render.events import events_schema as of
     else:
-        raise UsageError(f"there is no schema of {what!r}", hint='Ask for "plan" or "report".')
+        raise UsageError(f"there is no schema of {what!r}", hint='Ask for "plan", "report" or "events".')
     look.out(json.dumps(of(), indent=2, ensure_ascii=False))
     return 0
 

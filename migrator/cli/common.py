@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar, TypeVarTuple,
 
 import typer
 
-from migrator.cli.streams import STDERR, STDOUT
+from migrator.cli.streams import STDERR, STDOUT, Stream
 
 if TYPE_CHECKING:
     from migrator.errors import MigratorError
@@ -65,9 +65,13 @@ class Look:
     @property
     def colored(self) -> bool:
         """Whether stderr may show colours."""
+        return self.colored_on(STDERR)
+
+    def colored_on(self, stream: Stream) -> bool:
+        """Whether a stream may show colours."""
         if self.color != "auto":
             return self.color == "always"
-        return STDERR.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
     def paint(self, text: str, colour: str) -> str:
         """`text` for stderr, in a colour (an SGR code) where colours may be shown."""

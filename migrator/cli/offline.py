@@ -3,8 +3,11 @@
 import json
 import signal
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 
 import anyio
 
@@ -13,59 +16,164 @@ from migrator.cli.parts import plan_folder
 from migrator.cli.preflight import ledger_ahead
 from migrator.cli.reporting import write_reports
 from migrator.cli.session import Options, check_keys, choose, run
+from migrator.cli.streams import STDOUT
 from migrator.clouds.dry import DryCloud
 from migrator.core.floor import Floor, floors
 from migrator.core.headline import span
-from migrator.core.ledger import Ledger
-from migrator.core.lifecycle import Phase
+from migrator.core.ledger import Planned
+from migrator.core.lifecycle import ImagePlanned, Phase
 from migrator.core.plan import at_endpoint, parse_plan
-from migrator.core.reconcile import marker, planned
+from migrator.core.reconcile import first_words, marker, planned
 from migrator.core.summary import Summary, summary
 from migrator.edges.clock import SystemClock
-from migrator.edges.journal import Journal
+from migrator.edges.journal import Journal, JournalReader
 from migrator.errors import UsageError
 from migrator.model import MarkerKind, Plan
+from migrator.render import terminal
 from migrator.simulator.server import serve
 from migrator.simulator.settings import SCENARIOS
 from migrator.simulator.settings import scenario as settings_of
 
 
-async def _ledger(plan: Plan, reports_dir: Path) -> Ledger:
-    """What is known of a plan. Raises UsageError when it never ran."""
+def _reader(plan: Plan, reports_dir: Path) -> JournalReader:
+    """The journal of a plan. Raises UsageError when it never ran."""
     path = plan_folder(reports_dir, plan) / "journal.db"
     if not path.exists():
         raise UsageError(
             f"{path}: nothing has run yet", hint="Start with `migrator run PLAN`, or name its --reports-dir."
         )
-    reader = Journal.read(path)
-    return await reader.ledger(planned(plan))
+    return Journal.read(path)
 
 
-async def status(plan: Plan, reports_dir: Path, look: Look) -> int:
-    """Print where a plan stands."""
-    facts = summary(await _ledger(plan, reports_dir), plan=plan, now=time.time())
-    if look.json:
-        look.object(_totals(facts))
+WATCH_EVERY = 2.0
+"""Seconds between two looks of `status --watch`."""
+
+
+async def status(plan: Plan, reports_dir: Path, look: Look, *, watch: bool = False) -> int:
+    """Print where a plan stands; with `watch` again and again, until Ctrl-C."""
+    standing = await _standing(plan, reports_dir)
+    if not watch:
+        _print_standing(standing, look)
         return 0
+    items = planned(plan)
+    async with anyio.create_task_group() as group:
+        with anyio.open_signal_receiver(signal.SIGINT) as signals:
+
+            async def end() -> None:
+                async for _ in signals:
+                    group.cancel_scope.cancel()
+
+            group.start_soon(end)
+            while True:
+                _print_watched(standing, look)
+                await anyio.sleep(WATCH_EVERY)
+                standing = await _standing(plan, reports_dir, items)
+    if STDOUT.moving and not look.json:
+        STDOUT.line("")
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    """What one look at a journal finds."""
+
+    summary: Summary
+    said: str
+    holder: str | None
+    fresh: int
+    """Images of the plan that the journal has not heard of."""
+
+    @property
+    def waits(self) -> list[str]:
+        return [f"{plural(self.fresh, 'image')} new in the plan since the last run"] if self.fresh else []
+
+
+async def _standing(
+    plan: Plan, reports_dir: Path, known: Mapping[str, Planned] = MappingProxyType({})
+) -> _Standing:
+    reader = _reader(plan, reports_dir)
+    items = known or planned(plan)
+    # A run may begin or end while its journal is read: one that has not said its end held the lock before
+    # or holds it now, or else it was killed.
+    before, ledger = reader.holder(), await reader.ledger(items)
+    holder = reader.holder()
+    if ledger.runs and ledger.runs[-1].ended_at is None:
+        holder = holder or before
+    now = SystemClock().now()
+    fresh = 0
+    for event in list(first_words(dict(items), ledger, now)):
+        # The rest of a run's first words is about what that run will do, and none may begin.
+        if isinstance(event, ImagePlanned) and event.key not in ledger.states:
+            ledger.apply(event)
+            fresh += 1
+    facts = summary(ledger, plan=plan, now=now, running=holder is not None)
+    said = terminal.standing(facts, holder)
+    return _Standing(summary=facts, said=said, holder=holder, fresh=fresh)
+
+
+def _print_standing(standing: _Standing, look: Look) -> None:
+    facts = standing.summary
+    if look.json:
+        look.object(_status_object(standing))
+        return
+    shown = terminal.facts_of(facts, said=standing.said, waits=standing.waits)
+    # A reader that is no terminal has all the room there is.
+    width = STDOUT.size()[0] if STDOUT.isatty() else 1000
+    lines = terminal.view(replace(shown, failures=()), width=width, encoding=STDOUT.encoding)
+    for line in terminal.painted(lines, colored=look.colored_on(STDOUT)):
+        look.out(line)
     for name, count in facts.totals.by_status.items():
         if count:
             look.out(f"{name.value.replace('_', ' '):<12}{count:>8}")
     look.out(f"{'all':<12}{facts.totals.images:>8}")
     for cause in facts.failures:
-        look.out(f"failed: {cause.count} x {cause.code} {cause.message}")
+        look.out(terminal.shown(f"failed: {cause.count} x {cause.code} {cause.message}", STDOUT.encoding))
         if cause.remedy:
-            look.out(f"        {cause.remedy}")
-    return 0
+            look.out(terminal.shown(f"        {cause.remedy}", STDOUT.encoding))
 
 
-def _totals(facts: Summary) -> dict[str, object]:
+def _print_watched(standing: _Standing, look: Look) -> None:
+    if look.json:
+        look.object(_status_object(standing))
+        return
+    shown = terminal.facts_of(standing.summary, said=standing.said, waits=standing.waits)
+    columns, rows = STDOUT.size()
+    moving = STDOUT.moving
+    drawn = terminal.view(
+        shown,
+        width=columns - 1 if moving else 1000,
+        height=max(rows - 1, 1) if moving else None,
+        encoding=STDOUT.encoding,
+    )
+    text = "\n".join(terminal.painted(drawn, colored=look.colored_on(STDOUT)))
+    if moving:
+        # The whole screen anew: whatever became of its size meanwhile, nothing old stays.
+        STDOUT.write("\x1b[H\x1b[2J" + text)
+        STDOUT.flush()
+    else:
+        STDOUT.line(text)
+
+
+def _status_object(standing: _Standing) -> dict[str, object]:
+    facts = standing.summary
     totals = {phase.value: count for phase, count in facts.totals.by_status.items()}
-    return {"plan": facts.plan.name, "images": facts.totals.images, "totals": totals}
+    return {
+        "plan": facts.plan.name,
+        "images": facts.totals.images,
+        "totals": totals,
+        "run": facts.runs[-1].state.value if facts.runs else None,
+        "said": standing.said,
+        "holder": standing.holder,
+        "new_in_plan": standing.fresh,
+        "per_hour": facts.throughput.per_hour,
+        "eta_seconds": facts.eta.seconds,
+        "waits": [*standing.waits, *terminal.kept_back(facts)],
+    }
 
 
 async def report(plan: Plan, reports_dir: Path, look: Look) -> int:
     """Write every report anew."""
-    ledger = await _ledger(plan, reports_dir)
+    ledger = await _reader(plan, reports_dir).ledger(planned(plan))
     folder = plan_folder(reports_dir, plan)
     for path in await write_reports(plan, ledger, folder, time.time(), running=False):
         look.out(str(path))

@@ -111,6 +111,7 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
         clouds = {name: part.ims for name, part in parts.items()}
         rng = random.SystemRandom()
         engine = Engine(plan, ledger, clouds, journal, clock, rng, observe=progress.saw, sizes=sizes)
+        progress.engine = engine
 
         async def refresh() -> None:
             while True:

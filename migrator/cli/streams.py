@@ -1,10 +1,16 @@
 """stdout and stderr, whatever becomes of them: a reader hangs up, a terminal is closed, a disk is full.
 
-Neither ever raises: a run is worth more than the words about it. stderr also knows the live line of a
+Neither ever raises: a run is worth more than the words about it. stderr also knows the live lines of a
 terminal, so that logs and messages do not tear it.
 """
 
+import codecs
+import os
+import re
+import shutil
 import sys
+
+_SGR = re.compile(r"\x1b\[[\d;]*m")
 
 
 class Stream:
@@ -48,6 +54,30 @@ class Stream:
         except (OSError, ValueError):
             return False
 
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the terminal that it is; of a usual one if it is none."""
+        stream = getattr(sys, self._name)
+        try:
+            columns, rows = os.get_terminal_size(stream.fileno())
+        except (OSError, ValueError, AttributeError):
+            columns = rows = 0
+        usual = shutil.get_terminal_size()
+        return columns or usual.columns, rows or usual.lines
+
+    @property
+    def encoding(self) -> str:
+        """What characters it can take; ASCII where nobody knows."""
+        name = getattr(getattr(sys, self._name), "encoding", None) or "ascii"
+        try:
+            return codecs.lookup(name).name
+        except LookupError:
+            return "ascii"
+
+    @property
+    def moving(self) -> bool:
+        """Whether lines may be drawn over others on it."""
+        return self.isatty() and os.environ.get("TERM") != "dumb"
+
     def line(self, text: str) -> None:
         """One line, at once."""
         self.write(text + "\n")
@@ -60,33 +90,49 @@ class Stream:
 
 
 class Terminal(Stream):
-    """stderr, with a live line at its bottom while one is shown."""
+    """stderr, with live lines at its bottom while some are shown."""
 
     def __init__(self) -> None:
         super().__init__("stderr")
         self._live = ""
+        self._drawn = ""
+        """What stands at the bottom now; empty while something unfinished was written there."""
 
     def live(self, text: str) -> None:
-        """Show `text` in place of the last live line; "" shows none."""
-        self._live = text
-        super().write("\r\x1b[K" + text)
+        """Show the lines of `text` in place of the last live ones; "" shows none."""
+        wipe = self._wipe()
+        self._live = self._drawn = text
+        super().write(wipe + text)
         self.flush()
 
     def settle(self) -> None:
-        """Leave the live line where it is, and go on below it."""
+        """Leave the live lines where they are, and go on below them."""
         if self._live:
-            self._live = ""
+            self._live = self._drawn = ""
             super().write("\n")
             self.flush()
 
     def write(self, text: str) -> int:
-        """Write `text` above the live line."""
+        """Write `text` above the live lines."""
         if self._live and text:
-            super().write("\r\x1b[K" + text)
-            if text.endswith("\n"):
-                super().write(self._live)
+            wipe = self._wipe() if self._drawn else ""
+            self._drawn = self._live if text.endswith("\n") else ""
+            super().write(wipe + text + self._drawn)
             return len(text)
         return super().write(text)
+
+    def _wipe(self) -> str:
+        """What brings the cursor to where the live lines begin, and clears them."""
+        rows = self._rows() if self._drawn else 1
+        return "\r\x1b[K" if rows == 1 else f"\x1b[{rows - 1}A\r\x1b[J"
+
+    def _rows(self) -> int:
+        """Rows that the live lines take now: a window made narrower since has wrapped them."""
+        from rich.cells import cell_len  # which only a live line needs
+
+        columns = self.size()[0]
+        lines = _SGR.sub("", self._drawn).split("\n")
+        return sum(max(1, -(-cell_len(line) // columns)) for line in lines)
 
 
 STDOUT = Stream("stdout")

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from migrator.core.ledger import Ledger, Planned
 from migrator.core.lifecycle import Event
+from migrator.edges.journal.lock import holder
 from migrator.edges.journal.store import reading
 
 
@@ -26,6 +27,10 @@ class JournalReader:
         Images that equal a `known` one are that one; give the last ledger's `planned` to look again cheaply.
         """
         return await asyncio.to_thread(self._ledger, known)
+
+    def holder(self) -> str | None:
+        """Who writes it now ("process 12 on jump since ..."); None for nobody."""
+        return holder(self.path.with_suffix(".lock"))
 
     async def events(self, key: str | None = None) -> Sequence[Event]:
         """Every event, or those of one image, oldest first."""
