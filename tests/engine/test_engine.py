@@ -1,5 +1,6 @@
 """The circle, one target, a cloud that counts what it imported."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import anyio
@@ -21,13 +22,14 @@ from migrator.model import (
     Limits,
     OnDoubt,
     OnExisting,
+    OnQuota,
     Policy,
     Polling,
     Rate,
     Retry,
     Share,
 )
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, FakeCloud
 
 pytestmark = pytest.mark.anyio
 
@@ -414,3 +416,36 @@ async def test_adopted_imports_that_still_run_hold_their_slots_of_the_window(mak
     assert ending.exit_code == 0
     assert len(bench.cloud.imported) == 12
     assert bench.cloud.most_at_once == 4
+
+
+async def test_a_used_up_quota_may_be_waited_for(make):
+    full = Halted(Fault(code="IMG.0015", message="quota"), quota=True)
+    bench = make(3, cloud={"script": ["ok", full, full]}, policy=Policy(on_quota=OnQuota.WAIT))
+
+    ending = await bench.run()
+
+    assert ending.exit_code == 0
+    assert len(bench.cloud.imported) == 3
+    moments = sorted(a.began_at for state in bench.ledger.states.values() for a in state.attempts)
+    assert moments[2] - moments[1] >= 300.0
+
+
+async def test_a_target_that_halts_does_not_stop_the_others(make):
+    bench = make(6)
+    south = bench.plan.targets["north"].model_copy(update={"name": "south"})
+    images = tuple(
+        replace(image, target="south") if number % 2 else image
+        for number, image in enumerate(bench.plan.images)
+    )
+    targets = {"north": bench.plan.targets["north"], "south": south}
+    bench.plan = bench.plan.model_copy(update={"targets": targets, "images": images})
+    denied = Halted(Fault(code="APIGW.0302", message="not authorized", status=403))
+    keys = await bench.open()
+    bench.engine.clouds = {"north": bench.cloud, "south": FakeCloud(script=[denied] * 9)}
+
+    ending = await bench.engine.run(keys)
+
+    assert ending.exit_code == 6
+    assert "target south stopped" in ending.reason
+    assert bench.phases.count(Phase.SUCCEEDED) == 3
+    assert bench.engine.clouds["south"].requests == 1
