@@ -99,6 +99,8 @@ async def rehearse(
             outcome = await _play(_redirected(named, running), alone, settings, running, look)
         if outcome.exit_code in _OVER:
             look.say("the rehearsal was interrupted, so it says nothing; no trace of it is in the cloud")
+            if look.json:
+                look.object({"plan": plan.name, "reason": outcome.reason, "exit_code": outcome.exit_code})
             return outcome.exit_code
         told = {"plan": plan.name, "weather": weather, "speed": speed, "warnings": warnings}
         kept = plan_folder(folder, named) if keep is not None and outcome.facts is not None else None
