@@ -309,6 +309,8 @@ class _Page:
         if cell_len(name) > room:
             name = set_cell_size(name, room - len(self.more)).rstrip() + self.more if room > 8 else ""
         line = Text.assemble((name, "bold"), " " if name else "", bar, done)
+        if not others:
+            return [self.cut(line)]
         if cell_len(line.plain) + 2 + cell_len(others) <= self.width:
             return [line.append(f", {others}")]
         return [self.cut(line), *self.said(others)]
@@ -346,7 +348,8 @@ class _Page:
             if cell_len(name) > room:
                 name = set_cell_size(name, room - len(self.more)).rstrip() + self.more
             label = f"  {kind:<6} {set_cell_size(name, room)} "
-            text = f" {tally.done:,}/{tally.wanted:,}, {rest(tally)}"
+            others = rest(tally)
+            text = f" {tally.done:,}/{tally.wanted:,}{', ' if others else ''}{others}"
             lines.append(self.cut(Text.assemble(label, self.bar(tally, 10), text)))
         if left := len(groups) - len(chosen):
             lines.append(self.line(f"  and {left} more {kind}s", "dim"))
@@ -370,18 +373,17 @@ class _Page:
 
 
 def rest(tally: Tally, held: int = 0) -> str:
-    """All that is not done, in words: "38 running, 45 waiting, 3 failed"."""
+    """All that is not done, in words: "38 running, 45 waiting, 3 failed"; empty when all is."""
     running = tally[Phase.SUBMITTING] + tally[Phase.RUNNING] + tally[Phase.VERIFYING]
-    parts = [f"{running:,} running", f"{tally[Phase.PENDING]:,} waiting"]
-    for count, word in (
+    parts = (
+        (running, "running"),
+        (tally[Phase.PENDING], "waiting"),
         (tally.failed, "failed"),
         (tally[Phase.IN_DOUBT] - held, "in doubt"),
         (held, "held"),
         (tally[Phase.OVERDUE], "overdue"),
-    ):
-        if count > 0:
-            parts.append(f"{count:,} {word}")
-    return ", ".join(parts)
+    )
+    return ", ".join(f"{count:,} {word}" for count, word in parts if count > 0)
 
 
 def _speed(speed: Speed, noun: str) -> str:

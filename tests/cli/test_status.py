@@ -1,6 +1,7 @@
 """What an engineer watches: the live view of a run, and the status of one in another process."""
 
 import fcntl
+import io
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import pytest
 from rich.cells import cell_len
 
 from migrator.cli.progress import pause_after
+from migrator.cli.streams import Terminal
 from migrator.core.lifecycle import EVENTS
 from migrator.edges.journal.lock import Lock, holder
 from migrator.errors import JournalLocked
@@ -211,7 +213,7 @@ def test_watching_looks_again_until_ctrl_c_which_is_no_failure(desk, where):
         code, written, err = done.code, "".join(lines), done.err
         assert "\x1b" not in written
     else:
-        stopped = []
+        stopped: list[bool] = []
 
         def stop(child, said):
             if said.count("2/2 done") == 2 and not stopped:
@@ -238,6 +240,20 @@ def test_to_ask_who_holds_a_journal_does_not_keep_anybody_from_taking_it(tmp_pat
     lock.release()
 
     assert holder(path) is None
+    Lock.acquire(path, version="1").release()
+
+
+def test_a_run_that_begins_while_somebody_looks_who_runs_is_not_turned_away(tmp_path: Path, monkeypatch):
+    path = tmp_path / "journal.lock"
+    path.touch()
+    looking = os.open(path, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+
+    def wait(seconds: float) -> None:
+        os.close(looking)
+
+    monkeypatch.setattr("migrator.edges.journal.lock.time.sleep", wait)
+
     Lock.acquire(path, version="1").release()
 
 
@@ -272,3 +288,59 @@ def test_the_schema_of_events_knows_every_event(desk):
         if "event" in shape.get("properties", {})
     }
     assert kinds == {kind.__name__ for kind in EVENTS}
+
+
+# --- Live lines among others ----------------------------------------------------------------------------
+
+
+def narrow_terminal(monkeypatch) -> tuple[Terminal, io.StringIO]:
+    """A terminal of 20 columns, and what it was sent."""
+    sent = io.StringIO()
+    monkeypatch.setattr("sys.stderr", sent)
+    monkeypatch.setattr(Terminal, "size", lambda self: (20, 24))
+    return Terminal(), sent
+
+
+def test_messages_stand_above_live_lines_and_whatever_is_unfinished_is_not_torn(monkeypatch):
+    terminal, sent = narrow_terminal(monkeypatch)
+
+    terminal.live("one\ntwo\nthree")
+    terminal.line("a message")
+    terminal.live("one\ntwo")
+    terminal.write("half ")
+    terminal.write("a message\n")
+    terminal.live("last")
+    terminal.settle()
+    terminal.line("the end")
+
+    rows, _ = screen(sent.getvalue().replace("\n", "\n\r"), 20)
+    assert [row for row in rows if row] == ["a message", "half a message", "last", "the end"]
+
+
+def test_live_lines_that_a_narrower_window_has_wrapped_are_cleared_whole(monkeypatch):
+    terminal, sent = narrow_terminal(monkeypatch)
+    terminal.live("\x1b[32m数据库数据库\x1b[0m\nshort")
+
+    monkeypatch.setattr(Terminal, "size", lambda self: (5, 24))
+    terminal.live("new")
+
+    # Twelve cells take three rows of five columns, and "short" the fourth.
+    assert sent.getvalue().endswith("\x1b[3A\r\x1b[Jnew")
+
+
+# --- What a run waits for -------------------------------------------------------------------------------
+
+
+def test_a_used_up_quota_and_lost_answers_are_told_on_the_live_view(desk):
+    it = desk(job_seconds=0.3, quota=1)
+
+    def stop(child, said):
+        if "nothing is submitted to north for" in said and not stopped:
+            stopped.append(True)
+            child.send_signal(signal.SIGTERM)
+
+    stopped: list[bool] = []
+    code, written = on_a_terminal(it, "run", it.plan(3, on_quota="wait"), columns=160, until=stop)
+
+    assert code == 143
+    assert re.search(r"waits: nothing is submitted to north for 5 min: \S+", written)

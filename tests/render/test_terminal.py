@@ -136,6 +136,14 @@ def test_many_waves_show_those_that_still_have_something_to_do():
     assert lines[-1] == "  and 34 more waves"
 
 
+def test_a_finished_plan_is_told_in_one_line_without_what_is_not():
+    lines = text(some_facts(totals=tally(succeeded=57, failed=3), throughput=None), width=70)
+
+    assert lines == ["dc-east █████████████████ 57/60 done (95%), 3 failed"]
+    lines = text(some_facts(totals=tally(succeeded=60), throughput=None), width=70)
+    assert lines == ["dc-east █████████████████ 60/60 done (100%)"]
+
+
 @pytest.mark.parametrize("height", range(1, 16))
 def test_a_low_terminal_keeps_the_most_urgent_lines(height):
     lines = text(CROWDED, width=80, height=height)
