@@ -193,9 +193,9 @@ def run(
     from migrator.cli.session import run as run_session
     from migrator.errors import UsageError
 
-    found, warnings = load(plan)
     if dry_run and weather is not None:
         raise UsageError("--dry-run and --simulate are two different things", hint="Use one of them.")
+    found, warnings = load(plan)
     for warning in warnings:
         look.warn(warning)
     options = Options(

@@ -1,5 +1,6 @@
 """One run from its first line to its last: journal, clouds, engine, signals, reports."""
 
+import gc
 import os
 import random
 import secrets
@@ -122,6 +123,10 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
                     # The run and its journal go on; the next refresh may succeed.
                     log.error("report.stale", reason=str(error))
 
+        # The plan stays as it is: looking through it for garbage again and again costs a run several percent.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
         async with anyio.create_task_group() as listening:
             await listening.start(_heed_signals, engine, options.drain, look)
             async with anyio.create_task_group() as group:

@@ -161,7 +161,7 @@ class Pace:
         self._grown_at = now
 
 
-PROBE_AFTER = 60.0
+PROBE_AFTER = 15.0
 """Seconds before a narrowed window is tried wider; doubled each time that it is refused again."""
 
 LONGEST_PROBE = 900.0
