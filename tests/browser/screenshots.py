@@ -1,15 +1,18 @@
-"""The pictures of the HTML report in docs/, made from a migration that looks like one.
+"""The pictures in docs/, of the HTML report and of the terminal, made from a migration that looks like one.
 
 python -m tests.browser.screenshots
 """
 
+import io
 import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from rich.console import Console
 
-from migrator.core.summary import summary
+from migrator.core.summary import Summary, summary
 from migrator.render import as_html
+from migrator.render.terminal import facts_of, view
 from tests.browser.conftest import CHROMIUM
 from tests.browser.realistic import migration
 
@@ -35,10 +38,21 @@ def main() -> None:
         shoot(page, "report-dark.png", "#h-pace", "#h-images")
         page = opened(browser, path, now, width=390, height=844, device_scale_factor=2)
         page.screenshot(path=DOCS / "report-phone.png", clip={"x": 0, "y": 0, "width": 390, "height": 844})
+        page = browser.new_page(viewport={"width": 900, "height": 700}, device_scale_factor=2)
+        page.set_content(terminal(told))
+        page.locator("svg").screenshot(path=DOCS / "terminal.png")
         browser.close()
-    for name in ("light", "dark", "phone"):
-        size = (DOCS / f"report-{name}.png").stat().st_size
-        print(f"docs/report-{name}.png  {size // 1024} KB")
+    for name in ("report-light", "report-dark", "report-phone", "terminal"):
+        size = (DOCS / f"{name}.png").stat().st_size
+        print(f"docs/{name}.png  {size // 1024} KB")
+
+
+def terminal(told: Summary) -> str:
+    """The live view of a run as a page, 80 columns wide."""
+    console = Console(record=True, width=80, file=io.StringIO(), force_terminal=True)
+    for line in view(facts_of(told, said="")):
+        console.print(line)
+    return console.export_svg(title="migrator run plans/east.toml")
 
 
 def opened(browser: Browser, path: Path, now: float, *, width: int, height: int, **more: object) -> Page:
