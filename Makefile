@@ -30,7 +30,7 @@ lint: setup
 	$(PY) -m mypy
 
 test: lint
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 # axe-core looks for what keeps people out. It is fetched, never committed; without npm its test is left out.
 AXE := $(VENV)/node/node_modules/axe-core/axe.min.js
