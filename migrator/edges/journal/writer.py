@@ -1,7 +1,6 @@
 """The one thread that touches SQLite while a journal is open for writing."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
@@ -15,10 +14,6 @@ from migrator.core.lifecycle import Event, State
 from migrator.edges.journal.codec import state_text
 from migrator.edges.journal.store import EventRow, WritableStore
 from migrator.errors import JournalError
-
-GATHER = 0.002
-"""Seconds for which a commit waits for company, once the last one was shared: a sync, and a turn of the event
-loop, cost more than the wait. Whoever appends alone never waits."""
 
 
 @dataclass(slots=True)
@@ -108,18 +103,14 @@ class Writer:
 
     def _serve(self, store: WritableStore) -> Stop:
         broken: JournalError | None = None
-        shared = False
         while True:
             batches: list[Batch] = []
             item: Batch | Ask | Stop = self.queue.get()
-            if shared and isinstance(item, Batch):
-                time.sleep(GATHER)
             while isinstance(item, Batch):
                 batches.append(item)
                 if self.queue.empty():
                     break
                 item = self.queue.get()
-            shared = sum(len(batch.waiting) for batch in batches) > 1
             if batches:
                 broken = broken or self._write(store, batches)
                 if broken is None:
