@@ -128,6 +128,9 @@ def preflight(
         int | None, typer.Option("--limit", min=1, metavar="N", help="As for a run with that limit.")
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Failed images as well.")] = False,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Ask for every file by itself; a request for each.")
+    ] = False,
     reports_dir: ReportsDir = REPORTS,
     look: Look,
 ) -> int:
@@ -140,7 +143,7 @@ def preflight(
     if warnings:
         look.say(f"the plan itself has {plural(len(warnings), 'warning')}: migrator validate {plan}")
     options = Options(reports_dir=reports_dir, limit=limit, retry_failed=retry_failed)
-    return run_async(look_first, found, options, look)
+    return run_async(look_first, found, options, look, thorough)
 
 
 @app.command(cls=_Rehearsable)

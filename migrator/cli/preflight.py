@@ -29,14 +29,17 @@ _HINTS = {
 }
 
 
-async def preflight(plan: Plan, options: Options, look: Look) -> int:
-    """Look at what a run would import now, and say what is in the way; the exit code of that run."""
+async def preflight(plan: Plan, options: Options, look: Look, thorough: bool = False) -> int:
+    """Look at what a run would import now, and say what is in the way; the exit code of that run.
+
+    `thorough` asks for each file by itself, where else a list of its bucket and a sample have to do.
+    """
     clock = FastClock.from_environment(options.environ)
     check_keys(plan, options)
     ledger, meant = await ledger_ahead(plan, options)
     keys = choose(plan, ledger, options.limit, meant).keys
     async with open_clouds(plan, clock, options.environ) as parts:
-        seen = await ask_all(plan, ledger, keys, parts, clock, look, command=True)
+        seen = await ask_all(plan, ledger, keys, parts, clock, look, command=True, thorough=thorough)
     if look.json:
         look.object(as_json(plan.name, seen.findings, images=seen.images, exit_code=seen.exit_code))
     else:
@@ -83,8 +86,9 @@ async def ask_all(
     look: Look,
     *,
     command: bool,
+    thorough: bool = False,
 ) -> Seen:
-    """Ask all that preflight asks, and show how far it is; `command` asks more, as there is time for it."""
+    """Ask all that preflight asks, and show how far it is; `command` looks at every target of the plan."""
     shown_at = 0.0
 
     def told(asked: int) -> None:
@@ -109,7 +113,7 @@ async def ask_all(
             wall,
             rng,
             targets=plan.targets if command else (),
-            thorough=command,
+            thorough=thorough,
             told=told,
         )
     finally:

@@ -340,7 +340,7 @@ _TABLE = (
         "PF097",
         "encryption was looked at for a sample only",
         "A list of a bucket does not show it, and asking for each object takes time.",
-        "`migrator preflight PLAN` asks for each.",
+        "`migrator preflight PLAN --thorough` asks for each.",
     ),
 )
 
