@@ -149,12 +149,6 @@ class Agenda:
             self._ready[wave] = [rank for rank in heap if self._keys[rank] not in keys]
             heapq.heapify(self._ready[wave])
 
-    def drop_questions(self) -> None:
-        """Ask nothing more; what runs goes on in the cloud and is picked up by the next run."""
-        self._current.clear()
-        for heap in self._due.values():
-            heap.clear()
-
     def ended(self, turn: Turn) -> None:
         """The conversation of `turn` is over."""
         self._busy[turn.step] -= 1

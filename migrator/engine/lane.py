@@ -22,14 +22,12 @@ FEW = 20
 class Watch:
     """What is remembered of one image only while this run looks after it."""
 
-    __slots__ = ("forecast", "misses", "patience_until", "since", "troubles", "waits")
+    __slots__ = ("forecast", "misses", "patience_until", "since", "troubles")
 
     def __init__(self, since: Moment, accepted_at: Moment) -> None:
         self.since = since
         """When this run began to watch its job: deadlines count from here."""
         self.forecast = Forecast(accepted_at)
-        self.waits = False
-        """The service accepted its job, but has not begun it."""
         self.troubles = 0
         """Questions in a row that got no answer."""
         self.misses = 0
@@ -84,6 +82,8 @@ class Lane:
         self._next_try = 0.0
         self._sweeping = False
         self._queued: set[str] = set()
+        self._blind: set[str] = set()
+        """Keys of running jobs whose end nobody can tell."""
         self.sweep_pages = 1
         """Requests that the latest sweep took."""
         self._told: dict[By, Learned] = dict(learned)
@@ -224,7 +224,7 @@ class Lane:
         if not fixed_settle and any(calibration.curious for calibration in self.calibrations.values()):
             waits.append(TRIAL)
         if polling.sweep:
-            blind = sum(watch.forecast.blind for watch in self.watches.values())
+            blind = len(self._blind)
             wait = self.hints.next_sweep(blind=blind, pages=self.sweep_pages, shortest=polling.min_interval)
             if wait is not None:
                 waits.append(wait)
@@ -232,7 +232,19 @@ class Lane:
             self._sweeping = True
             self.agenda.ask(SWEEP_KEY, Step.SWEEP, self._clock.monotonic() + min(waits))
 
-    def count_waiting(self, key: str, *, waits: bool) -> None:
+    def still_runs(self, key: str, report: JobReport, at: Moment) -> None:
+        """Take in how a job that still runs does."""
+        forecast = self.watches[key].forecast
+        forecast.heard(report.progress, at)
+        (self._blind.add if forecast.blind else self._blind.discard)(key)
+        self._count_waiting(key, waits=report.status == "INIT")
+
+    def forget(self, key: str) -> None:
+        """This run looks after an image no longer."""
+        self.watches.pop(key, None)
+        self._blind.discard(key)
+
+    def _count_waiting(self, key: str, *, waits: bool) -> None:
         """Whether the service lets an accepted job wait: then a few waiting ones are enough."""
         if waits:
             self._queued.add(key)

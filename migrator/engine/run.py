@@ -152,7 +152,7 @@ class Engine:
         else:
             lane.agenda.in_cloud.discard(key)
         if step is Step.DONE:
-            lane.watches.pop(key, None)
+            lane.forget(key)
             if state.phase in FINISHED:
                 self.waves.finished(self.ledger.planned[key].image, state.phase)
                 self._regate()

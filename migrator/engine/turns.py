@@ -213,9 +213,7 @@ class Turns:
     async def _still_running(self, lane: Lane, state: State, report: JobReport) -> None:
         engine, key, now = self._engine, state.key, self._engine.clock.now()
         watch = lane.watch(state, now)
-        watch.forecast.heard(report.progress, now)
-        watch.waits = report.status == "INIT"
-        lane.count_waiting(state.key, waits=watch.waits)
+        lane.still_runs(key, report, now)
         if now - watch.since > engine.plan.polling.deadline:
             log.warning("job.overdue", key=key, job=state.job_id, seconds=round(now - watch.since))
             await engine.record(DeadlinePassed(at=now, key=key))
