@@ -485,7 +485,6 @@ class JobReport:
     fault: Fault | None = None
     """Set when the status is FAIL, from wherever the service hid it."""
 
-    begin_at: Moment | None = None
     end_at: Moment | None = None
 
 

@@ -123,10 +123,7 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
                     # The run and its journal go on; the next refresh may succeed.
                     log.error("report.stale", reason=str(error))
 
-        # The plan stays as it is: looking through it for garbage again and again costs a run several percent.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
+        spare_the_collector()
         async with anyio.create_task_group() as listening:
             await listening.start(_heed_signals, engine, options.drain, look)
             async with anyio.create_task_group() as group:
@@ -171,6 +168,13 @@ class Work:
 
     homeless: dict[str, int]
     """Targets that the plan no longer has, and how many images may still be on their way there."""
+
+
+def spare_the_collector() -> None:
+    """What was read stays: to look through it for garbage again and again costs a run several percent."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def choose(plan: Plan, ledger: Ledger, limit: int | None, meant: Container[str] | None = None) -> Work:

@@ -151,7 +151,6 @@ def read_job(response: Response, job_id: str) -> JobReport:
         progress=_fraction(entities.get("process_percent")),
         image_id=_image_id(entities),
         fault=_job_fault(job, response) if status == "FAIL" else None,
-        begin_at=moment(job.get("begin_time")),
         end_at=moment(job.get("end_time")),
     )
 

@@ -24,6 +24,11 @@ class Turn:
     keys: tuple[str, ...]
     """One image; or, where one list answers for many, every image that is due for it."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether one list answers for many images."""
+        return len(self.keys) > 1
+
 
 @dataclass(frozen=True, slots=True)
 class Rest:
@@ -66,6 +71,8 @@ class Agenda:
         """Requests that one list of everything this plan imported takes; what a shared answer costs."""
         self._queries_allowed = max(1, limits.max_requests - 1)
         self._busy: dict[Step, int] = dict.fromkeys(Step, 0)
+        self._listing: set[Step] = set()
+        """Steps for which a list on behalf of many images is under way; whoever comes due shares the next."""
         self._keys = list(keys)
         self._rank = {key: rank for rank, key in enumerate(self._keys)}
         self._waves = waves
@@ -143,6 +150,20 @@ class Agenda:
         """Whether a question about an image is under way, rather than planned."""
         return key not in self._current
 
+    def joining(self, step: Step, now: float) -> tuple[str, ...]:
+        """Images that have come due for `step` since a turn of it began, taken off the agenda.
+
+        For a turn whose list, as it turns out, answers for them as well.
+        """
+        keys = []
+        heap = self._due[step]
+        while heap and heap[0][0] <= now:
+            _, serial, key = heapq.heappop(heap)
+            if self._current.get(key) == serial:
+                del self._current[key]
+                keys.append(key)
+        return tuple(keys)
+
     def withdraw(self, keys: set[str]) -> None:
         """Take images out of the line: they turned out not to need submission."""
         for wave, heap in self._ready.items():
@@ -152,6 +173,8 @@ class Agenda:
     def ended(self, turn: Turn) -> None:
         """The conversation of `turn` is over."""
         self._busy[turn.step] -= 1
+        if turn.shared:
+            self._listing.discard(turn.step)
 
     def next(self, now: float) -> Turn | Rest:
         """The turn that begins now, with its token taken, or how long nothing can begin.
@@ -170,7 +193,10 @@ class Agenda:
         if question_in <= 0:
             self.queries.bucket.take(now)
             self._busy[step] += 1
-            return Turn(step, self._due_together(step, now))
+            turn = Turn(step, self._due_together(step, now))
+            if turn.shared:
+                self._listing.add(step)
+            return turn
         return Rest(max(min(submit_in, question_in), TICK))
 
     def _until_submit(self, now: float) -> float:
@@ -195,7 +221,7 @@ class Agenda:
         for heap in self._due.values():
             while heap and self._current.get(heap[0][2]) != heap[0][1]:
                 heapq.heappop(heap)
-        heads = [(heap[0][0], step) for step, heap in self._due.items() if heap]
+        heads = [(heap[0][0], step) for step, heap in self._due.items() if heap and step not in self._listing]
         if not heads or sum(self._busy[step] for step in _QUESTIONS) >= self._queries_allowed:
             return inf, Step.POLL
         due, step = min(heads)

@@ -71,6 +71,7 @@ class AioHttp:
         self._proxy = None if proxy is None else _proxy(proxy)
         self._tls = _tls(ca_file)
         self._address = lru_cache(maxsize=1024)(self._encoded)  # a job is asked about again and again
+        self._origin = lru_cache(maxsize=64)(self._admit)
         self._busy = 0
         self._queue: deque[asyncio.Future[None]] = deque()
         self._session: aiohttp.ClientSession | None = None
@@ -194,7 +195,7 @@ class AioHttp:
         """The URL as it leaves, and the proxy that it leaves through."""
         cut = asked.find("/", len("https://"))
         origin, path = (asked, "/") if cut < 0 else (asked[:cut], asked[cut:])
-        base, proxy = self._admit(origin)
+        base, proxy = self._origin(origin)
         try:
             text = base + quote(path, safe="/")
             if query:

@@ -1,6 +1,6 @@
 """What lists say: one request asked, or paged through, on behalf of many images."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from migrator.core import lookup
@@ -25,10 +25,13 @@ class Lists:
         """What the import of an image bears."""
         return marker(self._engine.plan.name, key) if self.marked else None
 
-    async def find(self, lane: Lane, keys: Iterable[str]) -> dict[str, lookup.Shelf]:
+    async def find(
+        self, lane: Lane, keys: Iterable[str], *, joining: Callable[[], Iterable[str]] = tuple
+    ) -> dict[str, lookup.Shelf]:
         """Images that may be those of `keys`: by marker first, and by exact name where the marker shows none.
 
-        One image is asked for by its own tag and name; many share one list.
+        One image is asked for by its own tag and name; many share one list. `joining` is called when nothing
+        is left to ask, and its keys are looked for in what was listed by marker.
         """
         wanted = list(keys)
         alone = len(wanted) == 1
@@ -38,7 +41,7 @@ class Lists:
             images = await (self._ask(lane, tag=mark.item_tag) if alone else self.everything(lane, By.TAG))
             found = self.shelve(wanted, images)
             if all(shelf.ours for shelf in found.values()):
-                return found
+                return found | self.shelve(joining(), images)
             await lane.another_question()
         absent = [key for key in wanted if not found[key].ours]
         states, planned = self._engine.ledger.states, self._engine.ledger.planned

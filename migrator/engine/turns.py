@@ -17,6 +17,7 @@ from migrator.core.lifecycle import (
     DeadlinePassed,
     ImageEvent,
     ImageFound,
+    ImageSkipped,
     ImageVerified,
     JobAccepted,
     JobFailed,
@@ -85,8 +86,11 @@ class Turns:
 
     async def take(self, lane: Lane, turn: Turn) -> None:
         """One turn: whatever happens to it, every one of its images is on the agenda again or finished."""
+        await self._guard(lane, turn, self._steps[turn.step](lane, turn.keys))
+
+    async def _guard(self, lane: Lane, turn: Turn, conversation: Awaitable[None]) -> None:
         try:
-            await self._steps[turn.step](lane, turn.keys)
+            await conversation
         except Unavailable as error:
             await self._ask_later(lane, turn, error)
         except Halted as error:
@@ -100,7 +104,7 @@ class Turns:
         image, state, now = engine.ledger.planned[key], engine.ledger.states[key], engine.clock.now()
         why = retry.exhausted(engine.plan.retry, state.attempts, now)
         if why is not None:
-            await self._conclude(lane, MigrationFailed(at=now, key=key, fault=lookup.given_up(state, why)))
+            await self._write(lane, MigrationFailed(at=now, key=key, fault=lookup.given_up(state, why)))
             return
         number = len(state.attempts) + 1
         await engine.record(AttemptBegan(at=now, key=key, attempt=number, digest=image.digest))
@@ -116,7 +120,7 @@ class Turns:
             engine.proceed(lane, key)
         except Refused as error:
             lane.answered()
-            await self._conclude(lane, AttemptRejected(at=engine.clock.now(), key=key, fault=error.fault))
+            await self._write(lane, AttemptRejected(at=engine.clock.now(), key=key, fault=error.fault))
         else:
             at = engine.clock.now()
             await engine.record(JobAccepted(at=at, key=key, job_id=job_id))
@@ -160,7 +164,7 @@ class Turns:
         except Refused as error:
             await self._missed(lane, state, error.fault)
         else:
-            await self._heard(lane, state, report)
+            await self._write(lane, self._heard(lane, state, report))
 
     async def _follow(self, lane: Lane, keys: tuple[str, ...]) -> None:
         """Adopted imports, whose job ids nobody knows: their images tell how they do."""
@@ -170,13 +174,14 @@ class Turns:
         else:
             images = await self._lists.everything(lane, By.TAG)
         by_id = {image.id: image for image in images}
+        seen = {key: image for key in keys if (image := by_id.get(states[key].image_id or ""))}
+        heard = [self._heard(lane, states[key], lookup.as_job(image)) for key, image in seen.items()]
+        await self._write(lane, *heard)
         for key in keys:
-            image = by_id.get(states[key].image_id or "")
-            if image is not None:
-                await self._heard(lane, states[key], lookup.as_job(image))
-            else:
+            if key not in seen:
                 gone = Fault(code="MIG.vanished", message=f"image {states[key].image_id} is not listed")
-                await self._missed(lane, states[key], gone)
+                # By itself: what goes wrong here is not to be asked again for those that were seen.
+                await self._guard(lane, Turn(Step.FOLLOW, (key,)), self._missed(lane, states[key], gone))
 
     async def _missed(self, lane: Lane, state: State, fault: Fault) -> None:
         """The service does not know a job or image of ours: believed only when it says so again and again."""
@@ -189,46 +194,36 @@ class Turns:
             return
         shelf = (await self._lists.find(lane, [state.key]))[state.key]
         report = lookup.as_job(shelf.ours[0]) if shelf.ours else lookup.vanished(state, fault)
-        await self._heard(lane, state, report)
+        await self._write(lane, self._heard(lane, state, report))
 
-    async def _heard(self, lane: Lane, state: State, report: JobReport) -> None:
-        """What the service says about a job, written down."""
-        engine, key, now = self._engine, state.key, self._engine.clock.now()
+    def _heard(self, lane: Lane, state: State, report: JobReport) -> ImageEvent | None:
+        """What to write down of what the service says about a job; None: it goes on, and is asked again."""
+        key, now = state.key, self._engine.clock.now()
         self._reached(lane)
         lane.watch(state, now).heard()
         match report.status:
             case "SUCCESS":
                 lane.job_ended(key, now, state.submitted_at, report)
-                await engine.record(JobSucceeded(at=now, key=key, image_id=report.image_id))
-                log.info("job.succeeded", key=key, image=report.image_id)
-                await self._learn(lane)
-                await self._after_success(lane, key)
+                return JobSucceeded(at=now, key=key, image_id=report.image_id)
             case "FAIL":
                 lane.job_ended(key, now, state.submitted_at, report)
                 fault = report.fault or Fault(message="the job failed, and the service does not say why")
-                await self._conclude(lane, JobFailed(at=now, key=key, fault=fault, image_id=report.image_id))
+                return JobFailed(at=now, key=key, fault=fault, image_id=report.image_id)
             case _:
-                await self._still_running(lane, state, report)
+                return self._still_running(lane, state, report)
 
-    async def _still_running(self, lane: Lane, state: State, report: JobReport) -> None:
+    def _still_running(self, lane: Lane, state: State, report: JobReport) -> ImageEvent | None:
         engine, key, now = self._engine, state.key, self._engine.clock.now()
         watch = lane.watch(state, now)
         lane.still_runs(key, report, now)
+        self._plan_sweep(lane)
         if now - watch.since > engine.plan.polling.deadline:
             log.warning("job.overdue", key=key, job=state.job_id, seconds=round(now - watch.since))
-            await engine.record(DeadlinePassed(at=now, key=key))
-        elif report.progress is not None and int(report.progress * 4) > int((state.progress or 0.0) * 4):
-            await engine.record(JobProgressed(at=now, key=key, progress=report.progress))
+            return DeadlinePassed(at=now, key=key)
+        if report.progress is not None and int(report.progress * 4) > int((state.progress or 0.0) * 4):
+            return JobProgressed(at=now, key=key, progress=report.progress)
         engine.proceed(lane, key)
-        self._plan_sweep(lane)
-
-    async def _after_success(self, lane: Lane, key: str) -> None:
-        engine, state = self._engine, self._engine.ledger.states[key]
-        if not engine.plan.policy.verify and state.image_id:
-            at = engine.clock.now()
-            await self._conclude(lane, ImageVerified(at=at, key=key, image_id=state.image_id, checked=False))
-        else:
-            engine.proceed(lane, key)
+        return None
 
     # --- look up ----------------------------------------------------------------------------------------
 
@@ -238,77 +233,70 @@ class Turns:
         found = await self._lists.find(lane, keys)
         self._reached(lane)
         settle = lane.settle(engine.plan.policy.settle, marked=self._lists.marked)
+        facts = []
         for key in keys:
             state = engine.ledger.states[key]
             finding = lookup.judge(engine.ledger.planned[key].image, state, found[key])
-            await self._found(lane, state, finding, asked_at, settle)
+            facts.append(self._found(lane, state, finding, asked_at, settle))
+        await self._write(lane, *facts)
 
-    async def _found(
+    def _found(
         self, lane: Lane, state: State, finding: lookup.Finding, asked_at: float, settle: float
-    ) -> None:
+    ) -> ImageEvent | None:
+        """What to write down of what a look-up showed; None: it is too early to tell, and looked up again."""
         engine, key = self._engine, state.key
         age = asked_at - lookup.began_at(state)
         match finding:
             case lookup.Ours(image=image, others=others):
                 if others:
                     log.warning("image.found_several", key=key, kept=image.id, others=others)
-                active = image.status == "active"
-                await engine.record(ImageFound(at=asked_at, key=key, image_id=image.id, active=active))
-                log.info("image.adopted", key=key, image=image.id, status=image.status)
-                if active:
-                    await self._after_success(lane, key)
-                else:
-                    engine.proceed(lane, key)
+                return ImageFound(at=asked_at, key=key, image_id=image.id, active=image.status == "active")
             case lookup.Somebodys(fault=fault):
-                await self._conclude(lane, MigrationFailed(at=asked_at, key=key, fault=fault))
+                return MigrationFailed(at=asked_at, key=key, fault=fault)
             case lookup.Nowhere() if age < settle:
                 engine.proceed(lane, key, after=lookup.next_look(age, settle, engine.plan.polling))
                 if lane.likely_lost(age, marked=self._lists.marked):
                     lane.agenda.in_cloud.discard(key)
+                return None
             case lookup.Nowhere() if engine.plan.policy.on_doubt is OnDoubt.HOLD:
-                await engine.record(AttemptHeld(at=asked_at, key=key, fault=lookup.held(state)))
-                log.warning("attempt.held", key=key, **{"for": "a person to decide"})
-                engine.proceed(lane, key)
+                return AttemptHeld(at=asked_at, key=key, fault=lookup.held(state))
             case _:
-                await engine.record(AttemptAbsent(at=asked_at, key=key, looked_for=age))
-                log.info("attempt.lost", key=key, looked_for=round(age, 1))
-                tried = retry.failures(engine.ledger.states[key].attempts)
-                engine.proceed(lane, key, after=retry.backoff(engine.plan.retry, max(tried, 1), engine.rng))
+                return AttemptAbsent(at=asked_at, key=key, looked_for=age)
 
     # --- verify -----------------------------------------------------------------------------------------
 
     async def _verify(self, lane: Lane, keys: tuple[str, ...]) -> None:
         engine = self._engine
         if len(keys) == 1 and (image_id := engine.ledger.states[keys[0]].image_id):
-            images = list((await lane.cloud.images(ImageQuery(id=image_id))).images)
+            found = self._lists.shelve(keys, (await lane.cloud.images(ImageQuery(id=image_id))).images)
         else:
-            images = [
-                image for shelf in (await self._lists.find(lane, keys)).values() for image in shelf.ours
-            ]
+            # A job that ended while a long list was read is in it, most likely: it need not wait for another.
+            late = lambda: lane.agenda.joining(Step.VERIFY, engine.clock.monotonic())  # noqa: E731
+            found = await self._lists.find(lane, keys, joining=late)
         self._reached(lane)
-        by_id = {image.id: image for image in images}
-        found = self._lists.shelve(keys, images)
-        for key in keys:
-            state = engine.ledger.states[key]
-            image = by_id.get(state.image_id or "") or next(iter(found[key].ours), None)
-            await self._verified(lane, state, image)
+        verdicts = []
+        for key, shelf in found.items():
+            state, ours = engine.ledger.states[key], shelf.ours
+            image = next((image for image in ours if image.id == state.image_id), ours[0] if ours else None)
+            verdicts.append(self._verified(lane, state, image))
+        await self._write(lane, *verdicts)
 
-    async def _verified(self, lane: Lane, state: State, image: CloudImage | None) -> None:
+    def _verified(self, lane: Lane, state: State, image: CloudImage | None) -> ImageEvent | None:
+        """What to write down about an image that was read back; None: lists lag, and it is read again."""
         engine, key, now = self._engine, state.key, self._engine.clock.now()
         wanted = engine.ledger.planned[key].image
         wrong = [] if image is None else verify.differences(wanted, self._lists.marker(key), image)
         if image is not None and not wrong:
-            await self._conclude(lane, ImageVerified(at=now, key=key, image_id=image.id))
-            return
+            return ImageVerified(at=now, key=key, image_id=image.id)
         watch = lane.watch(state, now)
         if watch.patience_until is None:
             watch.patience_until = now + PATIENCE
         if now < watch.patience_until and (image is None or image.status != "killed"):
             left = watch.patience_until - now
             engine.proceed(lane, key, after=min(max(PATIENCE - left, 1.0), engine.plan.polling.max_interval))
-            return
+            return None
         fault = verify.mismatch(image.id, wrong) if image is not None else verify.missing(state.image_id)
-        await self._conclude(lane, VerificationFailed(at=now, key=key, fault=fault))
+        return VerificationFailed(at=now, key=key, fault=fault)
 
     # --- everybody --------------------------------------------------------------------------------------
 
@@ -364,16 +352,8 @@ class Turns:
             if event is not None:
                 events.append(event)
         if events:
-            await engine.record(*events)
             lane.agenda.withdraw({event.key for event in events})
-        for event in events:
-            log.info("image.exists", key=event.key, decided=type(event).__name__)
-            state = engine.ledger.states[event.key]
-            if state.phase is Phase.VERIFYING:
-                await self._after_success(lane, event.key)
-            else:
-                self._count(state)
-                engine.proceed(lane, event.key)
+            await self._write(lane, *events)
 
     async def _sweep(self, lane: Lane, keys: tuple[str, ...]) -> None:
         """One list of what runs: it teaches how soon imports show, and announces the finished ones."""
@@ -428,22 +408,56 @@ class Turns:
         await self._engine.halt(lane, error.fault, 7, drain=False)
         return True
 
-    async def _conclude(self, lane: Lane, event: ImageEvent) -> None:
-        """Record the fact that ends an image, or sends it on, and count it."""
+    async def _write(self, lane: Lane, *facts: ImageEvent | None) -> None:
+        """Write down what there is to say, all of it in one commit; then each of these images goes on."""
         engine = self._engine
-        await engine.record(event)
-        state = engine.ledger.states[event.key]
-        if state.phase is Phase.FAILED and state.fault is not None:
-            log.warning("migration.failed", key=event.key, reason=str(state.fault), remedy=state.fault.remedy)
-        elif state.phase is Phase.SUCCEEDED:
-            log.info("migration.succeeded", key=event.key, image=state.image_id)
-        self._count(state)
-        engine.proceed(lane, event.key)
+        events = [fact for fact in facts if fact is not None]
+        if not events:
+            return
+        await engine.record(*events)
+        unchecked: list[ImageEvent] = []
+        for event in events:
+            state = engine.ledger.states[event.key]
+            _tell(event, state)
+            if state.phase is Phase.VERIFYING and not engine.plan.policy.verify and state.image_id:
+                at = engine.clock.now()
+                unchecked.append(ImageVerified(at=at, key=event.key, image_id=state.image_id, checked=False))
+                continue
+            if state.phase in (Phase.SUCCEEDED, Phase.FAILED):
+                engine.finished(state)
+            engine.proceed(lane, event.key, after=self._pause(event, state))
+        if any(isinstance(event, JobSucceeded) for event in events):
+            await self._learn(lane)
+        await self._write(lane, *unchecked)
 
-    def _count(self, state: State) -> None:
-        if state.phase in (Phase.SUCCEEDED, Phase.FAILED):
-            self._engine.finished(state)
+    def _pause(self, event: ImageEvent, state: State) -> float | None:
+        """Seconds before an image goes on after `event`; None: when it is worth it."""
+        if not isinstance(event, AttemptAbsent):
+            return None
+        return retry.backoff(
+            self._engine.plan.retry, max(retry.failures(state.attempts), 1), self._engine.rng
+        )
 
     def _reached(self, lane: Lane) -> None:
         lane.answered()
         lane.agenda.queries.answered(self._engine.clock.monotonic())
+
+
+def _tell(event: ImageEvent, state: State) -> None:
+    """Say in the log what has just become durable."""
+    key = event.key
+    match event:
+        case JobSucceeded(image_id=image_id):
+            log.info("job.succeeded", key=key, image=image_id)
+        case ImageFound(image_id=image_id, active=active):
+            log.info("image.adopted", key=key, image=image_id, active=active)
+        case AttemptHeld():
+            log.warning("attempt.held", key=key, **{"for": "a person to decide"})
+        case AttemptAbsent(looked_for=seconds):
+            log.info("attempt.lost", key=key, looked_for=round(seconds, 1))
+        case ImageSkipped(image_id=image_id):
+            log.info("image.skipped", key=key, image=image_id)
+        case ImageVerified(image_id=image_id):
+            log.info("migration.succeeded", key=key, image=image_id)
+    if state.phase is Phase.FAILED and state.fault is not None:
+        log.warning("migration.failed", key=key, reason=str(state.fault), remedy=state.fault.remedy)

@@ -84,7 +84,47 @@ def test_look_ups_that_are_due_share_one_list_and_others_wait_for_their_own_time
 
     assert isinstance(first, Turn)
     assert len(first.keys) == 5
+    agenda.ended(first)
     assert agenda.next(1.0) == Rest(8.0)
+
+
+def test_who_comes_due_while_a_list_is_read_waits_for_the_next_one():
+    agenda = Agenda(FAST, [], 0.0)
+    for key in ("a", "b"):
+        agenda.ask(key, Step.VERIFY, 1.0)
+    listing = agenda.next(1.0)
+    assert isinstance(listing, Turn)
+    agenda.ask("c", Step.VERIFY, 2.0)
+    agenda.ask("d", Step.VERIFY, 2.0)
+
+    assert agenda.next(2.0) == Rest(inf)
+    agenda.ended(listing)
+
+    assert agenda.next(2.0) == Turn(Step.VERIFY, ("c", "d"))
+
+
+def test_other_questions_do_not_wait_for_a_list():
+    agenda = Agenda(FAST, [], 0.0)
+    for key in ("a", "b"):
+        agenda.ask(key, Step.VERIFY, 1.0)
+    agenda.next(1.0)
+    agenda.ask("c", Step.POLL, 2.0)
+
+    assert agenda.next(2.0) == Turn(Step.POLL, ("c",))
+
+
+def test_a_list_that_is_read_may_answer_for_those_who_came_due_meanwhile():
+    agenda = Agenda(FAST, [], 0.0)
+    for key, due in [("a", 1.0), ("b", 1.0), ("c", 2.0), ("d", 2.0), ("later", 9.0), ("d", 3.0)]:
+        agenda.ask(key, Step.VERIFY, due)
+    agenda.ask("poll", Step.POLL, 1.5)
+    listing = agenda.next(1.0)
+    assert isinstance(listing, Turn)
+
+    assert agenda.joining(Step.VERIFY, 3.0) == ("c", "d")
+
+    agenda.ended(listing)
+    assert [turn.keys for turn in turns(agenda, 9.0)] == [("poll",), ("later",)]
 
 
 def test_a_long_list_is_not_read_for_a_few_images():

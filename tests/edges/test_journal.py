@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -671,3 +672,19 @@ def test_events_are_written_and_read_as_version_1_says(line):
 
 def test_version_1_knows_every_kind_of_event():
     assert {line.partition(" ")[0] for line in VERSION_1.split("\n")[1:-1]} == set(KINDS)
+
+
+def test_a_value_of_another_type_is_refused_rather_than_written_and_never_read_again():
+    """In a Python of its own: the tests' own filters turn every warning into an error."""
+    wrong = textwrap.dedent("""
+        from migrator.core.lifecycle import JobAccepted
+        from migrator.edges.journal.codec import event_text
+        try:
+            event_text(JobAccepted(at=1.0, key="k", job_id=5))
+        except ValueError as error:
+            print(error)
+    """)
+
+    said = subprocess.run([sys.executable, "-c", wrong], capture_output=True, text=True, check=True)
+
+    assert said.stdout.startswith("JobAccepted cannot be written down")

@@ -9,12 +9,14 @@ import pytest
 from migrator.core.lifecycle import (
     AttemptBegan,
     AttemptLost,
+    ImageVerified,
     JobAccepted,
     Outcome,
     Phase,
 )
-from migrator.core.reconcile import marker
+from migrator.core.reconcile import marker, work_left
 from migrator.core.verdict import Stop
+from migrator.core.waves import Waves
 from migrator.errors import Halted, NameTaken, OutcomeUnknown, Refused, Unavailable, Unreachable
 from migrator.model import (
     CloudImage,
@@ -449,3 +451,69 @@ async def test_a_target_that_halts_does_not_stop_the_others(make):
     assert "target south stopped" in ending.reason
     assert bench.phases.count(Phase.SUCCEEDED) == 3
     assert bench.engine.clouds["south"].requests == 1
+
+
+async def test_what_one_list_says_of_many_images_is_one_commit(make):
+    at_once = Limits(max_jobs=40, submit_rate=Rate(count=500, unit="s"), submit_burst=40)
+    bench = make(40, cloud={"seconds": 60.0}, limits=at_once)
+    commits: list[int] = []
+    append = bench.journal.append
+
+    async def counting(*events):
+        commits.append(sum(isinstance(event, ImageVerified) for event in events))
+        await append(*events)
+
+    bench.journal.append = counting
+    await bench.run()
+
+    assert sum(commits) == 40
+    assert len([verified for verified in commits if verified]) <= 10
+
+
+async def test_a_job_that_ends_while_a_list_is_read_needs_no_list_of_its_own(make):
+    at_once = Limits(max_jobs=30, submit_rate=Rate(count=500, unit="s"), submit_burst=30)
+    bench = make(30, cloud={"seconds": 60.0, "round_trip": 5.0}, limits=at_once)
+    lists: list[float] = []
+    images = bench.cloud.images
+
+    async def counting(query, **after):
+        if query.tag is not None and anyio.current_time() > 60.0:
+            lists.append(anyio.current_time())
+        return await images(query, **after)
+
+    bench.cloud.images = counting
+    await bench.run()
+
+    assert set(bench.phases) == {Phase.SUCCEEDED}
+    assert len(lists) <= 3
+
+
+async def test_a_question_that_fails_for_one_image_is_not_asked_again_for_its_neighbours(make, monkeypatch):
+    """One list answers for three adopted imports; one of them is gone, and looking for it gets no answer."""
+    bench = make(
+        3,
+        cloud={"seconds": 200.0},
+        polling=Polling(first=10.0, min_interval=10.0, sweep=False),
+        policy=Policy(verify=False),
+    )
+    for image in bench.plan.images:
+        await bench.cloud.submit(image, marker("dc-east", image.key))
+    await bench.open()
+    ends: list[str] = []
+    monkeypatch.setattr(Waves, "finished", lambda waves, image, phase: ends.append(image.key))
+    gone = bench.cloud.jobs["job-2"].image_id
+    images = bench.cloud.images
+    trouble = [Unavailable(BUSY)]
+
+    async def without_one(query, **after):
+        if anyio.current_time() > 176.0:  # so that it is missed for the third time when the others end
+            await bench.cloud.delete(gone)
+        if query.tag is not None and query.tag[0] == "migrator_item" and trouble:
+            raise trouble.pop()
+        return await images(query, **after)
+
+    bench.cloud.images = without_one
+    await bench.engine.run(work_left(bench.ledger))
+
+    assert not trouble
+    assert sorted(ends) == ["north/web-01", "north/web-02", "north/web-03"]

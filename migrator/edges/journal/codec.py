@@ -4,6 +4,7 @@ Fields that hold their default are left out, so a default that changes in the mo
 mean: like a new event, it needs a new `store.VERSION`.
 """
 
+import warnings
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,6 +12,10 @@ from pydantic_core import PydanticSerializationError
 
 from migrator.core.lifecycle import EVENTS, Event, State
 from migrator.model import Image
+
+# A value of another type could be written but not read again. pydantic's own `warnings="error"` does the same
+# at four times the cost of the whole serialisation, and lets go of the interpreter lock at each call.
+warnings.filterwarnings("error", "Pydantic serializer warnings", UserWarning)
 
 KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in EVENTS}
 """What the file calls each event."""
@@ -75,8 +80,10 @@ def read_image(text: str) -> Image:
 
 
 def _json(value: object) -> str:
-    serializer = _ADAPTERS[type(value)].serializer
-    return serializer.to_json(value, exclude_defaults=True, warnings="error").decode()
+    try:
+        return _ADAPTERS[type(value)].serializer.to_json(value, exclude_defaults=True).decode()
+    except UserWarning as unexpected:
+        raise ValueError(f"{type(value).__name__} cannot be written down: {unexpected}") from None
 
 
 def _whole_characters(event: Event) -> Event:

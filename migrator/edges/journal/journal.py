@@ -9,6 +9,7 @@ from types import MappingProxyType
 from migrator.core.ledger import Ledger, Planned, after
 from migrator.core.lifecycle import Event, ImageEvent, ImagePlanned, State
 from migrator.edges.journal.codec import event_text, image_text
+from migrator.edges.journal.crowd import PATIENCE, Crowd
 from migrator.edges.journal.reader import JournalReader
 from migrator.edges.journal.store import EventRow
 from migrator.edges.journal.writer import Batch, Stop, Writer
@@ -29,6 +30,10 @@ class Journal:
         self._ledger = Ledger()
         self._complete = False
         self._outbox = Batch()
+        self._crowd = Crowd()
+        self._alarm: asyncio.Handle = self._loop.call_soon(lambda: None)
+        """When the outbox is sent."""
+
         self._ahead: dict[str, State] = {}
         """States that events on their way to the disk lead to."""
 
@@ -66,10 +71,14 @@ class Journal:
             raise self._refusal()
         self._take(events)
         done: asyncio.Future[None] = self._loop.create_future()
-        if not self._outbox.waiting:
+        waiting = self._outbox.waiting
+        waiting.append(done)
+        if self._crowd.complete(len(waiting)):
+            self._alarm.cancel()
             # Whoever else appends in this turn of the loop goes into the same commit.
-            self._loop.call_soon(self._send)
-        self._outbox.waiting.append(done)
+            self._alarm = self._loop.call_soon(self._send)
+        elif len(waiting) == 1:
+            self._alarm = self._loop.call_later(PATIENCE, self._send)
         await done
 
     async def ledger(self, known: Mapping[str, Planned] = MappingProxyType({})) -> Ledger:
@@ -144,6 +153,8 @@ class Journal:
 
     def _send(self) -> None:
         if self._outbox.waiting:
+            self._alarm.cancel()
+            self._crowd.sent(len(self._outbox.waiting))
             self._writer.queue.put(self._outbox)
             self._outbox = Batch()
 
