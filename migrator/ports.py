@@ -6,7 +6,7 @@ from typing import Protocol
 
 import anyio
 
-from migrator.core.ledger import Ledger, Planned
+from migrator.core.ledger import Ledger
 from migrator.core.lifecycle import Event
 from migrator.model import (
     BucketInfo,
@@ -150,7 +150,7 @@ class Journal(Protocol):
         was kept, and the journal goes on. A cancelled call may be kept or not, but never half.
         """
 
-    async def ledger(self, known: Mapping[str, Planned] = MappingProxyType({})) -> Ledger:
+    async def ledger(self, known: Mapping[str, Image] = MappingProxyType({})) -> Ledger:
         """Everything acknowledged so far, folded; the same object each time, and kept up to date.
 
         It changes only between two turns of the caller's loop. Read it and do not change it. Images that

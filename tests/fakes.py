@@ -8,7 +8,7 @@ from types import MappingProxyType
 import anyio
 import anyio.lowlevel
 
-from migrator.core.ledger import Ledger, Planned, after
+from migrator.core.ledger import Ledger, after
 from migrator.core.lifecycle import Event, ImageEvent, State
 from migrator.errors import JournalError, OutcomeUnknown, Refused
 from migrator.model import (
@@ -61,10 +61,10 @@ class MemoryJournal:
             self._keep(event)
         await anyio.lowlevel.checkpoint()
 
-    async def ledger(self, known: Mapping[str, Planned] = MappingProxyType({})) -> Ledger:
+    async def ledger(self, known: Mapping[str, Image] = MappingProxyType({})) -> Ledger:
         for key, planned in self._ledger.planned.items():
-            if known.get(key) == planned:
-                self._ledger.planned[key] = known[key]
+            if known.get(key) == planned.image:
+                self._ledger.planned[key] = replace(planned, image=known[key])
         return self._ledger
 
     async def events(self, key: str | None = None) -> Sequence[Event]:

@@ -20,15 +20,14 @@ from migrator.cli.streams import STDOUT
 from migrator.clouds.dry import DryCloud
 from migrator.core.floor import Floor, floors
 from migrator.core.headline import span
-from migrator.core.ledger import Planned
 from migrator.core.lifecycle import ImagePlanned, Phase
 from migrator.core.plan import at_endpoint, parse_plan
-from migrator.core.reconcile import first_words, marker, planned
+from migrator.core.reconcile import first_words, listed, marker, planned
 from migrator.core.summary import Summary, summary
 from migrator.edges.clock import SystemClock
 from migrator.edges.journal import Journal, JournalReader
 from migrator.errors import UsageError
-from migrator.model import MarkerKind, Plan
+from migrator.model import Image, MarkerKind, Plan
 from migrator.render import terminal
 from migrator.simulator.server import serve
 from migrator.simulator.settings import SCENARIOS
@@ -55,7 +54,7 @@ async def status(plan: Plan, reports_dir: Path, look: Look, *, watch: bool = Fal
     if not watch:
         _print_standing(standing, look)
         return 0
-    items = planned(plan)
+    images = listed(plan)
     async with anyio.create_task_group() as group:
         with anyio.open_signal_receiver(signal.SIGINT) as signals:
 
@@ -67,7 +66,7 @@ async def status(plan: Plan, reports_dir: Path, look: Look, *, watch: bool = Fal
             while True:
                 _print_watched(standing, look)
                 await anyio.sleep(WATCH_EVERY)
-                standing = await _standing(plan, reports_dir, items)
+                standing = await _standing(plan, reports_dir, images)
     if STDOUT.moving and not look.json:
         STDOUT.line("")
     return 0
@@ -89,19 +88,18 @@ class _Standing:
 
 
 async def _standing(
-    plan: Plan, reports_dir: Path, known: Mapping[str, Planned] = MappingProxyType({})
+    plan: Plan, reports_dir: Path, known: Mapping[str, Image] = MappingProxyType({})
 ) -> _Standing:
     reader = _reader(plan, reports_dir)
-    items = known or planned(plan)
     # A run may begin or end while its journal is read: one that has not said its end held the lock before
     # or holds it now, or else it was killed.
-    before, ledger = reader.holder(), await reader.ledger(items)
+    before, ledger = reader.holder(), await reader.ledger(known or listed(plan))
     holder = reader.holder()
     if ledger.runs and ledger.runs[-1].ended_at is None:
         holder = holder or before
     now = SystemClock().now()
     fresh = 0
-    for event in list(first_words(dict(items), ledger, now)):
+    for event in list(first_words(planned(plan, ledger.planned), ledger, now)):
         # The rest of a run's first words is about what that run will do, and none may begin.
         if isinstance(event, ImagePlanned) and event.key not in ledger.states:
             ledger.apply(event)
@@ -173,7 +171,7 @@ def _status_object(standing: _Standing) -> dict[str, object]:
 
 async def report(plan: Plan, reports_dir: Path, look: Look) -> int:
     """Write every report anew."""
-    ledger = await _reader(plan, reports_dir).ledger(planned(plan))
+    ledger = await _reader(plan, reports_dir).ledger(listed(plan))
     folder = plan_folder(reports_dir, plan)
     for path in await write_reports(plan, ledger, folder, time.time(), running=False):
         look.out(str(path))

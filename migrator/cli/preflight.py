@@ -10,7 +10,7 @@ from migrator.cli.session import Options, check_keys, choose, meant_by
 from migrator.cli.streams import STDERR
 from migrator.core.checks import Finding, Severity
 from migrator.core.ledger import Ledger
-from migrator.core.reconcile import first_words, planned
+from migrator.core.reconcile import first_words, listed, planned
 from migrator.edges.clock import FastClock, SystemClock
 from migrator.edges.journal import Journal
 from migrator.engine.preflight import Place, Seen
@@ -141,12 +141,11 @@ async def ledger_ahead(plan: Plan, options: Options) -> tuple[Ledger, frozenset[
     The journal is only read. Raises JournalError.
     """
     path = plan_folder(options.reports_dir, plan) / "journal.db"
-    items = planned(plan)
-    ledger = await Journal.read(path).ledger(items) if path.exists() else Ledger()
+    ledger = await Journal.read(path).ledger(listed(plan)) if path.exists() else Ledger()
     meant = meant_by(plan, ledger, options)
     words = list(
         first_words(
-            items,
+            planned(plan, ledger.planned),
             ledger,
             time.time(),
             retry_failed=options.retry_failed,

@@ -17,7 +17,7 @@ from migrator.core import retry
 from migrator.core.bucket import Bucket
 from migrator.core.ledger import Ledger
 from migrator.core.leftovers import Gone, Leftover, Owners
-from migrator.core.reconcile import plan_tag, planned
+from migrator.core.reconcile import listed, plan_tag
 from migrator.edges.clock import SystemClock
 from migrator.edges.journal import Journal
 from migrator.errors import CloudError, JournalMissing, Unavailable, UsageError
@@ -166,10 +166,10 @@ async def _ledger(plan: Plan, options: Options, *, lock: bool) -> AsyncIterator[
             hint="Name its --reports-dir; or `migrator run PLAN` first, which adopts what is there.",
         )
     if not lock:
-        yield await Journal.read(path).ledger(planned(plan))
+        yield await Journal.read(path).ledger(listed(plan))
         return
     async with open_journal(path) as journal:
-        yield await journal.ledger(planned(plan))
+        yield await journal.ledger(listed(plan))
 
 
 @asynccontextmanager

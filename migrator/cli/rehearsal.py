@@ -29,7 +29,7 @@ from migrator.core.floor import TYPICAL, floors
 from migrator.core.headline import span
 from migrator.core.ledger import Ledger
 from migrator.core.plan import at_endpoint
-from migrator.core.reconcile import planned
+from migrator.core.reconcile import listed
 from migrator.core.summary import Summary, summary
 from migrator.edges.clock import FastClock
 from migrator.edges.journal import Journal
@@ -224,7 +224,7 @@ async def _play(plan: Plan, options: Options, settings: Settings, running: Runni
     running.simulator.stats = Stats(began_at=now, last_at=now)
     code = await run(plan, replace(options, preflight=False, environ=environ), still)
     path = plan_folder(options.reports_dir, plan) / "journal.db"
-    ledger = await Journal.read(path).ledger(planned(plan))
+    ledger = await Journal.read(path).ledger(listed(plan))
     last = ledger.runs[-1]
     return _Outcome(
         exit_code=code,

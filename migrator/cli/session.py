@@ -1,6 +1,5 @@
 """One run from its first line to its last: journal, clouds, engine, signals, reports."""
 
-import gc
 import os
 import random
 import secrets
@@ -17,14 +16,14 @@ from pathlib import Path
 import anyio
 import structlog
 
-from migrator import __version__
+from migrator import __version__, collector
 from migrator.cli.common import Look, plural
 from migrator.cli.parts import Parts, open_clouds, plan_folder
 from migrator.cli.progress import Progress
 from migrator.cli.reporting import snapshot, write_reports
 from migrator.core.ledger import Ledger
 from migrator.core.lifecycle import Phase, RunBegan, RunEnded, State
-from migrator.core.reconcile import first_words, planned, work_left
+from migrator.core.reconcile import first_words, listed, planned, work_left
 from migrator.core.select import Selector
 from migrator.core.verdict import Ending, Stop, ending
 from migrator.edges.clock import FastClock
@@ -70,6 +69,7 @@ class Options:
 
 async def run(plan: Plan, options: Options, look: Look) -> int:
     """Start or resume a plan, and return the exit code. Raises MigratorError before the first request."""
+    collector.spared()  # the plan
     clock = FastClock.from_environment(options.environ)
     folder = plan_folder(options.reports_dir, plan)
     check_keys(plan, options)
@@ -77,8 +77,8 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
         open_clouds(plan, clock, options.environ) as parts,
         open_journal(folder / "journal.db") as journal,
     ):
-        items = planned(plan)
-        ledger = await journal.ledger(items)
+        ledger = await journal.ledger(listed(plan))
+        items = planned(plan, ledger.planned)
         opened = clock.monotonic()
         sizes: Mapping[str, int] = {}
         if options.preflight:
@@ -123,7 +123,7 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
                     # The run and its journal go on; the next refresh may succeed.
                     log.error("report.stale", reason=str(error))
 
-        spare_the_collector()
+        collector.spared()  # what the journal remembers, and the work
         async with anyio.create_task_group() as listening:
             await listening.start(_heed_signals, engine, options.drain, look)
             async with anyio.create_task_group() as group:
@@ -168,13 +168,6 @@ class Work:
 
     homeless: dict[str, int]
     """Targets that the plan no longer has, and how many images may still be on their way there."""
-
-
-def spare_the_collector() -> None:
-    """What was read stays: to look through it for garbage again and again costs a run several percent."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def choose(plan: Plan, ledger: Ledger, limit: int | None, meant: Container[str] | None = None) -> Work:
@@ -255,7 +248,7 @@ async def _look_first(
     ahead = snapshot(ledger)
     meant = meant_by(plan, ledger, options)
     for event in first_words(
-        planned(plan),
+        planned(plan, ledger.planned),
         ledger,
         clock.now(),
         retry_failed=options.retry_failed,

@@ -1,10 +1,11 @@
 """Plan and ledger compared: what to write down first, and the work left."""
 
 from base64 import b32encode
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
+from types import MappingProxyType
 
 from pydantic import TypeAdapter
 
@@ -46,9 +47,22 @@ def digest(image: Image) -> str:
     return blake2b(_IMAGE.dump_json(image, exclude=_NOT_SENT, exclude_none=True), digest_size=12).hexdigest()
 
 
-def planned(plan: Plan) -> dict[str, Planned]:
-    """The plan's images by key, each with its digest, in the plan's order."""
-    return {image.key: Planned(image=image, digest=digest(image)) for image in plan.images}
+def listed(plan: Plan) -> dict[str, Image]:
+    """The plan's images by key, in the plan's order."""
+    return {image.key: image for image in plan.images}
+
+
+def planned(plan: Plan, known: Mapping[str, Planned] = MappingProxyType({})) -> dict[str, Planned]:
+    """The plan's images by key, each with its digest, in the plan's order.
+
+    Those whose very object is among the `known` ones, as the journal leaves them, need no new digest.
+    """
+    return {
+        key: item
+        if (item := known.get(key)) is not None and item.image is image
+        else Planned(image=image, digest=digest(image))
+        for key, image in listed(plan).items()
+    }
 
 
 @lru_cache(maxsize=20_000)
@@ -84,7 +98,8 @@ def first_words(
     """
     for key, item in plan_images.items():
         known, state = ledger.planned.get(key), ledger.states.get(key)
-        if known is None or known != item or (state is not None and state.removed):
+        changed = known is not item and known != item
+        if changed or (state is not None and state.removed):
             yield ImagePlanned(at=now, key=key, image=item.image, digest=item.digest)
         if state is None:
             continue

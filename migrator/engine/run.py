@@ -81,12 +81,14 @@ class Engine:
         Raises JournalError when a fact cannot be made durable: then nothing more is sent.
         """
         chosen = list(keys)
-        images = [
-            (item.image, self.ledger.states[key])
-            for key, item in self.ledger.planned.items()
-            if not self.ledger.states[key].removed
-        ]
-        self.waves = Waves(self.plan.waves, images)
+        if self.plan.waves:
+            states = self.ledger.states
+            images = (
+                (item.image, states[key])
+                for key, item in self.ledger.planned.items()
+                if not states[key].removed
+            )
+            self.waves = Waves(self.plan.waves, images)
         self._open_lanes(chosen)
         self._regate()
         turns = Turns(self)
@@ -153,7 +155,7 @@ class Engine:
             lane.agenda.in_cloud.discard(key)
         if step is Step.DONE:
             lane.forget(key)
-            if state.phase in FINISHED:
+            if self.plan.waves and state.phase in FINISHED:
                 self.waves.finished(self.ledger.planned[key].image, state.phase)
                 self._regate()
         elif step is Step.SUBMIT:

@@ -19,7 +19,7 @@ import aiohttp
 import anyio
 from pydantic import SecretStr
 
-from migrator.cli.session import spare_the_collector
+from migrator import collector
 from migrator.clouds.iam import FixedTokenSigner
 from migrator.clouds.ims import Ims, submit_body
 from migrator.core.lifecycle import RunBegan
@@ -71,7 +71,7 @@ def plan_for(url: str, count: int) -> Plan:
 async def ours(url: str, token: str, count: int) -> float:
     """Images a second of the product."""
     plan, clock = plan_for(url, count), SystemClock()
-    spare_the_collector()
+    collector.spared()
     with tempfile.TemporaryDirectory() as folder:
         async with AioHttp(max_requests=PARALLEL) as http:
             journal = await Journal.open(Path(folder) / "journal.db", version="bench")

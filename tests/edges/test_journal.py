@@ -22,7 +22,7 @@ from typing import Any
 import anyio
 import pytest
 
-from migrator.core.ledger import Planned, fold
+from migrator.core.ledger import fold
 from migrator.core.lifecycle import (
     AttemptBegan,
     Event,
@@ -579,12 +579,12 @@ async def test_a_reader_sees_what_was_acknowledged_while_another_writes(path):
 async def test_a_reader_that_looks_again_does_not_decode_again(path):
     await written(path, PLANNED)
     reader = Journal.read(path)
-    known = {WEB.key: Planned(image=WEB, digest="d1")}
+    known = {WEB.key: replace(WEB)}
 
     first = await reader.ledger(known)
 
-    assert first.planned[WEB.key] is known[WEB.key]
-    assert (await reader.ledger(first.planned)).planned[WEB.key] is known[WEB.key]
+    assert first.planned[WEB.key].image is known[WEB.key]
+    assert (await reader.ledger(known)).planned[WEB.key].image is known[WEB.key]
 
 
 async def test_reading_before_anything_ran_says_so_and_leaves_no_trace(path):

@@ -30,6 +30,7 @@ from migrator.model import (
     Rate,
     Retry,
     Share,
+    Wave,
 )
 from tests.fakes import FakeClock, FakeCloud
 
@@ -495,6 +496,7 @@ async def test_a_question_that_fails_for_one_image_is_not_asked_again_for_its_ne
         cloud={"seconds": 200.0},
         polling=Polling(first=10.0, min_interval=10.0, sweep=False),
         policy=Policy(verify=False),
+        waves=(Wave(name="all"),),
     )
     for image in bench.plan.images:
         await bench.cloud.submit(image, marker("dc-east", image.key))

@@ -4,7 +4,6 @@ The road: bytes → text → tables (tomli) → settings and targets → images,
 Nothing here opens a file: spreadsheets are opened by whom `parse_plan` is given.
 """
 
-import gc
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 import tomli
 from pydantic import BaseModel, ValidationError
 
+from migrator import collector
 from migrator.core.inventory import Opener, nowhere
 from migrator.core.plan.forms import PlanFile, PlanTable, keys_of, plan_schema, validator_of
 from migrator.core.plan.images import read_defaults, read_images
@@ -45,13 +45,8 @@ def parse_plan(data: bytes, *, path: str, open_sheet: Opener = nowhere) -> tuple
     `path` is how problems name the file; `open_sheet` opens the spreadsheets that it names. Raises PlanError
     with every error, each with its line or its cell, when the plan cannot be run as written.
     """
-    collecting = gc.isenabled()
-    gc.disable()  # hundreds of thousands of values that live on; looking for cycles among them is for nothing
-    try:
+    with collector.paused():
         return _parse(data, path, open_sheet)
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def at_endpoint(plan: Plan, url: str) -> Plan:

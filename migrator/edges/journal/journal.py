@@ -6,7 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 from types import MappingProxyType
 
-from migrator.core.ledger import Ledger, Planned, after
+from migrator.core.ledger import Ledger, after
 from migrator.core.lifecycle import Event, ImageEvent, ImagePlanned, State
 from migrator.edges.journal.codec import event_text, image_text
 from migrator.edges.journal.crowd import PATIENCE, Crowd
@@ -14,6 +14,7 @@ from migrator.edges.journal.reader import JournalReader
 from migrator.edges.journal.store import EventRow
 from migrator.edges.journal.writer import Batch, Stop, Writer
 from migrator.errors import JournalError
+from migrator.model import Image
 
 
 class Journal:
@@ -81,7 +82,7 @@ class Journal:
             self._alarm = self._loop.call_later(PATIENCE, self._send)
         await done
 
-    async def ledger(self, known: Mapping[str, Planned] = MappingProxyType({})) -> Ledger:
+    async def ledger(self, known: Mapping[str, Image] = MappingProxyType({})) -> Ledger:
         """Everything acknowledged so far, folded; the same object each time, and kept up to date.
 
         Read it, and do not change it: the journal looks up there what may follow. `known` counts the first

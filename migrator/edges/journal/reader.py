@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from migrator.core.ledger import Ledger, Planned
+from migrator.core.ledger import Ledger
 from migrator.core.lifecycle import Event
 from migrator.edges.journal.lock import holder
 from migrator.edges.journal.store import reading
+from migrator.model import Image
 
 
 class JournalReader:
@@ -21,7 +22,7 @@ class JournalReader:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    async def ledger(self, known: Mapping[str, Planned] = MappingProxyType({})) -> Ledger:
+    async def ledger(self, known: Mapping[str, Image] = MappingProxyType({})) -> Ledger:
         """Everything acknowledged so far, folded: a new object each time.
 
         Images that equal a `known` one are that one; give the last ledger's `planned` to look again cheaply.
@@ -43,7 +44,7 @@ class JournalReader:
     async def close(self) -> None:
         """Nothing is open."""
 
-    def _ledger(self, known: Mapping[str, Planned]) -> Ledger:
+    def _ledger(self, known: Mapping[str, Image]) -> Ledger:
         with reading(self.path) as store:
             return store.ledger(known)
 

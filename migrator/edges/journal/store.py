@@ -24,11 +24,13 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
+from migrator import collector
 from migrator.core.ledger import Ledger, Planned, fold
 from migrator.core.lifecycle import Event, ImpossibleMove, State
 from migrator.edges.journal.codec import image_text, read_event, read_image, read_state
 from migrator.edges.journal.lock import Lock, inode
 from migrator.errors import JournalError, JournalMissing, JournalTooNew
+from migrator.model import Image
 
 VERSION = 1
 """`user_version` of the file. It goes up whenever an older program would misread a newer file."""
@@ -83,16 +85,16 @@ class Store:
 
     def states(self) -> dict[str, State]:
         """Every image's state, in the order first seen."""
-        with explained(self.path):
+        with explained(self.path), collector.paused():
             rows = self.connection.execute(
                 "SELECT images.key, state FROM images LEFT JOIN states USING (key) ORDER BY position"
             )
             states = (State(key=key) if text is None else read_state(text) for key, text in rows)
             return {state.key: state for state in states}
 
-    def planned(self, known: Mapping[str, Planned]) -> dict[str, Planned]:
+    def planned(self, known: Mapping[str, Image]) -> dict[str, Planned]:
         """Every image as last planned, in the order first seen; those that equal a known one are that one."""
-        with explained(self.path):
+        with explained(self.path), collector.paused():
             rows = self.connection.execute("SELECT key, digest, image FROM images ORDER BY position")
             return {key: _planned(known.get(key), digest, text) for key, digest, text in rows}
 
@@ -104,7 +106,7 @@ class Store:
             )
             return fold(read_event(kind, body) for kind, body in rows)
 
-    def ledger(self, known: Mapping[str, Planned]) -> Ledger:
+    def ledger(self, known: Mapping[str, Image]) -> Ledger:
         """All of the above, from the tables of current states."""
         ledger = self.beside_images()
         ledger.planned, ledger.states = self.planned(known), self.states()
@@ -333,10 +335,9 @@ def _kind(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def _planned(known: Planned | None, digest: str, text: str) -> Planned:
-    if known is not None and known.digest == digest and image_text(known.image) == text:
-        return known
-    return Planned(image=read_image(text), digest=digest)
+def _planned(known: Image | None, digest: str, text: str) -> Planned:
+    same = known is not None and image_text(known) == text
+    return Planned(image=known if known is not None and same else read_image(text), digest=digest)
 
 
 def _snapshot(path: Path) -> sqlite3.Connection:
