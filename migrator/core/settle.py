@@ -24,7 +24,11 @@ MARGIN = 3.0
 LEAST = 60.0
 UNKNOWN = 3600.0
 PLAUSIBLE = 30.0
-"""A running job that was absent from a list this long after its acceptance counts as not listed."""
+"""A running job that was absent from a list this long after its acceptance counts as not listed. And one that
+was first listed later than this proves how slow lists are only if an earlier list did not show it."""
+
+ROUND_TRIP = 5.0
+"""Seconds that an answer, and the list asked for after it, may take."""
 
 
 class By(StrEnum):
@@ -39,13 +43,13 @@ class Learned:
     """What one target's own jobs taught about its lists."""
 
     seen: int = 0
-    """Jobs that were listed while they ran."""
+    """Jobs that were listed while they ran, by a list that tells something about how soon they show."""
 
     unseen: int = 0
     """Jobs that ended without having been listed while they ran, though a list was made in time."""
 
     longest_delay: float = 0.0
-    """Seconds from acceptance to the first list that showed the job; an upper bound, the longest of all."""
+    """Seconds from acceptance to the first list that showed the job; the longest of those seen."""
 
     ended: int = 0
     """Jobs that ended."""
@@ -81,7 +85,10 @@ class Learned:
 class _Watched:
     accepted_at: Moment
     seen: bool = False
+    missed: bool = False
+    """A list did not show it, whatever its age."""
     absent: bool = False
+    """A list did not show it, though it should have."""
 
 
 class Calibration:
@@ -90,11 +97,29 @@ class Calibration:
     def __init__(self, learned: Learned | None = None) -> None:
         self.learned = learned or Learned()
         self._watched: dict[str, _Watched] = {}
+        self._soonest: list[float] = []
+        self._latest_miss = 0.0
 
     @property
     def curious(self) -> bool:
-        """Whether one more list would teach something."""
-        return self.learned.listed is None and any(not job.seen for job in self._watched.values())
+        """Whether one more list would teach something.
+
+        Jobs that a list did not show are waited for to the last, or else the quick ones alone would count.
+        """
+        listed = self.learned.listed
+        if listed is False:
+            return False
+        return any((listed is None or job.missed) and not job.seen for job in self._watched.values())
+
+    @property
+    def usual_delay(self) -> float | None:
+        """Seconds after which a running job usually shows, judged by this run alone; None: nobody knows yet.
+
+        Less than `Learned.longest_delay`, which rests on what happened at all, and good enough for a guess.
+        """
+        if not self.learned.listed or len(self._soonest) < ENOUGH:
+            return None
+        return max(self._soonest[-1], self._latest_miss)
 
     def accepted(self, key: str, at: Moment) -> None:
         """A job of ours was accepted."""
@@ -111,10 +136,13 @@ class Calibration:
             age = max(0.0, at - job.accepted_at)
             if key in unfinished:
                 job.seen = True
-                longest = max(self.learned.longest_delay, age)
-                self.learned = replace(self.learned, seen=self.learned.seen + 1, longest_delay=longest)
-            elif age >= PLAUSIBLE:
-                job.absent = True
+                if job.missed or age <= PLAUSIBLE:
+                    longest = max(self.learned.longest_delay, age)
+                    self.learned = replace(self.learned, seen=self.learned.seen + 1, longest_delay=longest)
+                    self._soonest = sorted([*self._soonest, age])[:ENOUGH]
+            else:
+                job.missed, job.absent = True, job.absent or age >= PLAUSIBLE
+                self._latest_miss = max(self._latest_miss, age)
 
     def ended(self, key: str, at: Moment) -> None:
         """A job of ours is known to have ended."""

@@ -20,6 +20,12 @@ TRIAL = 15.0
 COST = 3
 """Jobs without a forecast that make a list worth its requests, for each page of it."""
 
+CHEAP = 0.05
+"""The part of the query rate that lists may take however few jobs run: they find out wrong forecasts."""
+
+MANY = 10
+"""Running jobs, for each page of a list, that make it worth more than that."""
+
 
 class Hints:
     """What lists have been good for, at one target."""
@@ -55,12 +61,18 @@ class Hints:
         elif ended_at is not None and self._asked_at > ended_at + LATE:
             self.misses += 1
 
-    def next_sweep(self, *, blind: int, pages: int, shortest: float) -> float | None:
+    def next_sweep(
+        self, *, running: int, blind: int, pages: int, shortest: float, rate: float
+    ) -> float | None:
         """Seconds until one more list is worth it; None while it is not.
 
-        `blind` is the number of running jobs whose end nobody can tell, `pages` the requests that a list
-        takes, `shortest` the least time between two questions.
+        `running` is the number of jobs that are watched, `blind` of those whose end nobody can tell, `pages`
+        the requests that a list takes, `shortest` the least time between two questions, and `rate` how many
+        questions a second are allowed.
         """
-        if self.useless or blind < COST * pages:
+        if self.useless:
             return None
-        return shortest if self.trusted else TRIAL
+        if blind >= COST * pages:
+            return shortest if self.trusted else TRIAL
+        cheap = pages <= CHEAP * rate * TRIAL
+        return TRIAL if running and (cheap or running >= MANY * pages) else None

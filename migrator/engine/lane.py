@@ -9,7 +9,7 @@ from migrator.core.forecast import Forecast, next_poll
 from migrator.core.lifecycle import State, Step
 from migrator.core.lookup import Shelf
 from migrator.core.schedule import SWEEP_KEY, Agenda, Rest, Turn
-from migrator.core.settle import By, Calibration, Learned
+from migrator.core.settle import ROUND_TRIP, By, Calibration, Learned
 from migrator.core.sweep import TRIAL, Hints
 from migrator.errors import Unavailable, Unreachable
 from migrator.model import Fault, JobReport, Moment, Polling, RateHint, Target
@@ -186,8 +186,8 @@ class Lane:
 
         It is not sure enough to submit again, but a slot of the window need not stand idle for it.
         """
-        learned = self.learned(By.TAG if marked else By.NAME)
-        return learned.listed is True and age > 2 * learned.longest_delay
+        usual = self.calibrations[By.TAG if marked else By.NAME].usual_delay
+        return usual is not None and age > 2 * usual + ROUND_TRIP
 
     def accepted(self, key: str, at: Moment) -> None:
         """A job was accepted."""
@@ -216,16 +216,25 @@ class Lane:
         """A list got no answer; the next one is planned like any other."""
         self._sweeping = False
 
-    def sweep_again(self, polling: Polling, *, fixed_settle: bool) -> None:
+    def swept_by(self, *, marked: bool) -> By:
+        """How everything is listed: by marker, unless there is none or it does not show while jobs run."""
+        return By.TAG if marked and self.learned(By.TAG).listed is not False else By.NAME
+
+    def sweep_again(self, polling: Polling, *, fixed_settle: bool, marked: bool) -> None:
         """Make one more list after a while, if it would teach or announce something and none is due yet."""
         if self._sweeping:
             return
         waits = []
-        if not fixed_settle and any(calibration.curious for calibration in self.calibrations.values()):
+        if not fixed_settle and self.calibrations[self.swept_by(marked=marked)].curious:
             waits.append(TRIAL)
         if polling.sweep:
-            blind = len(self._blind)
-            wait = self.hints.next_sweep(blind=blind, pages=self.sweep_pages, shortest=polling.min_interval)
+            wait = self.hints.next_sweep(
+                running=len(self.watches),
+                blind=len(self._blind),
+                pages=self.sweep_pages,
+                shortest=polling.min_interval,
+                rate=self.agenda.queries.bucket.rate,
+            )
             if wait is not None:
                 waits.append(wait)
         if waits:
@@ -265,7 +274,8 @@ class Lane:
     def until_poll(self, polling: Polling, state: State, now: Moment) -> float:
         """Seconds until its job is worth another question."""
         forecast = self.watch(state, now).forecast
-        return next_poll(polling, forecast, now, shortest=self._shortest(), swept=self.hints.trusted)
+        swept = self.hints.trusted and self._sweeping
+        return next_poll(polling, forecast, now, shortest=self._shortest(), swept=swept)
 
     def _shortest(self) -> float | None:
         """What the fastest of the jobs took, once so many ended that it says something."""

@@ -358,7 +358,7 @@ class Turns:
     async def _sweep(self, lane: Lane, keys: tuple[str, ...]) -> None:
         """One list of what runs: it teaches how soon imports show, and announces the finished ones."""
         engine = self._engine
-        by = By.NAME if lane.learned(By.TAG).listed is False or not self._lists.marked else By.TAG
+        by = lane.swept_by(marked=self._lists.marked)
         asked_at = engine.clock.now()
         since = min((watch.forecast.began_at for watch in lane.watches.values()), default=asked_at)
         images = await self._lists.everything(lane, by, since)
@@ -373,7 +373,9 @@ class Turns:
         self._plan_sweep(lane)
 
     def _plan_sweep(self, lane: Lane) -> None:
-        lane.sweep_again(self._engine.plan.polling, fixed_settle=self._engine.plan.policy.settle is not None)
+        plan = self._engine.plan
+        fixed = plan.policy.settle is not None
+        lane.sweep_again(plan.polling, fixed_settle=fixed, marked=self._lists.marked)
 
     async def _learn(self, lane: Lane) -> None:
         for by, learned in lane.news():

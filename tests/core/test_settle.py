@@ -26,11 +26,30 @@ def test_while_nothing_is_known_an_hour_must_pass():
 
 
 def test_a_fixed_duration_overrides_what_was_learned():
-    assert seen_after(500.0).learned.settle(7.0) == 7.0
+    assert seen_after(9.0).learned.settle(7.0) == 7.0
 
 
 def test_where_running_jobs_show_a_few_times_the_longest_delay_is_enough():
-    assert seen_after(50.0).learned.settle(None) == 150.0
+    calibration = Calibration()
+    for number in range(5):
+        calibration.accepted(str(number), 100.0)
+    calibration.listed(set(), set(), 120.0)
+    calibration.listed({str(number) for number in range(5)}, set(), 150.0)
+
+    assert calibration.learned.settle(None) == 150.0
+
+
+def test_a_job_that_no_list_could_have_shown_earlier_does_not_say_how_slow_lists_are():
+    calibration = seen_after(10.0)
+    calibration.accepted("long", 200.0)
+    calibration.listed({"long"}, set(), 900.0)
+
+    assert calibration.learned.longest_delay == 10.0
+
+
+def test_jobs_that_were_first_listed_late_do_not_prove_that_lists_are_quick():
+    """They may have shown at once, or just now: nobody looked."""
+    assert seen_after(500.0, jobs=50).learned.settle(None) == 3600.0
 
 
 def test_it_is_never_less_than_a_minute():
@@ -87,3 +106,31 @@ def test_curiosity_ends_when_the_verdict_is_known():
     assert calibration.curious
 
     assert not seen_after(1.0).curious
+
+
+def test_a_job_that_a_list_did_not_show_is_waited_for_even_when_the_quick_ones_have_shown():
+    calibration = Calibration()
+    for number in range(6):
+        calibration.accepted(str(number), 0.0)
+    calibration.listed({str(number) for number in range(5)}, set(), 10.0)
+    assert calibration.learned.listed
+    assert calibration.curious
+
+    calibration.listed({"5"}, set(), 70.0)
+
+    assert not calibration.curious
+    assert calibration.learned.settle(None) == 210.0
+
+
+def test_the_usual_delay_is_what_the_quickest_prove_unless_a_list_missed_an_older_one():
+    calibration = Calibration()
+    for number in range(9):
+        calibration.accepted(str(number), float(number))
+    assert calibration.usual_delay is None
+
+    calibration.listed({str(number) for number in range(9)}, set(), 10.0)
+    assert calibration.usual_delay == 6.0
+
+    calibration.accepted("late", 20.0)
+    calibration.listed(set(), set(), 30.0)
+    assert calibration.usual_delay == 10.0
