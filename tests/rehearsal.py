@@ -1,6 +1,7 @@
 """The real engine and the real IMS client against the simulator, in one process, on virtual time."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr
@@ -34,6 +35,8 @@ class Rehearsal:
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     seed: int = 0
     timeout: float = 60.0
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of each image's object, by key, as preflight would have found them."""
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
@@ -56,7 +59,9 @@ class Rehearsal:
         began = RunBegan(at=self.clock.now(), run="r", version="0", host="h", pid=1)
         await self.journal.append(began, *first_words(planned(self.plan), self.ledger, self.clock.now()))
         rng = random.Random(self.seed)
-        self.engine = Engine(self.plan, self.ledger, {"north": cloud}, self.journal, self.clock, rng)
+        self.engine = Engine(
+            self.plan, self.ledger, {"north": cloud}, self.journal, self.clock, rng, sizes=self.sizes
+        )
         return work_left(self.ledger)
 
     async def run(self) -> Ending:

@@ -3,11 +3,14 @@
 A question costs a request of a short budget; a late one costs an idle slot. The service's own progress is the
 best guide while it keeps its word: two steps forward in a row that agree about the end are believed, until
 the job outlives that end or stands still. Without a guide a job may end at any moment, and only asking at a
-steady pace, or a list that shows finished images, tells.
+steady pace, or a list that shows finished images, tells. What finished jobs of the target took narrows it
+down: none ends much sooner than the fastest of them, and where time goes by size, the size tells when.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from math import inf
+from statistics import median
 
 from migrator.model import Moment, Polling
 
@@ -28,6 +31,48 @@ PATIENT = 4
 
 SURE_PART = 0.5
 """No job of many ended before this part of the shortest one's time."""
+
+FEW = 20
+"""Ended jobs that say something about others."""
+
+RECENT = 50
+"""Ended jobs that are remembered: a service may be slower at night than by day."""
+
+STEADY = 1.5
+"""Time goes by size when the slowest job took at most so many times as long for each byte as the fastest."""
+
+
+class History:
+    """How long the latest finished jobs of one target took, and for how many bytes where that is known."""
+
+    def __init__(self) -> None:
+        self._seconds: deque[float] = deque(maxlen=RECENT)
+        self._for_a_byte: deque[float] = deque(maxlen=RECENT)
+        self._least = self._least_for_a_byte = inf
+        self._pace: float | None = None
+
+    def took(self, seconds: float, size: int | None) -> None:
+        """A job of `size` bytes ended `seconds` after it was accepted."""
+        self._seconds.append(seconds)
+        self._least = min(self._seconds)
+        if size:
+            self._for_a_byte.append(seconds / size)
+            self._least_for_a_byte = min(self._for_a_byte)
+            steady = max(self._for_a_byte) <= STEADY * self._least_for_a_byte
+            self._pace = median(self._for_a_byte) if steady else None
+
+    def least(self, size: int | None) -> float | None:
+        """Seconds that a job of `size` bytes hardly stays below; None while nobody knows."""
+        if len(self._seconds) < FEW:
+            return None
+        by_size = self._least_for_a_byte * size if size and len(self._for_a_byte) >= FEW else 0.0
+        return max(self._least, by_size)
+
+    def expected(self, size: int | None) -> float | None:
+        """Seconds that a job of `size` bytes takes; None unless time has gone by size so far."""
+        if not size or self._pace is None or len(self._for_a_byte) < FEW:
+            return None
+        return self._pace * size
 
 
 @dataclass(slots=True)
@@ -71,13 +116,20 @@ class Forecast:
 
 
 def next_poll(
-    polling: Polling, forecast: Forecast, now: Moment, *, shortest: float | None = None, swept: bool = False
+    polling: Polling,
+    forecast: Forecast,
+    now: Moment,
+    *,
+    least: float | None = None,
+    expected: float | None = None,
+    swept: bool = False,
 ) -> float:
     """Seconds until a running job is worth another question, within [min_interval, max_interval].
 
-    `shortest` is what the fastest of many finished jobs took; `swept` says that lists show finished images,
-    so that somebody else watches for the end.
+    `least` and `expected` are what finished jobs say about its duration (see History); `swept` says that
+    lists show finished images, so that somebody else watches for the end.
     """
+    due = None if expected is None else forecast.began_at + expected - now
     left = None if forecast.ends_at is None else forecast.ends_at - now
     if left is not None and forecast.sure:
         guess = left + AFTER if left <= NEAR else 0.9 * left
@@ -85,8 +137,10 @@ def next_poll(
         guess = min(left + AFTER, max(polling.first, left / 3) if forecast.rough else polling.first)
     elif swept and forecast.blind:
         guess = polling.max_interval
+    elif due is not None and due > 0:
+        guess = min(due + AFTER, max(polling.first, due / 3))
     else:
         guess = polling.first
-        if shortest is not None:
-            guess = max(guess, forecast.began_at + SURE_PART * shortest - now)
+        if least is not None:
+            guess = max(guess, forecast.began_at + SURE_PART * least - now)
     return min(max(guess, polling.min_interval), polling.max_interval)

@@ -1,11 +1,11 @@
 """One target at work: its agenda, its cloud, and the workers that take turns at it."""
 
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 
 import anyio
 
-from migrator.core.forecast import Forecast, next_poll
+from migrator.core.forecast import Forecast, History, next_poll
 from migrator.core.lifecycle import State, Step
 from migrator.core.lookup import Shelf
 from migrator.core.schedule import SWEEP_KEY, Agenda, Rest, Turn
@@ -14,9 +14,6 @@ from migrator.core.sweep import TRIAL, Hints
 from migrator.errors import Unavailable, Unreachable
 from migrator.model import Fault, JobReport, Moment, Polling, RateHint, Target
 from migrator.ports import Clock, Cloud
-
-FEW = 20
-"""Ended jobs of which the fastest says how fast a job can be."""
 
 
 class Watch:
@@ -54,7 +51,9 @@ class Lane:
         agenda: Agenda,
         clock: Clock,
         learned: dict[By, Learned],
+        sizes: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
+        """`sizes` are bytes of the images' objects, by key, as far as they are known."""
         self.target = target
         self.cloud = cloud
         self.agenda = agenda
@@ -63,8 +62,8 @@ class Lane:
         self.halt_exit_code = 0
         self.watches: dict[str, Watch] = {}
         self.calibrations = {by: Calibration(learned.get(by)) for by in By}
-        self.durations: deque[float] = deque(maxlen=50)
-        """Seconds that the latest jobs of this run took."""
+        self.history = History()
+        self.sizes = sizes
         self.hints = Hints()
         self.closing = False
         """No new turn begins, whatever is due."""
@@ -198,7 +197,7 @@ class Lane:
         """A job ended, well or badly."""
         self._queued.discard(key)
         if submitted_at is not None:
-            self.durations.append(at - submitted_at)
+            self.history.took(at - submitted_at, self.sizes.get(key))
         if report.status == "SUCCESS":
             self.hints.ended(key, report.end_at)
         for calibration in self.calibrations.values():
@@ -275,11 +274,9 @@ class Lane:
         """Seconds until its job is worth another question."""
         forecast = self.watch(state, now).forecast
         swept = self.hints.trusted and self._sweeping
-        return next_poll(polling, forecast, now, shortest=self._shortest(), swept=swept)
-
-    def _shortest(self) -> float | None:
-        """What the fastest of the jobs took, once so many ended that it says something."""
-        return min(self.durations) if len(self.durations) >= FEW else None
+        size = self.sizes.get(state.key)
+        least, expected = self.history.least(size), self.history.expected(size)
+        return next_poll(polling, forecast, now, least=least, expected=expected, swept=swept)
 
     async def _rest(self, rest: Rest) -> None:
         alarm = self._clock.monotonic() + rest.seconds

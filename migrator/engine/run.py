@@ -205,7 +205,7 @@ class Engine:
                 together=self.plan.polling.min_interval,
                 waves=waves,
             )
-            self.lanes[name] = lane = Lane(target, self.clouds[name], agenda, self.clock, learned)
+            self.lanes[name] = lane = Lane(target, self.clouds[name], agenda, self.clock, learned, self.sizes)
             agenda.in_cloud.update(
                 key
                 for key, state in states.items()

@@ -46,7 +46,7 @@ def tags_shown(record: Record, now: Moment, settings: Settings) -> bool:
 def _shown(when: str, after: float, record: Record, now: Moment) -> bool:
     if when == "at_end":
         return now >= record.job.ends
-    return when == "at_once" or now >= record.job.accepted + after
+    return when == "at_once" or now >= record.job.accepted + after * record.lag
 
 
 def view(record: Record, now: Moment, settings: Settings) -> dict[str, Any]:

@@ -39,6 +39,9 @@ class Record:
     attributes: dict[str, Any] = field(default_factory=dict)
     """What was patched, or went wrong, over what was asked for; None for a removed attribute."""
 
+    lag: float = 1.0
+    """How much later than others it shows in lists, as a factor."""
+
     deleted: bool = False
 
     @property
@@ -182,6 +185,7 @@ class Project:
             job=job,
             tags=dict(asked.tags),
             attributes=_spoiled(asked, size, dice) if fate == "different" else {},
+            lag=_lag(self.settings, dice),
         )
         job.record = record
         self._keep(record)
@@ -256,6 +260,10 @@ def _duration(settings: Settings, size: int, dice: Random) -> float:
     if settings.job_by_size:
         seconds *= size / (sum(settings.object_gb) / 2 * 2**30)
     return seconds
+
+
+def _lag(settings: Settings, dice: Random) -> float:
+    return -math.log(1.0 - dice.random()) if settings.lag_spread == "exponential" else 1.0
 
 
 def _fate(settings: Settings, name: str, dice: Random) -> tuple[str, str, bool, float]:

@@ -212,6 +212,9 @@ class Settings(_Values):
     """When its tags can be seen and found."""
 
     tagged_after: Annotated[float, Field(ge=0)] = 0.0
+    lag_spread: Literal["fixed", "exponential"] = "fixed"
+    """Whether "later" is the same for every image, or each has a delay of its own, around these seconds."""
+
     data_origin: bool = True
     """Fill __data_origin with "file,<bucket>:<key>"."""
 

@@ -33,6 +33,14 @@ PATIENT = Policy(max_failures=Share(count=1000))
         pytest.param({"tagged": "later", "tagged_after": 45.0}, id="tags 45 s late"),
         pytest.param({"tagged": "at_end"}, id="tags at the end"),
         pytest.param({"tagged": "at_end", "data_origin": False}, id="tags at the end, no origin"),
+        pytest.param(
+            {"listed": "later", "listed_after": 20.0, "lag_spread": "exponential"},
+            id="some soon, some very late",
+        ),
+        pytest.param(
+            {"tagged": "later", "tagged_after": 40.0, "lag_spread": "exponential", "data_origin": False},
+            id="tags some soon, some very late, no origin",
+        ),
         pytest.param({"listed": "at_end", "tagged": "later", "tagged_after": 60.0}, id="late in every way"),
     ],
 )
