@@ -118,6 +118,8 @@ def line(
     """
     places = {key: place for place, key in enumerate(images)}
     known = largest_first and all(key in sizes for key in images)
+    if not (known or index) and len({image.priority for image in images.values()}) <= 1:
+        return list(images)
 
     def rank(key: str) -> tuple[int, int, int, int]:
         size = sizes[key] if known else 0

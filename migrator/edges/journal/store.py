@@ -120,6 +120,11 @@ class Store:
             )
             return [read_event(kind, body) for kind, body in rows]
 
+    def check_quickly(self) -> None:
+        """Raise JournalError unless the file is sound in its structure. Any thread may call it."""
+        with explained(self.path), closing(connect(self.path, "ro")) as connection:
+            _expect_sound(self.path, connection, "quick_check")
+
     def check(self) -> None:
         """Raise JournalError unless the file is sound and its events, folded, equal its current states."""
         with explained(self.path):
@@ -379,7 +384,6 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_LEFT}")
     _expect_ours(path, connection)
-    _expect_sound(path, connection, "quick_check")
 
 
 def _expect_sound(path: Path, connection: sqlite3.Connection, pragma: str) -> None:

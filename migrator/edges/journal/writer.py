@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -87,8 +88,11 @@ class Writer:
     def _work(self, opened: asyncio.Future[Ledger]) -> None:
         try:
             store = self.store = WritableStore.open(self._path, version=self._version)
-            ledger = store.beside_images()
-            ledger.states = store.states()
+            with ThreadPoolExecutor(1, thread_name_prefix="journal-check") as beside:
+                sound = beside.submit(store.check_quickly)
+                ledger = store.beside_images()
+                ledger.states = store.states()
+                sound.result()
         except BaseException as error:
             if self.store is not None:
                 self.store.close()
