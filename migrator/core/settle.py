@@ -84,9 +84,11 @@ class Learned:
 @dataclass(slots=True)
 class _Watched:
     accepted_at: Moment
+    earlier: bool
+    """Accepted by an earlier run: nobody looked meanwhile, so it only tells whether it is missed now."""
     seen: bool = False
-    missed: bool = False
-    """A list did not show it, whatever its age."""
+    missed_at: float = 0.0
+    """The age at which a list last did not show it; 0.0 when none was made, or all did."""
     absent: bool = False
     """A list did not show it, though it should have."""
 
@@ -109,7 +111,19 @@ class Calibration:
         listed = self.learned.listed
         if listed is False:
             return False
-        return any((listed is None or job.missed) and not job.seen for job in self._watched.values())
+        return any((listed is None or job.missed_at) and not job.seen for job in self._watched.values())
+
+    @property
+    def missing(self) -> float:
+        """Seconds for which the oldest job that runs and was not listed yet has been missed."""
+        return max((job.missed_at for job in self._watched.values() if not job.seen), default=0.0)
+
+    def settle(self, fixed: float | None) -> float:
+        """`Learned.settle`, with an eye on what is missed now: lists may have become slower since."""
+        learned = self.learned
+        if learned.listed:
+            learned = replace(learned, longest_delay=max(learned.longest_delay, self.missing))
+        return learned.settle(fixed)
 
     @property
     def usual_delay(self) -> float | None:
@@ -121,9 +135,9 @@ class Calibration:
             return None
         return max(self._soonest[-1], self._latest_miss)
 
-    def accepted(self, key: str, at: Moment) -> None:
-        """A job of ours was accepted."""
-        self._watched[key] = _Watched(at)
+    def accepted(self, key: str, at: Moment, *, earlier: bool = False) -> None:
+        """A job of ours was accepted; by an `earlier` run, perhaps."""
+        self._watched[key] = _Watched(at, earlier)
 
     def listed(self, unfinished: set[str], finished: set[str], at: Moment) -> None:
         """A whole list of our images, answered at `at`, showed these keys.
@@ -136,18 +150,18 @@ class Calibration:
             age = max(0.0, at - job.accepted_at)
             if key in unfinished:
                 job.seen = True
-                if job.missed or age <= PLAUSIBLE:
+                if not job.earlier and (job.missed_at or age <= PLAUSIBLE):
                     longest = max(self.learned.longest_delay, age)
                     self.learned = replace(self.learned, seen=self.learned.seen + 1, longest_delay=longest)
                     self._soonest = sorted([*self._soonest, age])[:ENOUGH]
             else:
-                job.missed, job.absent = True, job.absent or age >= PLAUSIBLE
+                job.missed_at, job.absent = age, job.absent or age >= PLAUSIBLE
                 self._latest_miss = max(self._latest_miss, age)
 
     def ended(self, key: str, at: Moment) -> None:
         """A job of ours is known to have ended."""
         job = self._watched.pop(key, None)
-        if job is not None:
+        if job is not None and not job.earlier:
             old = self.learned
             self.learned = replace(
                 old,

@@ -19,7 +19,7 @@ from migrator.ports import Clock, Cloud
 class Watch:
     """What is remembered of one image only while this run looks after it."""
 
-    __slots__ = ("forecast", "misses", "patience_until", "since", "troubles")
+    __slots__ = ("forecast", "missed_since", "misses", "since", "troubles", "unverified_since")
 
     def __init__(self, since: Moment, accepted_at: Moment) -> None:
         self.since = since
@@ -29,12 +29,22 @@ class Watch:
         """Questions in a row that got no answer."""
         self.misses = 0
         """Answers in a row that did not know its job or image."""
-        self.patience_until: Moment | None = None
-        """Until then a success may lack its image: lists lag."""
+        self.missed_since: Moment | None = None
+        """When the first of them came."""
+        self.unverified_since: Moment | None = None
+        """When its success was first found to lack its image."""
 
     def heard(self) -> None:
         """The service answered, and knows it."""
         self.troubles = self.misses = 0
+        self.missed_since = None
+
+    def missed(self, now: Moment) -> float:
+        """The service answered, and does not know it; returns the seconds for which that has been so."""
+        self.misses += 1
+        if self.missed_since is None:
+            self.missed_since = now
+        return now - self.missed_since
 
 
 class Lane:
@@ -81,6 +91,8 @@ class Lane:
         self._next_try = 0.0
         self._sweeping = False
         self._queued: set[str] = set()
+        self.doubts: set[str] = set()
+        """Keys of images whose fate lists decide."""
         self._blind: set[str] = set()
         """Keys of running jobs whose end nobody can tell."""
         self.sweep_pages = 1
@@ -178,7 +190,12 @@ class Lane:
     def settle(self, fixed: float | None, *, marked: bool) -> float:
         """Seconds for which empty look-ups prove nothing: the surest way of listing that is used decides."""
         ways = By if marked else (By.NAME,)
-        return min(self.learned(by).settle(fixed) for by in ways)
+        return min(self.calibrations[by].settle(fixed) for by in ways)
+
+    def lag(self) -> float:
+        """Seconds for which lists of this target have been seen to lag, or to be lagging now."""
+        found = self.calibrations.values()
+        return max(max(one.learned.longest_delay, one.missing) for one in found)
 
     def likely_lost(self, age: float, *, marked: bool) -> bool:
         """Whether an attempt that look-ups do not show after `age` seconds most likely never happened.
@@ -192,6 +209,11 @@ class Lane:
         """A job was accepted."""
         for calibration in self.calibrations.values():
             calibration.accepted(key, at)
+
+    def resumed(self, key: str, accepted_at: Moment) -> None:
+        """A job of an earlier run still runs: lists that do not show it prove something, too."""
+        for calibration in self.calibrations.values():
+            calibration.accepted(key, accepted_at, earlier=True)
 
     def job_ended(self, key: str, at: Moment, submitted_at: Moment | None, report: JobReport) -> None:
         """A job ended, well or badly."""
@@ -224,7 +246,8 @@ class Lane:
         if self._sweeping:
             return
         waits = []
-        if not fixed_settle and self.calibrations[self.swept_by(marked=marked)].curious:
+        # What was learned may not hold any more, so it is looked at again whenever a verdict rests on it.
+        if not fixed_settle and (self.doubts or self.calibrations[self.swept_by(marked=marked)].curious):
             waits.append(TRIAL)
         if polling.sweep:
             wait = self.hints.next_sweep(
@@ -251,6 +274,7 @@ class Lane:
         """This run looks after an image no longer."""
         self.watches.pop(key, None)
         self._blind.discard(key)
+        self.doubts.discard(key)
 
     def _count_waiting(self, key: str, *, waits: bool) -> None:
         """Whether the service lets an accepted job wait: then a few waiting ones are enough."""

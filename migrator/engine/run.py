@@ -153,6 +153,10 @@ class Engine:
             lane.agenda.in_cloud.add(key)
         else:
             lane.agenda.in_cloud.discard(key)
+        if step is Step.LOOK_UP:
+            lane.doubts.add(key)
+        else:
+            lane.doubts.discard(key)
         if step is Step.DONE:
             lane.forget(key)
             if self.plan.waves and state.phase in FINISHED:
@@ -211,6 +215,9 @@ class Engine:
                 for key, state in states.items()
                 if state.phase in IN_CLOUD and self.ledger.planned[key].image.target == name
             )
+            for key in keys:
+                if states[key].job_id and states[key].phase is Phase.RUNNING:
+                    lane.resumed(key, states[key].submitted_at or self.clock.now())
             lane.on_idle = self._nothing_under_way
             self._spread(lane, [key for key in keys if states[key].phase is not Phase.PENDING])
 

@@ -32,7 +32,7 @@ from migrator.core.lifecycle import (
     decide,
 )
 from migrator.core.schedule import Turn
-from migrator.core.settle import By
+from migrator.core.settle import MARGIN, By
 from migrator.engine.lane import Lane
 from migrator.engine.lists import Lists
 from migrator.errors import Halted, NameTaken, OutcomeUnknown, Refused, Unavailable, Unreachable
@@ -54,7 +54,8 @@ QUOTA_PAUSE = 300.0
 """Seconds between two submissions while a used-up quota is waited for."""
 
 PATIENCE = 120.0
-"""Seconds for which a successful job's image may be missing from lists, or not be complete in them."""
+"""Seconds for which a job or image may be missing where it was known to be, or not be complete: lists lag.
+It is more where they have been seen to lag for longer."""
 
 FIRST_TRIES = 3
 """Tries after which a service that this run never reached is given up: more likely a wrong endpoint, or no
@@ -66,7 +67,7 @@ FIRST_CONTACT = 30.0
 _NOT_THE_SERVICE = "Check ims_endpoint of the target: what answers there is not the image service."
 
 VANISHED_AFTER = 3
-"""Answers in a row that must deny a job or image before it counts as gone."""
+"""Answers in a row, over PATIENCE at least, that must deny a job or image before it counts as gone."""
 
 
 class Turns:
@@ -188,9 +189,9 @@ class Turns:
         engine = self._engine
         self._reached(lane)
         watch = lane.watch(state, engine.clock.now())
-        watch.misses += 1
-        if watch.misses < VANISHED_AFTER:
-            engine.proceed(lane, state.key, after=engine.plan.polling.min_interval)
+        missed = watch.missed(engine.clock.now())
+        if watch.misses < VANISHED_AFTER or missed < max(PATIENCE, MARGIN * lane.lag()):
+            engine.proceed(lane, state.key, after=max(missed, engine.plan.polling.min_interval))
             return
         shelf = (await self._lists.find(lane, [state.key]))[state.key]
         report = lookup.as_job(shelf.ours[0]) if shelf.ours else lookup.vanished(state, fault)
@@ -239,6 +240,7 @@ class Turns:
             finding = lookup.judge(engine.ledger.planned[key].image, state, found[key])
             facts.append(self._found(lane, state, finding, asked_at, settle))
         await self._write(lane, *facts)
+        self._plan_sweep(lane)
 
     def _found(
         self, lane: Lane, state: State, finding: lookup.Finding, asked_at: float, settle: float
@@ -289,11 +291,11 @@ class Turns:
         if image is not None and not wrong:
             return ImageVerified(at=now, key=key, image_id=image.id)
         watch = lane.watch(state, now)
-        if watch.patience_until is None:
-            watch.patience_until = now + PATIENCE
-        if now < watch.patience_until and (image is None or image.status != "killed"):
-            left = watch.patience_until - now
-            engine.proceed(lane, key, after=min(max(PATIENCE - left, 1.0), engine.plan.polling.max_interval))
+        if watch.unverified_since is None:
+            watch.unverified_since = now
+        waited = now - watch.unverified_since
+        if waited < max(PATIENCE, MARGIN * lane.lag()) and (image is None or image.status != "killed"):
+            engine.proceed(lane, key, after=min(max(waited, 1.0), engine.plan.polling.max_interval))
             return None
         fault = verify.mismatch(image.id, wrong) if image is not None else verify.missing(state.image_id)
         return VerificationFailed(at=now, key=key, fault=fault)

@@ -134,3 +134,28 @@ def test_the_usual_delay_is_what_the_quickest_prove_unless_a_list_missed_an_olde
     calibration.accepted("late", 20.0)
     calibration.listed(set(), set(), 30.0)
     assert calibration.usual_delay == 10.0
+
+
+def test_a_running_job_that_lists_do_not_show_now_makes_the_settle_time_grow_at_once():
+    calibration = seen_after(10.0, jobs=40)
+    assert calibration.settle(None) == 60.0
+    calibration.accepted("slow", 1000.0)
+    calibration.listed(set(), set(), 1200.0)
+    assert calibration.settle(None) == 600.0
+
+    calibration.ended("slow", 1300.0)
+
+    assert calibration.settle(None) == 60.0
+
+
+def test_a_job_of_an_earlier_run_tells_nothing_but_that_it_is_missed():
+    calibration = seen_after(10.0)
+    before = calibration.learned
+    calibration.accepted("old", 0.0, earlier=True)
+    calibration.listed(set(), set(), 5000.0)
+    assert calibration.settle(None) == 15000.0
+
+    calibration.ended("old", 90_000.0)
+
+    assert calibration.learned == before
+    assert calibration.settle(None) == 60.0

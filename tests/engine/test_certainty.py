@@ -6,7 +6,8 @@ import pytest
 from migrator.core.lifecycle import ImageFound, ListingLearned, Outcome, Phase
 from migrator.core.settle import By
 from migrator.core.verdict import Stop
-from migrator.model import Limits, MarkerKind, Policy, Rate, Share
+from migrator.model import Limits, MarkerKind, Policy, Polling, Rate, Share
+from migrator.simulator import jobs
 from migrator.simulator.settings import Odds, Settings
 from tests.fakes import MemoryJournal
 from tests.rehearsal import Rehearsal, a_plan
@@ -53,6 +54,21 @@ async def test_however_lists_lag_a_lost_answer_imports_nothing_twice(lag, spread
 
     assert ending.exit_code == 0, ending
     assert rehearsal.imports == {image.name: 1 for image in rehearsal.plan.images}
+
+
+@pytest.mark.parametrize("late", [90.0, 400.0])
+@pytest.mark.parametrize("sweep", [True, False])
+async def test_lists_that_become_slow_in_the_middle_of_a_run_import_nothing_twice(late, sweep, monkeypatch):
+    monkeypatch.setattr(jobs, "_lag", lambda settings, dice: late if anyio.current_time() > 700.0 else 1.0)
+    slower = {"listed": "later", "listed_after": 1.0, "data_origin": False}
+    settings = Settings(job_seconds=600.0, import_odds=LOST, seed=2, **slower)
+    plan = a_plan(200, limits=FAST, policy=PATIENT, polling=Polling(sweep=sweep))
+    rehearsal = Rehearsal(plan, settings)
+
+    ending = await rehearsal.run()
+
+    assert ending.exit_code == 0, ending
+    assert rehearsal.imports == {image.name: 1 for image in plan.images}
 
 
 async def test_what_was_learned_of_lists_is_journalled_and_the_next_run_knows_it():
