@@ -5,7 +5,7 @@ nothing by itself. Each target therefore learns from its own accepted jobs, whos
 
 * enough of them were listed while they ran → an absent one is lost after a few times the longest delay seen;
 * running ones are not listed → an absent one may still be running, so it is lost only when its import would
-  have ended: a few times the longest job seen;
+  have ended and been listed: a few times the longest that it took for a job;
 * nothing known → an hour.
 """
 
@@ -18,7 +18,7 @@ ENOUGH = 5
 """Jobs seen while running, before lists are trusted to show running imports."""
 
 ENOUGH_ENDED = 20
-"""Jobs that ended, before their durations say how long one may take."""
+"""Jobs whose finished images were listed, before they say how long that may take."""
 
 MARGIN = 3.0
 LEAST = 60.0
@@ -26,6 +26,9 @@ UNKNOWN = 3600.0
 PLAUSIBLE = 30.0
 """A running job that was absent from a list this long after its acceptance counts as not listed. And one that
 was first listed later than this proves how slow lists are only if an earlier list did not show it."""
+
+STALE = 60.0
+"""Seconds after which a list is too old for a verdict to rest on what it taught."""
 
 ROUND_TRIP = 5.0
 """Seconds that an answer, and the list asked for after it, may take."""
@@ -52,10 +55,10 @@ class Learned:
     """Seconds from acceptance to the first list that showed the job; the longest of those seen."""
 
     ended: int = 0
-    """Jobs that ended."""
+    """Jobs that ended well and whose images were listed."""
 
     longest_job: float = 0.0
-    """Seconds that the longest of them took."""
+    """Seconds from acceptance until the last of them was listed as finished, at most."""
 
     @property
     def listed(self) -> bool | None:
@@ -91,6 +94,8 @@ class _Watched:
     """The age at which a list last did not show it; 0.0 when none was made, or all did."""
     absent: bool = False
     """A list did not show it, though it should have."""
+    unlisted_at: float = 0.0
+    """The age at which its finished image was last missed."""
 
 
 class Calibration:
@@ -99,6 +104,9 @@ class Calibration:
     def __init__(self, learned: Learned | None = None) -> None:
         self.learned = learned or Learned()
         self._watched: dict[str, _Watched] = {}
+        self._unshown: dict[str, _Watched] = {}
+        """Jobs that ended well, and whose finished images no list has shown yet."""
+        self._looked_at: Moment | None = None
         self._soonest: list[float] = []
         self._latest_miss = 0.0
 
@@ -118,11 +126,21 @@ class Calibration:
         """Seconds for which the oldest job that runs and was not listed yet has been missed."""
         return max((job.missed_at for job in self._watched.values() if not job.seen), default=0.0)
 
-    def settle(self, fixed: float | None) -> float:
-        """`Learned.settle`, with an eye on what is missed now: lists may have become slower since."""
-        learned = self.learned
-        if learned.listed:
-            learned = replace(learned, longest_delay=max(learned.longest_delay, self.missing))
+    def settle(self, fixed: float | None, now: Moment) -> float:
+        """`Learned.settle`, with an eye on what runs now.
+
+        Lists may have become slower since, and the jobs that have ended so far may be the short ones. Nor is
+        anything relied upon that nobody has looked at lately.
+        """
+        if fixed is None and (self._looked_at is None or now - self._looked_at > STALE):
+            return UNKNOWN
+        unlisted = max((job.unlisted_at for job in self._unshown.values() if not job.seen), default=0.0)
+        oldest = max((now - job.accepted_at for job in self._watched.values()), default=0.0)
+        learned = replace(
+            self.learned,
+            longest_delay=max(self.learned.longest_delay, self.missing, unlisted),
+            longest_job=max(self.learned.longest_job, oldest),
+        )
         return learned.settle(fixed)
 
     @property
@@ -135,15 +153,20 @@ class Calibration:
             return None
         return max(self._soonest[-1], self._latest_miss)
 
-    def accepted(self, key: str, at: Moment, *, earlier: bool = False) -> None:
-        """A job of ours was accepted; by an `earlier` run, perhaps."""
-        self._watched[key] = _Watched(at, earlier)
+    def accepted(self, key: str, at: Moment) -> None:
+        """A job of ours was accepted."""
+        self._watched[key] = _Watched(at, earlier=False)
+
+    def resumed(self, key: str, accepted_at: Moment, *, ended: bool) -> None:
+        """An earlier run left this job: it runs, or it has `ended` well and its image is to be verified."""
+        (self._unshown if ended else self._watched)[key] = _Watched(accepted_at, earlier=True)
 
     def listed(self, unfinished: set[str], finished: set[str], at: Moment) -> None:
         """A whole list of our images, answered at `at`, showed these keys.
 
         A finished image says nothing about unfinished ones, so it counts neither way.
         """
+        self._looked_at = at
         for key, job in self._watched.items():
             if job.seen or key in finished:
                 continue
@@ -158,14 +181,37 @@ class Calibration:
                 job.missed_at, job.absent = age, job.absent or age >= PLAUSIBLE
                 self._latest_miss = max(self._latest_miss, age)
 
-    def ended(self, key: str, at: Moment) -> None:
-        """A job of ours is known to have ended."""
+    def ended(self, key: str, *, well: bool) -> None:
+        """A job of ours is known to have ended; one that ended badly may never have had an image to list."""
         job = self._watched.pop(key, None)
-        if job is not None and not job.earlier:
-            old = self.learned
-            self.learned = replace(
-                old,
-                unseen=old.unseen + (job.absent and not job.seen),
-                ended=old.ended + 1,
-                longest_job=max(old.longest_job, at - job.accepted_at),
-            )
+        if job is None or not well:
+            return
+        self._unshown[key] = job
+        if job.absent and not job.seen and not job.earlier:
+            self.learned = replace(self.learned, unseen=self.learned.unseen + 1)
+
+    def forget(self, key: str) -> None:
+        """Nobody looks after this job any more."""
+        self._watched.pop(key, None)
+        self._unshown.pop(key, None)
+
+    def unlisted(self, key: str, at: Moment) -> None:
+        """The image of a job that ended well was looked for at `at`, and was not listed."""
+        if (job := self._unshown.get(key)) is not None:
+            job.unlisted_at = at - job.accepted_at
+
+    def shown(self, key: str, at: Moment) -> None:
+        """The image of a job that ended well was listed at `at`, for the first time that anybody looked."""
+        job = self._unshown.pop(key, None)
+        if job is None or job.earlier:
+            return
+        old, age = self.learned, at - job.accepted_at
+        self.learned = replace(
+            old,
+            ended=old.ended + 1,
+            longest_job=max(old.longest_job, age),
+            # Missed while it ran, and even after that: so slow can lists be.
+            longest_delay=max(old.longest_delay, age)
+            if job.missed_at and not job.seen
+            else old.longest_delay,
+        )

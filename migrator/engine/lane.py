@@ -6,14 +6,20 @@ from types import MappingProxyType
 import anyio
 
 from migrator.core.forecast import Forecast, History, next_poll
-from migrator.core.lifecycle import State, Step
+from migrator.core.lifecycle import Phase, State, Step
 from migrator.core.lookup import Shelf
 from migrator.core.schedule import SWEEP_KEY, Agenda, Rest, Turn
-from migrator.core.settle import ROUND_TRIP, By, Calibration, Learned
+from migrator.core.settle import MARGIN, ROUND_TRIP, By, Calibration, Learned
 from migrator.core.sweep import TRIAL, Hints
 from migrator.errors import Unavailable, Unreachable
-from migrator.model import Fault, JobReport, Moment, Polling, RateHint, Target
+from migrator.model import MARKER_ITEM, CloudImage, Fault, JobReport, Moment, Polling, RateHint, Target
 from migrator.ports import Clock, Cloud
+
+PATIENCE = 120.0
+"""Seconds for which an image may be missing where it should be, even if lists were never seen to lag."""
+
+FIRST_PATIENCE = 900.0
+"""The same as long as lists have shown no finished image at all."""
 
 
 class Watch:
@@ -98,6 +104,10 @@ class Lane:
         self.sweep_pages = 1
         """Requests that the latest sweep took."""
         self._told: dict[By, Learned] = dict(learned)
+        self._sighted: set[str] = set()
+        """Keys of images that are being verified and were listed before."""
+        self._slowest_show: float | None = None
+        """Seconds from a job's end until its image was listed, the longest of this run; None: not one yet."""
 
     def told(self, hint: RateHint, of_submissions: bool) -> None:
         """The service says what it allows."""
@@ -190,12 +200,19 @@ class Lane:
     def settle(self, fixed: float | None, *, marked: bool) -> float:
         """Seconds for which empty look-ups prove nothing: the surest way of listing that is used decides."""
         ways = By if marked else (By.NAME,)
-        return min(self.calibrations[by].settle(fixed) for by in ways)
+        now = self._clock.now()
+        return min(self.calibrations[by].settle(fixed, now) for by in ways)
 
-    def lag(self) -> float:
-        """Seconds for which lists of this target have been seen to lag, or to be lagging now."""
-        found = self.calibrations.values()
-        return max(max(one.learned.longest_delay, one.missing) for one in found)
+    @property
+    def patience(self) -> float:
+        """Seconds for which something that should be there may be denied: lists lag."""
+        lags = [max(one.learned.longest_delay, one.missing) for one in self.calibrations.values()]
+        return max(PATIENCE, MARGIN * max(self._slowest_show or 0.0, *lags))
+
+    @property
+    def patience_for_images(self) -> float:
+        """Seconds for which the image of a successful job may be missing from lists, or not be complete."""
+        return self.patience if self._slowest_show is not None else max(self.patience, FIRST_PATIENCE)
 
     def likely_lost(self, age: float, *, marked: bool) -> bool:
         """Whether an attempt that look-ups do not show after `age` seconds most likely never happened.
@@ -210,10 +227,12 @@ class Lane:
         for calibration in self.calibrations.values():
             calibration.accepted(key, at)
 
-    def resumed(self, key: str, accepted_at: Moment) -> None:
-        """A job of an earlier run still runs: lists that do not show it prove something, too."""
-        for calibration in self.calibrations.values():
-            calibration.accepted(key, accepted_at, earlier=True)
+    def resumed(self, state: State) -> None:
+        """An earlier run left this image on its way: lists that do not show it prove something, too."""
+        ended = state.phase is Phase.VERIFYING
+        if state.submitted_at is not None and (ended or (state.job_id and state.phase is Phase.RUNNING)):
+            for calibration in self.calibrations.values():
+                calibration.resumed(state.key, state.submitted_at, ended=ended)
 
     def job_ended(self, key: str, at: Moment, submitted_at: Moment | None, report: JobReport) -> None:
         """A job ended, well or badly."""
@@ -223,7 +242,21 @@ class Lane:
         if report.status == "SUCCESS":
             self.hints.ended(key, report.end_at)
         for calibration in self.calibrations.values():
-            calibration.ended(key, at)
+            calibration.ended(key, well=report.status == "SUCCESS")
+
+    def unlisted(self, key: str, at: Moment) -> None:
+        """The finished image of a job was looked for, and was not listed."""
+        for calibration in self.calibrations.values():
+            calibration.unlisted(key, at)
+
+    def shown(self, state: State, image: CloudImage, at: Moment) -> None:
+        """The finished image of a job was listed."""
+        self.calibrations[By.NAME].shown(state.key, at)
+        if MARKER_ITEM in image.tags:
+            self.calibrations[By.TAG].shown(state.key, at)
+        if state.job_ended_at is not None and state.key not in self._sighted:
+            self._sighted.add(state.key)
+            self._slowest_show = max(self._slowest_show or 0.0, at - state.job_ended_at)
 
     def swept(self, by: By, shelves: dict[str, Shelf], asked_at: Moment, at: Moment) -> set[str]:
         """Take in what a list of everything showed; the keys of images that it announces as active."""
@@ -273,8 +306,11 @@ class Lane:
     def forget(self, key: str) -> None:
         """This run looks after an image no longer."""
         self.watches.pop(key, None)
+        self._sighted.discard(key)
         self._blind.discard(key)
         self.doubts.discard(key)
+        for calibration in self.calibrations.values():
+            calibration.forget(key)
 
     def _count_waiting(self, key: str, *, waits: bool) -> None:
         """Whether the service lets an accepted job wait: then a few waiting ones are enough."""

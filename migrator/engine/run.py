@@ -216,8 +216,7 @@ class Engine:
                 if state.phase in IN_CLOUD and self.ledger.planned[key].image.target == name
             )
             for key in keys:
-                if states[key].job_id and states[key].phase is Phase.RUNNING:
-                    lane.resumed(key, states[key].submitted_at or self.clock.now())
+                lane.resumed(states[key])
             lane.on_idle = self._nothing_under_way
             self._spread(lane, [key for key in keys if states[key].phase is not Phase.PENDING])
 

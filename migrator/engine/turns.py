@@ -32,7 +32,7 @@ from migrator.core.lifecycle import (
     decide,
 )
 from migrator.core.schedule import Turn
-from migrator.core.settle import MARGIN, By
+from migrator.core.settle import By
 from migrator.engine.lane import Lane
 from migrator.engine.lists import Lists
 from migrator.errors import Halted, NameTaken, OutcomeUnknown, Refused, Unavailable, Unreachable
@@ -53,10 +53,6 @@ log = structlog.get_logger()
 QUOTA_PAUSE = 300.0
 """Seconds between two submissions while a used-up quota is waited for."""
 
-PATIENCE = 120.0
-"""Seconds for which a job or image may be missing where it was known to be, or not be complete: lists lag.
-It is more where they have been seen to lag for longer."""
-
 FIRST_TRIES = 3
 """Tries after which a service that this run never reached is given up: more likely a wrong endpoint, or no
 network yet, than an outage."""
@@ -67,7 +63,7 @@ FIRST_CONTACT = 30.0
 _NOT_THE_SERVICE = "Check ims_endpoint of the target: what answers there is not the image service."
 
 VANISHED_AFTER = 3
-"""Answers in a row, over PATIENCE at least, that must deny a job or image before it counts as gone."""
+"""Answers in a row, over some patience, that must deny a job or image before it counts as gone."""
 
 
 class Turns:
@@ -190,7 +186,7 @@ class Turns:
         self._reached(lane)
         watch = lane.watch(state, engine.clock.now())
         missed = watch.missed(engine.clock.now())
-        if watch.misses < VANISHED_AFTER or missed < max(PATIENCE, MARGIN * lane.lag()):
+        if watch.misses < VANISHED_AFTER or missed < lane.patience:
             engine.proceed(lane, state.key, after=max(missed, engine.plan.polling.min_interval))
             return
         shelf = (await self._lists.find(lane, [state.key]))[state.key]
@@ -287,6 +283,10 @@ class Turns:
         """What to write down about an image that was read back; None: lists lag, and it is read again."""
         engine, key, now = self._engine, state.key, self._engine.clock.now()
         wanted = engine.ledger.planned[key].image
+        if image is not None:
+            lane.shown(state, image, now)
+        else:
+            lane.unlisted(key, now)
         wrong = [] if image is None else verify.differences(wanted, self._lists.marker(key), image)
         if image is not None and not wrong:
             return ImageVerified(at=now, key=key, image_id=image.id)
@@ -294,7 +294,7 @@ class Turns:
         if watch.unverified_since is None:
             watch.unverified_since = now
         waited = now - watch.unverified_since
-        if waited < max(PATIENCE, MARGIN * lane.lag()) and (image is None or image.status != "killed"):
+        if waited < lane.patience_for_images and (image is None or image.status != "killed"):
             engine.proceed(lane, key, after=min(max(waited, 1.0), engine.plan.polling.max_interval))
             return None
         fault = verify.mismatch(image.id, wrong) if image is not None else verify.missing(state.image_id)

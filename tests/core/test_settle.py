@@ -2,6 +2,8 @@
 
 from migrator.core.settle import Calibration, Learned
 
+NOW = 100.0
+
 
 def seen_after(delay: float, jobs: int = 5) -> Calibration:
     calibration = Calibration()
@@ -17,7 +19,8 @@ def ended_unseen(jobs: int, seconds: float) -> Calibration:
         calibration.accepted(str(number), 0.0)
     calibration.listed(set(), set(), 40.0)
     for number in range(jobs):
-        calibration.ended(str(number), seconds)
+        calibration.ended(str(number), well=True)
+        calibration.shown(str(number), seconds)
     return calibration
 
 
@@ -86,7 +89,7 @@ def test_a_young_job_that_is_absent_says_nothing():
         calibration.accepted(str(number), 0.0)
     calibration.listed(set(), set(), 5.0)
     for number in range(9):
-        calibration.ended(str(number), 50.0)
+        calibration.ended(str(number), well=True)
 
     assert calibration.learned.unseen == 0
 
@@ -95,7 +98,7 @@ def test_one_contradiction_in_ten_makes_the_list_untrustworthy():
     calibration = seen_after(1.0, jobs=10)
     calibration.accepted("absent", 0.0)
     calibration.listed(set(), set(), 500.0)
-    calibration.ended("absent", 600.0)
+    calibration.ended("absent", well=True)
 
     assert calibration.learned.listed is None
 
@@ -138,24 +141,96 @@ def test_the_usual_delay_is_what_the_quickest_prove_unless_a_list_missed_an_olde
 
 def test_a_running_job_that_lists_do_not_show_now_makes_the_settle_time_grow_at_once():
     calibration = seen_after(10.0, jobs=40)
-    assert calibration.settle(None) == 60.0
+    assert calibration.settle(None, NOW) == 60.0
     calibration.accepted("slow", 1000.0)
     calibration.listed(set(), set(), 1200.0)
-    assert calibration.settle(None) == 600.0
+    assert calibration.settle(None, NOW) == 600.0
 
-    calibration.ended("slow", 1300.0)
+    calibration.ended("slow", well=True)
 
-    assert calibration.settle(None) == 60.0
+    assert calibration.settle(None, NOW) == 60.0
 
 
 def test_a_job_of_an_earlier_run_tells_nothing_but_that_it_is_missed():
     calibration = seen_after(10.0)
     before = calibration.learned
-    calibration.accepted("old", 0.0, earlier=True)
+    calibration.resumed("old", 0.0, ended=False)
     calibration.listed(set(), set(), 5000.0)
-    assert calibration.settle(None) == 15000.0
+    assert calibration.settle(None, NOW) == 15000.0
 
-    calibration.ended("old", 90_000.0)
+    calibration.ended("old", well=True)
+    calibration.shown("old", 90_000.0)
 
     assert calibration.learned == before
-    assert calibration.settle(None) == 60.0
+    assert calibration.settle(None, NOW) == 60.0
+
+
+def test_a_job_that_has_ended_says_how_long_one_may_take_only_when_its_image_was_listed():
+    calibration = Calibration()
+    for number in range(20):
+        calibration.accepted(str(number), 0.0)
+    calibration.listed(set(), set(), 40.0)
+    for number in range(20):
+        calibration.ended(str(number), well=True)
+    assert calibration.settle(None, NOW) == 3600.0
+
+    for number in range(20):
+        calibration.shown(str(number), 90.0)
+
+    assert calibration.settle(None, NOW) == 270.0
+
+
+def test_a_job_that_failed_need_never_have_been_listed():
+    calibration = Calibration()
+    for number in range(9):
+        calibration.accepted(str(number), 0.0)
+    calibration.listed(set(), set(), 500.0)
+    for number in range(9):
+        calibration.ended(str(number), well=False)
+
+    assert calibration.learned == Learned()
+
+
+def test_while_jobs_run_that_are_older_than_any_that_ended_those_that_ended_say_little():
+    """The first twenty of forty to end are the short ones."""
+    calibration = ended_unseen(20, 80.0)
+    calibration.listed(set(), set(), 230.0)
+    assert calibration.settle(None, 240.0) == 240.0
+    calibration.accepted("long", 0.0)
+
+    assert calibration.settle(None, 240.0) == 720.0
+
+    calibration.forget("long")
+    assert calibration.settle(None, 240.0) == 240.0
+
+
+def test_nothing_learned_counts_while_nobody_looks():
+    calibration = Calibration(seen_after(10.0).learned)
+    assert calibration.settle(None, 1000.0) == 3600.0
+
+    calibration.listed(set(), set(), 1000.0)
+
+    assert calibration.settle(None, 1060.0) == 60.0
+    assert calibration.settle(None, 1061.0) == 3600.0
+    assert calibration.settle(7.0, 1061.0) == 7.0
+
+
+def test_an_image_that_was_missed_even_after_its_job_had_ended_says_how_slow_lists_are():
+    calibration = seen_after(10.0, jobs=40)
+    calibration.accepted("slow", 100.0)
+    calibration.listed(set(), set(), 120.0)
+    calibration.ended("slow", well=True)
+    calibration.shown("slow", 440.0)
+
+    assert calibration.learned.longest_delay == 340.0
+
+
+def test_an_image_that_is_missed_after_its_job_makes_the_settle_time_grow_at_once():
+    calibration = seen_after(10.0, jobs=40)
+    calibration.resumed("verifying", 0.0, ended=True)
+    calibration.listed(set(), set(), 200.0)
+    assert calibration.settle(None, 200.0) == 60.0
+
+    calibration.unlisted("verifying", 200.0)
+
+    assert calibration.settle(None, 200.0) == 600.0
