@@ -19,7 +19,7 @@ from migrator.core.summary import Summary, Tally, summary
 from migrator.edges.journal.codec import event_text
 from migrator.engine import Engine
 from migrator.engine.lane import Lane
-from migrator.model import Fault, MarkerKind, Moment, Plan
+from migrator.model import Fault, Moment, Plan
 from migrator.render import terminal
 
 _ACTIVE = (Phase.SUBMITTING, Phase.RUNNING, Phase.VERIFYING)
@@ -131,8 +131,8 @@ class Progress:
                 why = f": {terminal.with_remedy(refusal)}" if refusal is not None else ""
                 told.append(f"nothing is submitted to {name} for {span(silence)}{why}")
         if (doubtful := self._counts[Phase.IN_DOUBT] - len(self._held)) > 0:
-            marked = self._plan.policy.marker is MarkerKind.TAG
-            settles = [lane.settle(self._plan.policy.settle, marked=marked) for lane in lanes.values()]
+            fixed, now = self._plan.policy.settle, self.engine.clock.now() if self.engine else 0.0
+            settles = [lane.visibility.settle(fixed, now) for lane in lanes.values()]
             told.append(terminal.doubtful(doubtful, max(settles, default=0.0)))
         if self._held:
             told.append(terminal.held(len(self._held)))

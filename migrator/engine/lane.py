@@ -6,20 +6,15 @@ from types import MappingProxyType
 import anyio
 
 from migrator.core.forecast import Forecast, History, next_poll
-from migrator.core.lifecycle import Phase, State, Step
+from migrator.core.lifecycle import State, Step
 from migrator.core.lookup import Shelf
 from migrator.core.schedule import SWEEP_KEY, Agenda, Rest, Turn
-from migrator.core.settle import MARGIN, ROUND_TRIP, By, Calibration, Learned
+from migrator.core.settle import By
 from migrator.core.sweep import TRIAL, Hints
+from migrator.core.visibility import Visibility
 from migrator.errors import Unavailable, Unreachable
-from migrator.model import MARKER_ITEM, CloudImage, Fault, JobReport, Moment, Polling, RateHint, Target
+from migrator.model import Fault, JobReport, Moment, Polling, RateHint, Target
 from migrator.ports import Clock, Cloud
-
-PATIENCE = 120.0
-"""Seconds for which an image may be missing where it should be, even if lists were never seen to lag."""
-
-FIRST_PATIENCE = 900.0
-"""The same as long as lists have shown no finished image at all."""
 
 
 class Watch:
@@ -66,7 +61,7 @@ class Lane:
         cloud: Cloud,
         agenda: Agenda,
         clock: Clock,
-        learned: dict[By, Learned],
+        visibility: Visibility,
         sizes: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """`sizes` are bytes of the images' objects, by key, as far as they are known."""
@@ -77,7 +72,7 @@ class Lane:
         """Why nothing more is submitted to this target."""
         self.halt_exit_code = 0
         self.watches: dict[str, Watch] = {}
-        self.calibrations = {by: Calibration(learned.get(by)) for by in By}
+        self.visibility = visibility
         self.history = History()
         self.sizes = sizes
         self.hints = Hints()
@@ -103,11 +98,6 @@ class Lane:
         """Keys of running jobs whose end nobody can tell."""
         self.sweep_pages = 1
         """Requests that the latest sweep took."""
-        self._told: dict[By, Learned] = dict(learned)
-        self._sighted: set[str] = set()
-        """Keys of images that are being verified and were listed before."""
-        self._slowest_show: float | None = None
-        """Seconds from a job's end until its image was listed, the longest of this run; None: not one yet."""
 
     def told(self, hint: RateHint, of_submissions: bool) -> None:
         """The service says what it allows."""
@@ -187,53 +177,6 @@ class Lane:
         """Tries in a row that did not reach the service."""
         return self._outages
 
-    def learned(self, by: By) -> Learned:
-        """What the jobs of this target taught about one way of listing them."""
-        return self.calibrations[by].learned
-
-    def news(self) -> list[tuple[By, Learned]]:
-        """What was learned since it was last told, as far as it changes a verdict or doubles the evidence."""
-        news = [(by, self.learned(by)) for by in By if self.learned(by).worth_telling(self._told.get(by))]
-        self._told.update(news)
-        return news
-
-    def settle(self, fixed: float | None, *, marked: bool) -> float:
-        """Seconds for which empty look-ups prove nothing: the surest way of listing that is used decides."""
-        ways = By if marked else (By.NAME,)
-        now = self._clock.now()
-        return min(self.calibrations[by].settle(fixed, now) for by in ways)
-
-    @property
-    def patience(self) -> float:
-        """Seconds for which something that should be there may be denied: lists lag."""
-        lags = [max(one.learned.longest_delay, one.missing) for one in self.calibrations.values()]
-        return max(PATIENCE, MARGIN * max(self._slowest_show or 0.0, *lags))
-
-    @property
-    def patience_for_images(self) -> float:
-        """Seconds for which the image of a successful job may be missing from lists, or not be complete."""
-        return self.patience if self._slowest_show is not None else max(self.patience, FIRST_PATIENCE)
-
-    def likely_lost(self, age: float, *, marked: bool) -> bool:
-        """Whether an attempt that look-ups do not show after `age` seconds most likely never happened.
-
-        It is not sure enough to submit again, but a slot of the window need not stand idle for it.
-        """
-        usual = self.calibrations[By.TAG if marked else By.NAME].usual_delay
-        return usual is not None and age > 2 * usual + ROUND_TRIP
-
-    def accepted(self, key: str, at: Moment) -> None:
-        """A job was accepted."""
-        for calibration in self.calibrations.values():
-            calibration.accepted(key, at)
-
-    def resumed(self, state: State) -> None:
-        """An earlier run left this image on its way: lists that do not show it prove something, too."""
-        ended = state.phase is Phase.VERIFYING
-        if state.submitted_at is not None and (ended or (state.job_id and state.phase is Phase.RUNNING)):
-            for calibration in self.calibrations.values():
-                calibration.resumed(state.key, state.submitted_at, ended=ended)
-
     def job_ended(self, key: str, at: Moment, submitted_at: Moment | None, report: JobReport) -> None:
         """A job ended, well or badly."""
         self._queued.discard(key)
@@ -241,46 +184,26 @@ class Lane:
             self.history.took(at - submitted_at, self.sizes.get(key))
         if report.status == "SUCCESS":
             self.hints.ended(key, report.end_at)
-        for calibration in self.calibrations.values():
-            calibration.ended(key, well=report.status == "SUCCESS")
-
-    def unlisted(self, key: str, at: Moment) -> None:
-        """The finished image of a job was looked for, and was not listed."""
-        for calibration in self.calibrations.values():
-            calibration.unlisted(key, at)
-
-    def shown(self, state: State, image: CloudImage, at: Moment) -> None:
-        """The finished image of a job was listed."""
-        self.calibrations[By.NAME].shown(state.key, at)
-        if MARKER_ITEM in image.tags:
-            self.calibrations[By.TAG].shown(state.key, at)
-        if state.job_ended_at is not None and state.key not in self._sighted:
-            self._sighted.add(state.key)
-            self._slowest_show = max(self._slowest_show or 0.0, at - state.job_ended_at)
+        self.visibility.ended(key, well=report.status == "SUCCESS")
 
     def swept(self, by: By, shelves: dict[str, Shelf], asked_at: Moment, at: Moment) -> set[str]:
         """Take in what a list of everything showed; the keys of images that it announces as active."""
         self._sweeping = False
         best = {key: shelf.ours[0].status for key, shelf in shelves.items() if shelf.ours}
-        unfinished = {key for key, status in best.items() if status in ("queued", "saving")}
-        self.calibrations[by].listed(unfinished, best.keys() - unfinished, at)
+        self.visibility.listed(by, best, at)
         return self.hints.swept({key for key, status in best.items() if status == "active"}, asked_at)
 
     def sweep_failed(self) -> None:
         """A list got no answer; the next one is planned like any other."""
         self._sweeping = False
 
-    def swept_by(self, *, marked: bool) -> By:
-        """How everything is listed: by marker, unless there is none or it does not show while jobs run."""
-        return By.TAG if marked and self.learned(By.TAG).listed is not False else By.NAME
-
-    def sweep_again(self, polling: Polling, *, fixed_settle: bool, marked: bool) -> None:
+    def sweep_again(self, polling: Polling, *, fixed_settle: bool) -> None:
         """Make one more list after a while, if it would teach or announce something and none is due yet."""
         if self._sweeping:
             return
         waits = []
         # What was learned may not hold any more, so it is looked at again whenever a verdict rests on it.
-        if not fixed_settle and (self.doubts or self.calibrations[self.swept_by(marked=marked)].curious):
+        if not fixed_settle and (self.doubts or self.visibility.curious):
             waits.append(TRIAL)
         if polling.sweep:
             wait = self.hints.next_sweep(
@@ -306,11 +229,9 @@ class Lane:
     def forget(self, key: str) -> None:
         """This run looks after an image no longer."""
         self.watches.pop(key, None)
-        self._sighted.discard(key)
         self._blind.discard(key)
         self.doubts.discard(key)
-        for calibration in self.calibrations.values():
-            calibration.forget(key)
+        self.visibility.forget(key)
 
     def _count_waiting(self, key: str, *, waits: bool) -> None:
         """Whether the service lets an accepted job wait: then a few waiting ones are enough."""

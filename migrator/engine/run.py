@@ -23,10 +23,11 @@ from migrator.core.lifecycle import (
 from migrator.core.schedule import Agenda, too_many_failures
 from migrator.core.settle import By
 from migrator.core.verdict import Ending, Stop, ending
+from migrator.core.visibility import Visibility
 from migrator.core.waves import Gate, Waves, line
 from migrator.engine.lane import Lane
 from migrator.engine.turns import Turns
-from migrator.model import Fault, Order, Plan, Target
+from migrator.model import Fault, MarkerKind, Order, Plan, Target
 from migrator.ports import Clock, Cloud, Journal
 
 log = structlog.get_logger()
@@ -209,14 +210,17 @@ class Engine:
                 together=self.plan.polling.min_interval,
                 waves=waves,
             )
-            self.lanes[name] = lane = Lane(target, self.clouds[name], agenda, self.clock, learned, self.sizes)
+            visibility = Visibility(learned, marked=self.plan.policy.marker is MarkerKind.TAG)
+            for key in keys:
+                visibility.resumed(states[key])
+            self.lanes[name] = lane = Lane(
+                target, self.clouds[name], agenda, self.clock, visibility, self.sizes
+            )
             agenda.in_cloud.update(
                 key
                 for key, state in states.items()
                 if state.phase in IN_CLOUD and self.ledger.planned[key].image.target == name
             )
-            for key in keys:
-                lane.resumed(states[key])
             lane.on_idle = self._nothing_under_way
             self._spread(lane, [key for key in keys if states[key].phase is not Phase.PENDING])
 

@@ -125,7 +125,7 @@ class Turns:
             lane.answered()
             lane.agenda.submits.answered(engine.clock.monotonic())
             lane.agenda.window.accepted(len(lane.agenda.in_cloud), engine.clock.monotonic())
-            lane.accepted(key, at)
+            lane.visibility.accepted(key, at)
             self._plan_sweep(lane)
             engine.proceed(lane, key, after=engine.plan.polling.first)
 
@@ -186,7 +186,7 @@ class Turns:
         self._reached(lane)
         watch = lane.watch(state, engine.clock.now())
         missed = watch.missed(engine.clock.now())
-        if watch.misses < VANISHED_AFTER or missed < lane.patience:
+        if watch.misses < VANISHED_AFTER or missed < lane.visibility.patience:
             engine.proceed(lane, state.key, after=max(missed, engine.plan.polling.min_interval))
             return
         shelf = (await self._lists.find(lane, [state.key]))[state.key]
@@ -229,7 +229,7 @@ class Turns:
         asked_at = engine.clock.now()
         found = await self._lists.find(lane, keys)
         self._reached(lane)
-        settle = lane.settle(engine.plan.policy.settle, marked=self._lists.marked)
+        settle = lane.visibility.settle(engine.plan.policy.settle, asked_at)
         facts = []
         for key in keys:
             state = engine.ledger.states[key]
@@ -253,7 +253,7 @@ class Turns:
                 return MigrationFailed(at=asked_at, key=key, fault=fault)
             case lookup.Nowhere() if age < settle:
                 engine.proceed(lane, key, after=lookup.next_look(age, settle, engine.plan.polling))
-                if lane.likely_lost(age, marked=self._lists.marked):
+                if lane.visibility.likely_lost(age):
                     lane.agenda.in_cloud.discard(key)
                 return None
             case lookup.Nowhere() if engine.plan.policy.on_doubt is OnDoubt.HOLD:
@@ -284,9 +284,9 @@ class Turns:
         engine, key, now = self._engine, state.key, self._engine.clock.now()
         wanted = engine.ledger.planned[key].image
         if image is not None:
-            lane.shown(state, image, now)
+            lane.visibility.shown(state, image, now)
         else:
-            lane.unlisted(key, now)
+            lane.visibility.unlisted(key, now)
         wrong = [] if image is None else verify.differences(wanted, self._lists.marker(key), image)
         if image is not None and not wrong:
             return ImageVerified(at=now, key=key, image_id=image.id)
@@ -294,7 +294,7 @@ class Turns:
         if watch.unverified_since is None:
             watch.unverified_since = now
         waited = now - watch.unverified_since
-        if waited < lane.patience_for_images and (image is None or image.status != "killed"):
+        if waited < lane.visibility.patience_for_images and (image is None or image.status != "killed"):
             engine.proceed(lane, key, after=min(max(waited, 1.0), engine.plan.polling.max_interval))
             return None
         fault = verify.mismatch(image.id, wrong) if image is not None else verify.missing(state.image_id)
@@ -360,7 +360,7 @@ class Turns:
     async def _sweep(self, lane: Lane, keys: tuple[str, ...]) -> None:
         """One list of what runs: it teaches how soon imports show, and announces the finished ones."""
         engine = self._engine
-        by = lane.swept_by(marked=self._lists.marked)
+        by = lane.visibility.swept_by
         asked_at = engine.clock.now()
         since = min((watch.forecast.began_at for watch in lane.watches.values()), default=asked_at)
         images = await self._lists.everything(lane, by, since)
@@ -377,10 +377,10 @@ class Turns:
     def _plan_sweep(self, lane: Lane) -> None:
         plan = self._engine.plan
         fixed = plan.policy.settle is not None
-        lane.sweep_again(plan.polling, fixed_settle=fixed, marked=self._lists.marked)
+        lane.sweep_again(plan.polling, fixed_settle=fixed)
 
     async def _learn(self, lane: Lane) -> None:
-        for by, learned in lane.news():
+        for by, learned in lane.visibility.news():
             at = self._engine.clock.now()
             await self._engine.record(ListingLearned(at=at, target=lane.target.name, by=by, learned=learned))
             log.info("listing.learned", target=lane.target.name, by=by.value, listed=learned.listed)
