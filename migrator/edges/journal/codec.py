@@ -73,6 +73,11 @@ def image_text(image: Image) -> str:
     return _json(image)
 
 
+def images_text(images: list[Image]) -> str:
+    """The JSON of many images as one list, with nothing between them but commas."""
+    return _ADAPTERS[list[Image]].serializer.to_json(images, exclude_defaults=True).decode()
+
+
 def read_image(text: str) -> Image:
     """Raises ValueError for JSON that is not an image."""
     image: Image = _ADAPTERS[Image].validator.validate_json(text)

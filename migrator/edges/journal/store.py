@@ -27,7 +27,7 @@ from pathlib import Path
 from migrator import collector
 from migrator.core.ledger import Ledger, Planned, fold
 from migrator.core.lifecycle import Event, ImpossibleMove, State
-from migrator.edges.journal.codec import image_text, read_event, read_image, read_state
+from migrator.edges.journal.codec import image_text, images_text, read_event, read_image, read_state
 from migrator.edges.journal.lock import Lock, inode
 from migrator.errors import JournalError, JournalMissing, JournalTooNew
 from migrator.model import Image
@@ -96,7 +96,10 @@ class Store:
         """Every image as last planned, in the order first seen; those that equal a known one are that one."""
         with explained(self.path), collector.paused():
             rows = self.connection.execute("SELECT key, digest, image FROM images ORDER BY position")
-            return {key: _planned(known.get(key), digest, text) for key, digest, text in rows}
+            planned: dict[str, Planned] = {}
+            while some := rows.fetchmany(1000):
+                planned |= _planned(known, some)
+            return planned
 
     def beside_images(self) -> Ledger:
         """A ledger of what is not about one image: runs, and what was learned."""
@@ -340,9 +343,16 @@ def _kind(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def _planned(known: Image | None, digest: str, text: str) -> Planned:
-    same = known is not None and image_text(known) == text
-    return Planned(image=known if known is not None and same else read_image(text), digest=digest)
+def _planned(known: Mapping[str, Image], rows: Sequence[tuple[str, str, str]]) -> dict[str, Planned]:
+    images = [image for key, _, _ in rows if (image := known.get(key)) is not None]
+    # Mostly a plan is as it was: then one comparison tells it of many.
+    if len(images) < len(rows) or images_text(images) != f"[{','.join([text for _, _, text in rows])}]":
+        images = [_image(known.get(key), text) for key, _, text in rows]
+    return {row[0]: Planned(image=image, digest=row[1]) for row, image in zip(rows, images, strict=True)}
+
+
+def _image(known: Image | None, text: str) -> Image:
+    return known if known is not None and image_text(known) == text else read_image(text)
 
 
 def _snapshot(path: Path) -> sqlite3.Connection:
