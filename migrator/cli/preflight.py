@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 from migrator.cli.common import Look, plural
 from migrator.cli.parts import Parts, open_clouds, plan_folder
-from migrator.cli.session import Options, check_keys, choose, meant_by
+from migrator.cli.session import Options, check_keys, choose, meant_by, words_of
 from migrator.cli.streams import STDERR
 from migrator.core.checks import Finding, Severity
 from migrator.core.ledger import Ledger
-from migrator.core.reconcile import first_words, listed, planned
+from migrator.core.reconcile import listed, planned
 from migrator.edges.clock import FastClock, SystemClock
 from migrator.edges.journal import Journal
 from migrator.engine.preflight import Place, Seen
@@ -143,16 +143,7 @@ async def ledger_ahead(plan: Plan, options: Options) -> tuple[Ledger, frozenset[
     path = plan_folder(options.reports_dir, plan) / "journal.db"
     ledger = await Journal.read(path).ledger(listed(plan)) if path.exists() else Ledger()
     meant = meant_by(plan, ledger, options)
-    words = list(
-        first_words(
-            planned(plan, ledger.planned),
-            ledger,
-            time.time(),
-            retry_failed=options.retry_failed,
-            again=options.again,
-            meant=meant,
-        )
-    )
+    words = list(words_of(planned(plan, ledger.planned), ledger, options, time.time(), meant))
     for event in words:
         ledger.apply(event)
     return ledger, meant

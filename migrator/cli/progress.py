@@ -114,11 +114,11 @@ class Progress:
             throughput=last.throughput if last else None,
             eta=last.eta if last else None,
             pressures=tuple(_pressure(lane) for lane in lanes.values()),
-            waits=tuple(self._waits(lanes, tick)),
+            waits=tuple(self._waits(lanes, now, tick)),
             failures=tuple(self._failures),
         )
 
-    def _waits(self, lanes: Mapping[str, Lane], tick: float) -> list[str]:
+    def _waits(self, lanes: Mapping[str, Lane], now: Moment, tick: float) -> list[str]:
         told = []
         if self.engine is not None and self.engine.gate.reason:
             told.append(self.engine.gate.reason)
@@ -131,7 +131,7 @@ class Progress:
                 why = f": {terminal.with_remedy(refusal)}" if refusal is not None else ""
                 told.append(f"nothing is submitted to {name} for {span(silence)}{why}")
         if (doubtful := self._counts[Phase.IN_DOUBT] - len(self._held)) > 0:
-            fixed, now = self._plan.policy.settle, self.engine.clock.now() if self.engine else 0.0
+            fixed = self._plan.policy.settle
             settles = [lane.visibility.settle(fixed, now) for lane in lanes.values()]
             told.append(terminal.doubtful(doubtful, max(settles, default=0.0)))
         if self._held:

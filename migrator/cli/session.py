@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Container, Mapping
+from collections.abc import AsyncIterator, Container, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +21,8 @@ from migrator.cli.common import Look, plural
 from migrator.cli.parts import Parts, open_clouds, plan_folder
 from migrator.cli.progress import Progress
 from migrator.cli.reporting import snapshot, write_reports
-from migrator.core.ledger import Ledger
-from migrator.core.lifecycle import Phase, RunBegan, RunEnded, State
+from migrator.core.ledger import Ledger, Planned
+from migrator.core.lifecycle import ImageEvent, Phase, RunBegan, RunEnded, State
 from migrator.core.reconcile import first_words, listed, planned, work_left
 from migrator.core.select import Selector
 from migrator.core.verdict import Ending, Stop, ending
@@ -30,7 +30,7 @@ from migrator.edges.clock import FastClock
 from migrator.edges.journal import Journal
 from migrator.engine import Engine
 from migrator.errors import ReportError, UsageError
-from migrator.model import Plan
+from migrator.model import Moment, Plan
 from migrator.ports import Clock
 
 log = structlog.get_logger()
@@ -80,24 +80,20 @@ async def run(plan: Plan, options: Options, look: Look) -> int:
         ledger = await journal.ledger(listed(plan))
         items = planned(plan, ledger.planned)
         opened = clock.monotonic()
+        meant = meant_by(plan, ledger, options)
         sizes: Mapping[str, int] = {}
         if options.preflight:
-            sizes = await _look_first(plan, ledger, options, parts, clock, look)
+            # What this run would do; the journal hears nothing of it.
+            ahead = snapshot(ledger)
+            for event in words_of(items, ledger, options, clock.now(), meant):
+                ahead.apply(event)
+            sizes = await _look_first(plan, ahead, meant, options, parts, clock, look)
         run_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(clock.now()))}-{secrets.token_hex(3)}"
         began = RunBegan(
             at=clock.now(), run=run_id, version=__version__, host=socket.gethostname(), pid=os.getpid()
         )
         resumed = bool(ledger.runs)
-        meant = meant_by(plan, ledger, options)
-        words = first_words(
-            items,
-            ledger,
-            clock.now(),
-            retry_failed=options.retry_failed,
-            again=options.again,
-            meant=meant,
-        )
-        await journal.append(began, *words)
+        await journal.append(began, *words_of(items, ledger, options, clock.now(), meant))
         work = choose(plan, ledger, options.limit, meant)
         if meant is not None:
             look.say(f"{len(meant)} of {plural(len(plan.images), 'image')} meant by this run")
@@ -236,26 +232,34 @@ def check_keys(plan: Plan, options: Options) -> None:
         )
 
 
+def words_of(
+    items: dict[str, Planned],
+    ledger: Ledger,
+    options: Options,
+    now: Moment,
+    meant: frozenset[str] | None,
+) -> Iterator[ImageEvent]:
+    """What a run with these options writes down before it acts."""
+    return first_words(
+        items, ledger, now, retry_failed=options.retry_failed, again=options.again, meant=meant
+    )
+
+
 async def _look_first(
-    plan: Plan, ledger: Ledger, options: Options, parts: Mapping[str, Parts], clock: Clock, look: Look
+    plan: Plan,
+    ahead: Ledger,
+    meant: frozenset[str] | None,
+    options: Options,
+    parts: Mapping[str, Parts],
+    clock: Clock,
+    look: Look,
 ) -> dict[str, int]:
-    """Preflight of what this run would do; the journal hears nothing of it. The sizes of files, by key.
+    """Preflight of the ledger as a run is about to leave it. The sizes of files, by key.
 
     Raises PreflightRefused.
     """
     from migrator.cli.preflight import before_run  # which needs what is defined here
 
-    ahead = snapshot(ledger)
-    meant = meant_by(plan, ledger, options)
-    for event in first_words(
-        planned(plan, ledger.planned),
-        ledger,
-        clock.now(),
-        retry_failed=options.retry_failed,
-        again=options.again,
-        meant=meant,
-    ):
-        ahead.apply(event)
     keys = choose(plan, ahead, options.limit, meant).keys
     return await before_run(plan, ahead, keys, parts, clock, look)
 

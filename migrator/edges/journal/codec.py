@@ -75,7 +75,7 @@ def image_text(image: Image) -> str:
 
 def images_text(images: list[Image]) -> str:
     """The JSON of many images as one list, with nothing between them but commas."""
-    return _ADAPTERS[list[Image]].serializer.to_json(images, exclude_defaults=True).decode()
+    return _json(images, list[Image])
 
 
 def read_image(text: str) -> Image:
@@ -84,9 +84,9 @@ def read_image(text: str) -> Image:
     return image
 
 
-def _json(value: object) -> str:
+def _json(value: object, kind: type[Any] | None = None) -> str:
     try:
-        return _ADAPTERS[type(value)].serializer.to_json(value, exclude_defaults=True).decode()
+        return _ADAPTERS[kind or type(value)].serializer.to_json(value, exclude_defaults=True).decode()
     except UserWarning as unexpected:
         raise ValueError(f"{type(value).__name__} cannot be written down: {unexpected}") from None
 
