@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
+from msgspec import Struct
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -135,7 +136,9 @@ Portion = Annotated[
 class _Table(BaseModel):
     """A table of a plan. Unknown keys are errors; the docstring under a field is its schema description."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, strict=True, arbitrary_types_allowed=True
+    )
 
 
 class Order(StrEnum):
@@ -323,8 +326,7 @@ class ImageType(StrEnum):
     DATA = "DataImage"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One disk image of the plan, complete: defaults merged, target resolved, every rule checked.
 
     `parse_plan` checks; the class itself does not, so that a journal written under older rules can be read.
@@ -370,7 +372,7 @@ class Image:
     priority: int = 0
     """Higher goes first inside a wave."""
 
-    labels: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = {}
     """For reports and selectors; never sent."""
 
     @property
@@ -423,8 +425,7 @@ class Plan(_Table):
     """In the order of the file; those of inventories follow, file by file and row by row."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marker:
+class Marker(Struct, frozen=True, kw_only=True):
     """The two tags by which an import is found again, derived from plan name and key alone."""
 
     plan: str
@@ -447,8 +448,7 @@ MARKER_PLAN = "migrator_plan"
 MARKER_ITEM = "migrator_item"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What went wrong, in the cloud's words and in ours."""
 
     message: str
@@ -470,8 +470,7 @@ class Fault:
         return f"{self.code}: {self.message}" if self.code else self.message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobReport:
+class JobReport(Struct, frozen=True, kw_only=True):
     """What the service says about one job."""
 
     job_id: str
@@ -488,8 +487,7 @@ class JobReport:
     end_at: Moment | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloudImage:
+class CloudImage(Struct, frozen=True, kw_only=True):
     """A private image as the service lists it."""
 
     id: str
@@ -497,7 +495,7 @@ class CloudImage:
     status: str
     """"queued", "saving", "active", "killed" or "deleted"."""
 
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = {}
     os_version: str | None = None
     os_type: str | None = None
     min_disk: int | None = None
@@ -517,8 +515,7 @@ class CloudImage:
     """"file,<bucket>:<key>" where the service fills it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageQuery:
+class ImageQuery(Struct, frozen=True, kw_only=True):
     """Which private images to list; the filters combine."""
 
     id: str | None = None
@@ -531,8 +528,7 @@ class ImageQuery:
     created_since: Moment | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImagePage:
+class ImagePage(Struct, frozen=True, kw_only=True):
     """One page of a list of images."""
 
     images: tuple[CloudImage, ...]
@@ -540,8 +536,7 @@ class ImagePage:
     """Pass it as `after` to get the next page; None after the last."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quota:
+class Quota(Struct, frozen=True, kw_only=True):
     """Private images of a project in a region."""
 
     used: int
@@ -552,8 +547,7 @@ STANDARD = "STANDARD"
 """The storage class that imports need, of the object and of its bucket."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectInfo:
+class ObjectInfo(Struct, frozen=True, kw_only=True):
     """One object in the object storage, as its metadata tell."""
 
     size: int
@@ -569,8 +563,7 @@ class ObjectInfo:
     not say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketInfo:
+class BucketInfo(Struct, frozen=True, kw_only=True):
     """One bucket, as its metadata tell."""
 
     region: str
@@ -581,8 +574,7 @@ class BucketInfo:
     """A parallel file system; whether imports read from those is documented nowhere."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectPage:
+class ObjectPage(Struct, frozen=True, kw_only=True):
     """One page of a list of objects."""
 
     objects: dict[str, ObjectInfo]
@@ -592,8 +584,7 @@ class ObjectPage:
     """Pass it as `after` to get the next page; None after the last."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
+class Project(Struct, frozen=True, kw_only=True):
     """One project of an account: a region, or a part of one."""
 
     id: str
@@ -603,8 +594,7 @@ class Project:
     enabled: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """One HTTP request, ready but for its signature."""
 
     method: str
@@ -612,26 +602,30 @@ class Request:
     """Scheme, host and decoded path; without a query."""
 
     query: tuple[tuple[str, str], ...] = ()
-    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    headers: dict[str, str] = {}
     """Never shown: once signed, they carry a token or a signature."""
 
-    body: bytes = field(default=b"", repr=False)
+    body: bytes = b""
     """Never shown: a login carries a password."""
 
+    def __repr__(self) -> str:
+        return f"Request(method={self.method!r}, url={self.url!r}, query={self.query!r})"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+
+class Response(Struct, frozen=True, kw_only=True):
     """One HTTP answer, read to its end."""
 
     status: int
-    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    headers: dict[str, str] = {}
     """Names in lower case. Never shown: the answer to a login carries a token."""
 
-    body: bytes = field(default=b"", repr=False)
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Response(status={self.status!r})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateHint:
+class RateHint(Struct, frozen=True, kw_only=True):
     """What the service says about how often it may be asked."""
 
     limit: int

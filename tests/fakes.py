@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import anyio
 import anyio.lowlevel
+from msgspec.structs import replace
 
 from migrator.core.ledger import Ledger, after
 from migrator.core.lifecycle import Event, ImageEvent, State
@@ -248,7 +249,7 @@ class FakeCloud:
                 virtual_env_type=_KINDS[image.type],
                 created_at=job.began_at,
             )
-            images.append(replace(listed, **self.change.get(image.name, {})))  # type: ignore[arg-type]
+            images.append(replace(listed, **self.change.get(image.name, {})))
         return images
 
     def _matches(self, query: ImageQuery, image: CloudImage) -> bool:

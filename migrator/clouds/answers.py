@@ -7,10 +7,10 @@ is, the readers give a value or one of our errors.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from msgspec.structs import replace
 from pydantic_core import from_json
 
 from migrator.clouds import codes

@@ -5,9 +5,10 @@ A wrong password is said once and never tried again: a few more in a row would l
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import anyio
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from migrator.clouds import codes

@@ -10,9 +10,10 @@ knows what became of it.
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from msgspec.structs import replace
 
 from migrator.clouds import codes
 from migrator.clouds.answers import (

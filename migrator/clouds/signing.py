@@ -12,11 +12,12 @@ import hmac
 import re
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import formatdate
 from hashlib import sha1, sha256
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from migrator.model import Keys, Moment, Request
 from migrator.ports import Clock

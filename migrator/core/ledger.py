@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from migrator.core.lifecycle import (
     Event,
     ImageEvent,
@@ -19,8 +21,7 @@ from migrator.core.settle import By, Learned
 from migrator.model import Fault, Image, Moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(Struct, frozen=True, kw_only=True):
     """An image as the plan lists it, with the digest of what would be sent."""
 
     image: Image

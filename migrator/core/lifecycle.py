@@ -14,8 +14,10 @@ The rules, which the table below spells out and tests check phase by event:
    it pending cancels it.
 """
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from migrator.core.settle import By, Learned
 from migrator.model import Fault, Image, Moment
@@ -66,8 +68,7 @@ class Outcome(StrEnum):
     """Look-ups stayed empty until it counted as never having happened."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One submission of an image."""
 
     number: int
@@ -82,8 +83,7 @@ class Attempt:
     fault: Fault | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class State(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One image's past, as far as anybody needs it to decide and to report."""
 
     key: str
@@ -120,50 +120,43 @@ class State:
 # --- Facts ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A past-tense fact."""
 
     at: Moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageEvent(Event):
+class ImageEvent(Event, frozen=True, kw_only=True):
     """A fact about one image."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImagePlanned(ImageEvent):
+class ImagePlanned(ImageEvent, frozen=True, kw_only=True):
     """The plan lists it, new or with other words than before."""
 
     image: Image
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRemoved(ImageEvent):
+class ImageRemoved(ImageEvent, frozen=True, kw_only=True):
     """The plan no longer lists it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptBegan(ImageEvent):
+class AttemptBegan(ImageEvent, frozen=True, kw_only=True):
     """Its import request is about to leave."""
 
     attempt: int
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobAccepted(ImageEvent):
+class JobAccepted(ImageEvent, frozen=True, kw_only=True):
     """The service took it and named a job."""
 
     job_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptRefused(ImageEvent):
+class AttemptRefused(ImageEvent, frozen=True, kw_only=True):
     """It never happened; repeating is safe."""
 
     fault: Fault
@@ -171,37 +164,32 @@ class AttemptRefused(ImageEvent):
     """The service said that we ask too much, or that nobody may ask now; not the image's doing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptRejected(ImageEvent):
+class AttemptRejected(ImageEvent, frozen=True, kw_only=True):
     """It never happened, and asking again in the same words is useless."""
 
     fault: Fault
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptLost(ImageEvent):
+class AttemptLost(ImageEvent, frozen=True, kw_only=True):
     """No answer, or none that tells; it may have happened."""
 
     fault: Fault
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptAbsent(ImageEvent):
+class AttemptAbsent(ImageEvent, frozen=True, kw_only=True):
     """Look-ups stayed empty for as long as it takes to be sure: it did not happen."""
 
     looked_for: float
     """Seconds from the attempt to the last empty look-up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptHeld(ImageEvent):
+class AttemptHeld(ImageEvent, frozen=True, kw_only=True):
     """A person has to decide whether it happened."""
 
     fault: Fault
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageFound(ImageEvent):
+class ImageFound(ImageEvent, frozen=True, kw_only=True):
     """A look-up found an image that bears its marker: it was imported, or is being imported."""
 
     image_id: str
@@ -209,22 +197,19 @@ class ImageFound(ImageEvent):
     """The image is ready to be verified; otherwise its import still runs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobProgressed(ImageEvent):
+class JobProgressed(ImageEvent, frozen=True, kw_only=True):
     """The job came a good step further."""
 
     progress: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobSucceeded(ImageEvent):
+class JobSucceeded(ImageEvent, frozen=True, kw_only=True):
     """The service says the job ended well."""
 
     image_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFailed(ImageEvent):
+class JobFailed(ImageEvent, frozen=True, kw_only=True):
     """The service says the job, or its image, ended badly."""
 
     fault: Fault
@@ -232,18 +217,15 @@ class JobFailed(ImageEvent):
     """What it may have left behind."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadlinePassed(ImageEvent):
+class DeadlinePassed(ImageEvent, frozen=True, kw_only=True):
     """Its job took longer than the plan allows; it goes on in the cloud."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobReattached(ImageEvent):
+class JobReattached(ImageEvent, frozen=True, kw_only=True):
     """A later run watches an overdue job again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageVerified(ImageEvent):
+class ImageVerified(ImageEvent, frozen=True, kw_only=True):
     """The image is there and is what the plan asked for."""
 
     image_id: str
@@ -251,34 +233,29 @@ class ImageVerified(ImageEvent):
     """False when the plan said not to read it back."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerificationFailed(ImageEvent):
+class VerificationFailed(ImageEvent, frozen=True, kw_only=True):
     """The job said success, but the image is missing or is not what was asked for."""
 
     fault: Fault
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSkipped(ImageEvent):
+class ImageSkipped(ImageEvent, frozen=True, kw_only=True):
     """It was there before, and the plan says to leave it at that."""
 
     image_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MigrationFailed(ImageEvent):
+class MigrationFailed(ImageEvent, frozen=True, kw_only=True):
     """It will not be submitted again: retries used up, or its name belongs to somebody else."""
 
     fault: Fault
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageReopened(ImageEvent):
+class ImageReopened(ImageEvent, frozen=True, kw_only=True):
     """A person asked for it again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunBegan(Event):
+class RunBegan(Event, frozen=True, kw_only=True):
     """A run opened the journal."""
 
     run: str
@@ -289,8 +266,7 @@ class RunBegan(Event):
     pid: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEnded(Event):
+class RunEnded(Event, frozen=True, kw_only=True):
     """A run closed the journal by its own will; a run without this was killed."""
 
     run: str
@@ -298,16 +274,14 @@ class RunEnded(Event):
     exit_code: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetHalted(Event):
+class TargetHalted(Event, frozen=True, kw_only=True):
     """Nothing more is submitted to a target in this run."""
 
     target: str
     fault: Fault
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListingLearned(Event):
+class ListingLearned(Event, frozen=True, kw_only=True):
     """What a target's own jobs taught about how soon it lists imports."""
 
     target: str

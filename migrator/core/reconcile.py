@@ -2,12 +2,12 @@
 
 from base64 import b32encode
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
 from types import MappingProxyType
 
-from pydantic import TypeAdapter
+from msgspec.json import encode
+from msgspec.structs import replace
 
 from migrator.core.ledger import Ledger, Planned
 from migrator.core.lifecycle import (
@@ -22,8 +22,7 @@ from migrator.core.lifecycle import (
 )
 from migrator.model import MARKER_PLAN, Fault, Image, Marker, Moment, Plan
 
-_IMAGE: TypeAdapter[Image] = TypeAdapter(Image)
-_NOT_SENT = {"wave", "priority", "labels", "target"}
+_SENT = [name for name in Image.__struct_fields__ if name not in {"wave", "priority", "labels", "target"}]
 _NOT_THERE = (Phase.PENDING, Phase.FAILED)
 
 INTERRUPTED = Fault(
@@ -44,7 +43,8 @@ def digest(image: Image) -> str:
             image_tags=dict(sorted(image.image_tags.items())) if image.image_tags else image.image_tags,
             tags=tuple(sorted(image.tags)) if image.tags else image.tags,
         )
-    return blake2b(_IMAGE.dump_json(image, exclude=_NOT_SENT, exclude_none=True), digest_size=12).hexdigest()
+    sent = {name: value for name in _SENT if (value := getattr(image, name)) is not None}
+    return blake2b(encode(sent), digest_size=12).hexdigest()
 
 
 def listed(plan: Plan) -> dict[str, Image]:

@@ -6,9 +6,10 @@ after which asking again makes sense, and time comes in as an argument.
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import inf
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from migrator.core.bucket import TICK
 from migrator.core.lifecycle import Step
@@ -16,8 +17,7 @@ from migrator.core.pacing import Pace, Window
 from migrator.model import Limits, Policy
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """One conversation that may begin now; its tokens are taken."""
 
     step: Step
@@ -30,8 +30,7 @@ class Turn:
         return len(self.keys) > 1
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(Struct, frozen=True):
     """Nothing may begin now."""
 
     seconds: float

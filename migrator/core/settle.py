@@ -9,8 +9,11 @@ nothing by itself. Each target therefore learns from its own accepted jobs, whos
 * nothing known → an hour.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from migrator.model import Moment
 
@@ -41,8 +44,7 @@ class By(StrEnum):
     NAME = "name"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
+class Learned(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one target's own jobs taught about its lists."""
 
     seen: int = 0

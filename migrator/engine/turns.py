@@ -1,10 +1,10 @@
 """The conversations: one turn of the circle for each step. What an answer means is decided elsewhere."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
+from msgspec.structs import replace
 
 from migrator.core import lookup, retry, verify
 from migrator.core.lifecycle import (

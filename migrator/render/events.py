@@ -1,8 +1,9 @@
 """The JSON Schema of what `migrator run --json` writes: one object a line."""
 
+from inspect import cleandoc
 from typing import Any
 
-from pydantic import TypeAdapter
+from msgspec.json import schema_components
 
 from migrator.core.lifecycle import EVENTS
 
@@ -43,15 +44,13 @@ def events_schema() -> dict[str, Any]:
     A line about an event names its kind under `event`; a field that holds its default is left out. Later
     versions may add fields and kinds of events, so a reader should pass over what it does not know.
     """
-    names, found = TypeAdapter.json_schemas(
-        [(kind.__name__, "validation", TypeAdapter(kind)) for kind in EVENTS],
-        ref_template="#/$defs/{model}",
-    )
-    definitions = found["$defs"]
-    lines = []
+    found, definitions = schema_components(EVENTS, ref_template="#/$defs/{name}")
+    lines = list(found)
+    for shape in definitions.values():
+        if "description" in shape:
+            shape["description"] = cleandoc(shape["description"])
     for kind in EVENTS:
         name = kind.__name__
-        lines.append(names[name, "validation"])
         shape = definitions[name]
         shape["properties"] = {"event": {"const": name}} | shape["properties"]
         shape["required"] = ["event", *shape["required"]]

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import anyio.lowlevel
+from msgspec.structs import replace
 
 from migrator.model import Keys, Request, Response
 

@@ -1,10 +1,10 @@
 """Our clients and the stand-in cloud, which was written from the service's manual and not from them."""
 
-from dataclasses import replace
 from typing import Any
 
 import anyio
 import pytest
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from migrator.clouds.iam import ProjectLookup, TemporaryKeys, TokenSigner

@@ -1,10 +1,10 @@
 """The circle, one target, a cloud that counts what it imported."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from migrator.core.lifecycle import (
     AttemptBegan,

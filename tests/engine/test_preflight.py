@@ -3,11 +3,12 @@
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.utils import formatdate
 
 import anyio
 import pytest
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from migrator.clouds.iam import FixedTokenSigner, Projects, TemporaryKeys

@@ -1,8 +1,7 @@
 """Wave by wave, window by window."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from migrator.core.lifecycle import AttemptBegan, JobSucceeded, Phase
 from migrator.model import Fault, Limits, Policy, Polling, Rate, Share, Wave

@@ -8,7 +8,7 @@ is known of the service. Words are looked for only where something is wrong.
 import re
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -59,29 +59,17 @@ _SUGGESTIONS = 20  # looking for a close match in the whole table takes millisec
 
 def _builder(refused: Collection[str], required: Collection[str]) -> core_schema.CoreSchema:
     """Builds an Image from a merged table that must not hold some of the keys."""
-    arguments = []
-    for item in fields(Image):
-        schema: core_schema.CoreSchema = core_of(IMAGE_KEYS[item.name])
-        if item.name == "type":
+    keys = {}
+    for name in Image.__struct_fields__:
+        schema: core_schema.CoreSchema = core_of(IMAGE_KEYS[name])
+        if name == "type":
             schema = core_schema.enum_schema(ImageType, list(ImageType), sub_type="str", strict=False)
-        if item.name == "tags":
+        if name == "tags":
             schema = core_schema.tuple_schema([core_of(Tag)], variadic_item_index=0, strict=False)
-        if item.default_factory is not MISSING:
-            schema = core_schema.with_default_schema(schema, default_factory=item.default_factory)
-        elif item.name not in required:
-            schema = core_schema.with_default_schema(schema, default=item.default)
-        arguments.append(
-            core_schema.dataclass_field(item.name, schema, kw_only=True, init=item.name not in refused)
-        )
-    return core_schema.dataclass_schema(
-        Image,
-        core_schema.dataclass_args_schema("Image", arguments, extra_behavior="forbid"),
-        [item.name for item in fields(Image)],
-        slots=True,
-        frozen=True,
-        strict=False,  # of the table itself, which is a dict and no Image yet
-        config=STRICT,
-    )
+        if name not in refused:
+            keys[name] = core_schema.typed_dict_field(schema, required=name in required)
+    table = core_schema.typed_dict_schema(keys, extra_behavior="forbid", config=STRICT)
+    return core_schema.no_info_after_validator_function(lambda checked: Image(**checked), table)
 
 
 @cache
@@ -390,7 +378,7 @@ def _refused(
         faulty[index].add(str(key))
         if key in defaults.wrong and _same(tables[index].get(key), defaults.wrong[str(key)]):
             continue
-        refused = fault["type"] == "unexpected_keyword_argument"
+        refused = fault["type"] == "extra_forbidden"
         if refused and key in NOT_FOR_DATA:
             remedy = "take it out; a data disk has os_type only"
             found.error(where, f"does not go with a data disk image (type {_DATA})", remedy)

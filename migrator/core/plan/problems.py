@@ -208,9 +208,9 @@ class Findings:
             where = where[:-1]
         key = where[-1]
         match error["type"]:
-            case "missing" | "missing_keyword_only_argument":
+            case "missing":
                 self.error(where, "is missing", MISSING.get(str(key), ""))
-            case "extra_forbidden" | "unexpected_keyword_argument":
+            case "extra_forbidden":
                 if _hides_secret(key, value):
                     self.error(where, *NO_SECRETS)
                 else:
@@ -410,7 +410,6 @@ _TYPES = {
     "bool_type": "must be true or false",
     "dict_type": "must be a table",
     "model_type": "must be a table",
-    "dataclass_type": "must be a table",
     "list_type": "must be a list",
     "tuple_type": 'must be a list such as ["app.shop"]',
 }
