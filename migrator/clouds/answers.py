@@ -9,15 +9,19 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
 
+from msgspec import convert
+from msgspec.json import decode
 from msgspec.structs import replace
-from pydantic_core import from_json
 
 from migrator.clouds import codes
 from migrator.clouds.codes import Certainty, Row
 from migrator.errors import CredentialsError, Halted, NameTaken, OutcomeUnknown, Refused, Unavailable
 from migrator.model import Fault, Moment, RateHint, Request, Response
 from migrator.ports import Http, Signer
+
+T = TypeVar("T")
 
 TEXT = 500
 """Characters of a service's message that are kept."""
@@ -54,12 +58,20 @@ def text(value: object, limit: int = TEXT) -> str:
 
 def document(body: bytes) -> object:
     """The JSON value that `body` holds; None when it holds none (or null)."""
+    return shaped(body, Any)
+
+
+def shaped(body: bytes, kind: type[T]) -> T | None:
+    """The JSON value that `body` holds, as a `kind`; None when it holds none, or of another shape.
+
+    Members that `kind` does not name are passed over without making anything of them.
+    """
     try:
-        return from_json(body)
-    except ValueError:
+        return decode(body, type=kind)
+    except (ValueError, RecursionError):
         pass  # half a character, or a byte order mark: Python's own reader is slower, and takes more
     try:
-        return json.loads(body)
+        return convert(json.loads(body), kind)
     except (ValueError, RecursionError):  # not UTF-8 and numbers of absurd length are ValueErrors as well
         return None
 

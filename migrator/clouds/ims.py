@@ -7,12 +7,14 @@ knows what became of it.
 "Querying Images", "Querying the Image Quota", "Querying Supported OS Versions", "Deleting an Image".)
 """
 
-import json
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
+from msgspec import Struct, field
+from msgspec.json import encode
 from msgspec.structs import replace
 
 from migrator.clouds import codes
@@ -28,6 +30,7 @@ from migrator.clouds.answers import (
     rate_hint,
     read_fault,
     redacted,
+    shaped,
     text,
     unreadable,
     whole,
@@ -99,7 +102,7 @@ def submit_body(image: Image, marker: Marker | None) -> dict[str, object]:
 
 def submit_request(endpoint: str, image: Image, marker: Marker | None) -> Request:
     """Ask for the import of `image`. The body is serialised here and nowhere else: it is what gets signed."""
-    body = json.dumps(submit_body(image, marker), ensure_ascii=False, separators=(",", ":")).encode()
+    body = encode(submit_body(image, marker))
     url = f"{endpoint}/v2/cloudimages/quickimport/action"
     return Request(method="POST", url=url, headers=dict(_JSON), body=body)
 
@@ -251,38 +254,60 @@ def read_images(response: Response, query: ImageQuery, after: str | None = None)
             remedy = "Nothing to do: an image was deleted while the list was read; migrator reads it again."
             raise Unavailable(replace(error.fault, remedy=remedy))
         raise error
-    listed = members(document(response.body))
-    entries = listed.get("images")
-    if not isinstance(entries, list):
+    listed = shaped(response.body, _Listed)
+    if listed is None or listed.images is None:
         raise unreadable(response, "a list of images")
-    images = tuple([_image(entry, response) for entry in entries])
+    images = tuple([_image(entry, response) for entry in listed.images])
     last = images[-1].id if images else None
-    if (paging := members(listed.get("page_info"))) and "next_marker" in paging:
+    if (paging := members(listed.page_info)) and "next_marker" in paging:
         last = text(paging["next_marker"], 200) or None
     return ImagePage(images=images, next=None if query.id is not None or last == after else last)
 
 
-def _image(entry: object, response: Response) -> CloudImage:
-    found = members(entry)
-    image_id = found.get("id")
-    if not isinstance(image_id, str) or not _ID(image_id):
+class _Entry(Struct):
+    """What is read of an image in a list; whatever stands there."""
+
+    id: Any = None
+    name: Any = None
+    status: Any = None
+    tags: Any = None
+    os_version: Any = field(default=None, name="__os_version")
+    os_type: Any = field(default=None, name="__os_type")
+    min_disk: Any = None
+    size: Any = field(default=None, name="__image_size")
+    architecture: Any = None
+    support_arm: Any = field(default=None, name="__support_arm")
+    hw_firmware_type: Any = None
+    virtual_env_type: Any = None
+    enterprise_project_id: Any = None
+    created_at: Any = None
+    data_origin: Any = field(default=None, name="__data_origin")
+
+
+class _Listed(Struct):
+    images: list[_Entry] | None = None
+    page_info: Any = None
+
+
+def _image(entry: _Entry, response: Response) -> CloudImage:
+    if not isinstance(entry.id, str) or not _ID(entry.id):
         raise unreadable(response, "an id for every image")
-    size = whole(found.get("__image_size"))
+    size = whole(entry.size)
     return CloudImage(
-        id=image_id,
-        name=_words(found.get("name")) or "",
-        status=text(found.get("status"), 40).lower(),
-        tags=_tags(found.get("tags")),
-        os_version=_words(found.get("__os_version")),
-        os_type=_words(found.get("__os_type")),
-        min_disk=whole(found.get("min_disk")),
+        id=entry.id,
+        name=_words(entry.name) or "",
+        status=text(entry.status, 40).lower(),
+        tags=_tags(entry.tags),
+        os_version=_words(entry.os_version),
+        os_type=_words(entry.os_type),
+        min_disk=whole(entry.min_disk),
         size=size if size is None or size >= 0 else None,
-        architecture=_architecture(found),
-        hw_firmware_type=_words(found.get("hw_firmware_type")),
-        virtual_env_type=_words(found.get("virtual_env_type")),
-        enterprise_project_id=_words(found.get("enterprise_project_id")),
-        created_at=moment(found.get("created_at")),
-        data_origin=_words(found.get("__data_origin")),
+        architecture=_architecture(entry),
+        hw_firmware_type=_words(entry.hw_firmware_type),
+        virtual_env_type=_words(entry.virtual_env_type),
+        enterprise_project_id=_words(entry.enterprise_project_id),
+        created_at=moment(entry.created_at),
+        data_origin=_words(entry.data_origin),
     )
 
 
@@ -293,11 +318,11 @@ def _words(value: object) -> str | None:
     return value if value.isascii() else value.encode(errors="replace").decode()
 
 
-def _architecture(found: Mapping[str, object]) -> str | None:
-    named = found.get("architecture")
+def _architecture(entry: _Entry) -> str | None:
+    named = entry.architecture
     if isinstance(named, str) and named.lower() in ("x86", "arm"):
         return named.lower()
-    return {"true": "arm", "false": "x86"}.get(str(found.get("__support_arm")).lower())
+    return {"true": "arm", "false": "x86"}.get(str(entry.support_arm).lower())
 
 
 def _tags(value: object) -> dict[str, str]:

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-import structlog
 from msgspec.structs import replace
+from structlog.typing import FilteringBoundLogger
 
 from migrator.core import lookup, retry, verify
 from migrator.core.lifecycle import (
@@ -48,8 +48,6 @@ from migrator.model import (
 if TYPE_CHECKING:
     from migrator.engine.run import Engine
 
-log = structlog.get_logger()
-
 QUOTA_PAUSE = 300.0
 """Seconds between two submissions while a used-up quota is waited for."""
 
@@ -80,6 +78,7 @@ class Turns:
             Step.SWEEP: self._sweep,
         }
         self._lists = Lists(engine)
+        self._log = engine.log
 
     async def take(self, lane: Lane, turn: Turn) -> None:
         """One turn: whatever happens to it, every one of its images is on the agenda again or finished."""
@@ -91,7 +90,9 @@ class Turns:
         except Unavailable as error:
             await self._ask_later(lane, turn, error)
         except Halted as error:
-            log.error("question.refused", target=lane.target.name, step=turn.step.value, reason=str(error))
+            self._log.error(
+                "question.refused", target=lane.target.name, step=turn.step.value, reason=str(error)
+            )
             await self._engine.halt(lane, error.fault, error.exit_code, drain=False)
 
     # --- submit -----------------------------------------------------------------------------------------
@@ -112,7 +113,7 @@ class Turns:
         except Halted as error:
             await self._stopped(lane, key, error)
         except (OutcomeUnknown, NameTaken) as error:
-            log.warning("attempt.in_doubt", key=key, attempt=number, reason=str(error))
+            self._log.warning("attempt.in_doubt", key=key, attempt=number, reason=str(error))
             await engine.record(AttemptLost(at=engine.clock.now(), key=key, fault=error.fault))
             engine.proceed(lane, key)
         except Refused as error:
@@ -121,7 +122,7 @@ class Turns:
         else:
             at = engine.clock.now()
             await engine.record(JobAccepted(at=at, key=key, job_id=job_id))
-            log.info("migration.submitted", key=key, attempt=number, job=job_id)
+            self._log.info("migration.submitted", key=key, attempt=number, job=job_id)
             lane.answered()
             lane.agenda.submits.answered(engine.clock.monotonic())
             lane.agenda.window.accepted(len(lane.agenda.in_cloud), engine.clock.monotonic())
@@ -137,7 +138,7 @@ class Turns:
         attempts = engine.ledger.states[key].attempts
         tried = retry.failures(attempts) if not everybody else lane.outages + 1
         wait = retry.pause(engine.plan.retry, max(tried, 1), engine.rng, error.retry_after)
-        log.info("attempt.refused", key=key, attempt=number, reason=str(error), wait=round(wait, 1))
+        self._log.info("attempt.refused", key=key, attempt=number, reason=str(error), wait=round(wait, 1))
         engine.proceed(lane, key, after=0.0 if everybody else wait)
         await self._slow_down(lane, error, wait, submit=True)
 
@@ -146,7 +147,7 @@ class Turns:
         await engine.record(AttemptRefused(at=engine.clock.now(), key=key, fault=error.fault, throttled=True))
         engine.proceed(lane, key)
         if error.quota and engine.plan.policy.on_quota is OnQuota.WAIT:
-            log.warning("target.quota_used_up", target=lane.target.name, retry_in=QUOTA_PAUSE)
+            self._log.warning("target.quota_used_up", target=lane.target.name, retry_in=QUOTA_PAUSE)
             lane.agenda.submits.bucket.block(engine.clock.monotonic() + QUOTA_PAUSE)
         else:
             await engine.halt(lane, error.fault, error.exit_code, drain=True)
@@ -215,7 +216,7 @@ class Turns:
         lane.still_runs(key, report, now)
         self._plan_sweep(lane)
         if now - watch.since > engine.plan.polling.deadline:
-            log.warning("job.overdue", key=key, job=state.job_id, seconds=round(now - watch.since))
+            self._log.warning("job.overdue", key=key, job=state.job_id, seconds=round(now - watch.since))
             return DeadlinePassed(at=now, key=key)
         if report.progress is not None and int(report.progress * 4) > int((state.progress or 0.0) * 4):
             return JobProgressed(at=now, key=key, progress=report.progress)
@@ -247,7 +248,7 @@ class Turns:
         match finding:
             case lookup.Ours(image=image, others=others):
                 if others:
-                    log.warning("image.found_several", key=key, kept=image.id, others=others)
+                    self._log.warning("image.found_several", key=key, kept=image.id, others=others)
                 return ImageFound(at=asked_at, key=key, image_id=image.id, active=image.status == "active")
             case lookup.Somebodys(fault=fault):
                 return MigrationFailed(at=asked_at, key=key, fault=fault)
@@ -315,7 +316,7 @@ class Turns:
                 await self._take_over(lane)
             except Unavailable as error:
                 wait = retry.pause(engine.plan.retry, lane.outages + 1, engine.rng, error.retry_after)
-                log.warning(
+                self._log.warning(
                     "target.unavailable", target=lane.target.name, reason=str(error), wait=round(wait, 1)
                 )
                 if await self._slow_down(lane, error, wait, submit=False):
@@ -383,13 +384,13 @@ class Turns:
         for by, learned in lane.visibility.news():
             at = self._engine.clock.now()
             await self._engine.record(ListingLearned(at=at, target=lane.target.name, by=by, learned=learned))
-            log.info("listing.learned", target=lane.target.name, by=by.value, listed=learned.listed)
+            self._log.info("listing.learned", target=lane.target.name, by=by.value, listed=learned.listed)
 
     async def _ask_later(self, lane: Lane, turn: Turn, error: Unavailable) -> None:
         """A question without an answer says nothing about its images: they are asked about again."""
         engine = self._engine
         wait = retry.pause(engine.plan.retry, lane.outages + 1, engine.rng, error.retry_after)
-        log.debug("question.unanswered", step=turn.step.value, images=len(turn.keys), reason=str(error))
+        self._log.debug("question.unanswered", step=turn.step.value, images=len(turn.keys), reason=str(error))
         if turn.step is Step.SWEEP:
             lane.sweep_failed()
             self._plan_sweep(lane)
@@ -422,7 +423,7 @@ class Turns:
         unchecked: list[ImageEvent] = []
         for event in events:
             state = engine.ledger.states[event.key]
-            _tell(event, state)
+            _tell(self._log, event, state)
             if state.phase is Phase.VERIFYING and not engine.plan.policy.verify and state.image_id:
                 at = engine.clock.now()
                 unchecked.append(ImageVerified(at=at, key=event.key, image_id=state.image_id, checked=False))
@@ -447,7 +448,7 @@ class Turns:
         lane.agenda.queries.answered(self._engine.clock.monotonic())
 
 
-def _tell(event: ImageEvent, state: State) -> None:
+def _tell(log: FilteringBoundLogger, event: ImageEvent, state: State) -> None:
     """Say in the log what has just become durable."""
     key = event.key
     match event:
