@@ -13,6 +13,7 @@ import asyncio
 import errno
 import math
 import os
+import re
 import ssl
 from collections import deque
 from functools import lru_cache
@@ -33,6 +34,7 @@ _REACH = "Check the endpoint in the plan, and that no firewall stands between th
 _LOOK = "Nothing to do: what may have arrived is looked up before anything is sent again."
 
 _QUESTIONS = frozenset({"GET", "HEAD"})
+_PLAIN = re.compile(r"/[A-Za-z0-9\-._~/]*", re.ASCII).fullmatch
 _NO_TYPE = ("Content-Type",)
 """aiohttp would call a body without a type a file, and a signature may cover the type."""
 
@@ -140,7 +142,9 @@ class AioHttp:
                     and "content-encoding" not in headers
                     and int(headers["content-length"]) <= self._max_bytes
                 ):
-                    body = await answer.read()
+                    content = answer.content
+                    # Mostly all of it came with the headers.
+                    body = content.read_nowait() if content.is_eof() else await answer.read()
                 else:
                     body = await self._measured(answer, url)
             finally:
@@ -196,8 +200,10 @@ class AioHttp:
         cut = asked.find("/", len("https://"))
         origin, path = (asked, "/") if cut < 0 else (asked[:cut], asked[cut:])
         base, proxy = self._origin(origin)
+        if not query and _PLAIN(path):
+            return base.with_path(path, encoded=True), proxy
         try:
-            text = base + quote(path, safe="/")
+            text = str(base) + quote(path, safe="/")
             if query:
                 text += "?" + "&".join(
                     [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query]
@@ -206,10 +212,10 @@ class AioHttp:
             raise UsageError(f"{asked!r} cannot be written as UTF-8") from error
         return URL(text, encoded=True), proxy
 
-    def _admit(self, origin: str) -> tuple[str, URL | None]:
+    def _admit(self, origin: str) -> tuple[URL, URL | None]:
         try:
             url = URL(origin)
-            base = str(url.origin())
+            base = url.origin()
         except (ValueError, IndexError) as error:  # yarl trips over "http://[]@" with an IndexError
             raise UsageError(f"{origin!r} is not the beginning of a URL", hint=_ENDPOINT) from error
         host = (url.host or "").rstrip(".")
@@ -217,7 +223,7 @@ class AioHttp:
         if (
             url.scheme not in ("https", "http")
             or url.raw_user is not None
-            or str(url) not in (base, base + "/")
+            or str(url) not in (str(base), f"{base}/")
         ):
             raise UsageError(f"{origin!r} is not the beginning of a URL", hint=_ENDPOINT)
         if url.scheme == "http" and not (_is_loopback(host) or host in self._allow_plain):
