@@ -17,12 +17,15 @@ from migrator.core.pacing import Pace, Window
 from migrator.model import Limits, Policy
 
 
-class Turn(Struct, frozen=True):
+class Turn(Struct):
     """One conversation that may begin now; its tokens are taken."""
 
     step: Step
     keys: tuple[str, ...]
     """One image; or, where one list answers for many, every image that is due for it."""
+
+    answered: bool = False
+    """Its last request is no longer in flight; what it said is being written down."""
 
     @property
     def shared(self) -> bool:
@@ -68,8 +71,11 @@ class Agenda:
         """Whether new images may be submitted."""
         self.list_pages = 1
         """Requests that one list of everything this plan imported takes; what a shared answer costs."""
+        self._requests_allowed = limits.max_requests
         self._queries_allowed = max(1, limits.max_requests - 1)
-        self._busy: dict[Step, int] = dict.fromkeys(Step, 0)
+        self._submitting = self._asking = 0
+        """Turns with a request in flight, or about to leave: submissions, and questions."""
+        self._begun = 0
         self._listing: set[Step] = set()
         """Steps for which a list on behalf of many images is under way; whoever comes due shares the next."""
         self._keys = list(keys)
@@ -102,7 +108,12 @@ class Agenda:
     @property
     def busy(self) -> int:
         """Turns begun and not yet ended."""
-        return sum(self._busy.values())
+        return self._begun
+
+    @property
+    def room(self) -> bool:
+        """Whether one more request may be in flight."""
+        return self._submitting + self._asking < self._requests_allowed
 
     @property
     def over(self) -> bool:
@@ -169,9 +180,20 @@ class Agenda:
             self._ready[wave] = [rank for rank in heap if self._keys[rank] not in keys]
             heapq.heapify(self._ready[wave])
 
+    def answered(self, turn: Turn) -> None:
+        """The last request of `turn` is answered: its place is free while the answer is written down."""
+        if turn.answered:
+            return
+        turn.answered = True
+        if turn.step is Step.SUBMIT:
+            self._submitting -= 1
+        else:
+            self._asking -= 1
+
     def ended(self, turn: Turn) -> None:
-        """The conversation of `turn` is over."""
-        self._busy[turn.step] -= 1
+        """The conversation of `turn` is over, and all that it said is written down."""
+        self.answered(turn)
+        self._begun -= 1
         if turn.shared:
             self._listing.discard(turn.step)
 
@@ -181,17 +203,21 @@ class Agenda:
         Submits come first, because an idle slot is lost time; questions are asked in the order in which they
         were due, so that a short budget stretches every job's interval alike.
         """
+        if not self.room:
+            return Rest(inf)
         submit_in = self._until_submit(now)
         if submit_in <= 0:
             self.submits.bucket.take(now)
             key = self._keys[heapq.heappop(self._head() or [])]
             self.in_cloud.add(key)
-            self._busy[Step.SUBMIT] += 1
+            self._submitting += 1
+            self._begun += 1
             return Turn(Step.SUBMIT, (key,))
         question_in, step = self._until_question(now)
         if question_in <= 0:
             self.queries.bucket.take(now)
-            self._busy[step] += 1
+            self._asking += 1
+            self._begun += 1
             turn = Turn(step, self._due_together(step, now))
             if turn.shared:
                 self._listing.add(step)
@@ -221,7 +247,7 @@ class Agenda:
             while heap and self._current.get(heap[0][2]) != heap[0][1]:
                 heapq.heappop(heap)
         heads = [(heap[0][0], step) for step, heap in self._due.items() if heap and step not in self._listing]
-        if not heads or sum(self._busy[step] for step in _QUESTIONS) >= self._queries_allowed:
+        if not heads or self._asking >= self._queries_allowed:
             return inf, Step.POLL
         due, step = min(heads)
         return max(due - now, self.queries.bucket.wait(now)), step

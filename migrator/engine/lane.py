@@ -109,7 +109,8 @@ class Lane:
         while not self.closing:
             turn = self.agenda.next(self._clock.monotonic())
             if isinstance(turn, Turn):
-                self._rouse()
+                if self.agenda.room:
+                    self._rouse()
                 try:
                     await take(self, turn)
                 finally:
@@ -123,6 +124,11 @@ class Lane:
                         break
                 await self._rest(turn)
         self.wake_all()
+
+    def answered_last(self, turn: Turn) -> None:
+        """The last request of `turn` is answered: somebody else may send one while this is written down."""
+        self.agenda.answered(turn)
+        self._rouse()
 
     def wake_all(self) -> None:
         """Make everybody look at the agenda again: something changed from outside."""

@@ -1,6 +1,6 @@
 """What lists say: one request asked, or paged through, on behalf of many images."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from migrator.core import lookup
@@ -26,24 +26,33 @@ class Lists:
         return marker(self._engine.plan.name, key) if self.marked else None
 
     async def find(
-        self, lane: Lane, keys: Iterable[str], *, joining: Callable[[], Iterable[str]] = tuple
+        self,
+        lane: Lane,
+        keys: Collection[str],
+        *,
+        joining: Callable[[], Iterable[str]] = tuple,
+        seen: Callable[[Sequence[CloudImage]], None] = lambda images: None,
     ) -> dict[str, lookup.Shelf]:
         """Images that may be those of `keys`: by marker first, and by exact name where the marker shows none.
 
-        One image is asked for by its own tag and name; many share one list. `joining` is called when nothing
-        is left to ask, and its keys are looked for in what was listed by marker.
+        One image is asked for by its own tag and name; many share one list. `seen` is called with each page
+        of the list by marker, before the next is asked for, and may take out of `keys` what needs no further
+        look. `joining` is called when nothing is left to ask, and its keys are looked for in that list too.
         """
-        wanted = list(keys)
-        alone = len(wanted) == 1
-        found = {key: lookup.Shelf() for key in wanted}
+        alone = len(keys) == 1
         if self.marked:
-            mark = marker(self._engine.plan.name, wanted[0])
-            images = await (self._ask(lane, tag=mark.item_tag) if alone else self.everything(lane, By.TAG))
-            found = self.shelve(wanted, images)
+            if alone:
+                mark = marker(self._engine.plan.name, *keys)
+                images = await self._ask(lane, tag=mark.item_tag)
+            else:
+                images = await self.everything(lane, By.TAG, seen=seen)
+            found = self.shelve(keys, images)
             if all(shelf.ours for shelf in found.values()):
                 return found | self.shelve(joining(), images)
             await lane.another_question()
-        absent = [key for key in wanted if not found[key].ours]
+        else:
+            found = {key: lookup.Shelf() for key in keys}
+        absent = [key for key in found if not found[key].ours]
         states, planned = self._engine.ledger.states, self._engine.ledger.planned
         since = min(lookup.began_at(states[key]) for key in absent)
         if alone:
@@ -63,10 +72,17 @@ class Lists:
         wanted = [(planned[key].image, self.marker(key), states[key]) for key in keys]
         return lookup.shelve(wanted, images)
 
-    async def everything(self, lane: Lane, by: By, since: float | None = None) -> list[CloudImage]:
+    async def everything(
+        self,
+        lane: Lane,
+        by: By,
+        since: float | None = None,
+        *,
+        seen: Callable[[Sequence[CloudImage]], None] = lambda images: None,
+    ) -> list[CloudImage]:
         """Every image of this plan, or every private one since a moment; all pages, each within the rate.
 
-        The token of the first page is the turn's own.
+        The token of the first page is the turn's own. `seen` is called with each page as it comes.
         """
         engine = self._engine
         early = None if since is None else since - lookup.CLOCK_SKEW
@@ -76,11 +92,13 @@ class Lists:
             query = ImageQuery(created_since=early)
         page = await lane.cloud.images(query)
         images, pages = list(page.images), 1
+        seen(page.images)
         while page.next is not None:
             await lane.another_question()
             page = await lane.cloud.images(query, after=page.next)
             images += page.images
             pages += 1
+            seen(page.images)
         if by is By.TAG and since is None:
             lane.agenda.list_pages = pages
         lane.sweep_pages = pages

@@ -272,7 +272,9 @@ class Engine:
     async def _drive(self, lane: Lane, turns: Turns) -> None:
         async with anyio.create_task_group() as group:
             if await turns.survey(lane):
-                for number in range(lane.target.limits.max_requests):
+                requests = lane.target.limits.max_requests
+                # Half as many again: some write down what they heard while others have requests in flight.
+                for number in range(requests + requests // 2):
                     group.start_soon(lane.work, turns.take, name=f"{lane.target.name}-{number}")
 
     async def _cut_short(self, scope: anyio.CancelScope) -> None:

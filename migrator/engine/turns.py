@@ -1,8 +1,9 @@
 """The conversations: one turn of the circle for each step. What an answer means is decided elsewhere."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import anyio
 from msgspec.structs import replace
 from structlog.typing import FilteringBoundLogger
 
@@ -35,7 +36,7 @@ from migrator.core.schedule import Turn
 from migrator.core.settle import By
 from migrator.engine.lane import Lane
 from migrator.engine.lists import Lists
-from migrator.errors import Halted, NameTaken, OutcomeUnknown, Refused, Unavailable, Unreachable
+from migrator.errors import CloudError, Halted, NameTaken, OutcomeUnknown, Refused, Unavailable, Unreachable
 from migrator.model import (
     CloudImage,
     Fault,
@@ -69,7 +70,7 @@ class Turns:
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
-        self._steps: dict[Step, Callable[[Lane, tuple[str, ...]], Awaitable[None]]] = {
+        self._steps: dict[Step, Callable[[Lane, Turn], Awaitable[None]]] = {
             Step.SUBMIT: self._submit,
             Step.POLL: self._poll,
             Step.FOLLOW: self._follow,
@@ -82,7 +83,7 @@ class Turns:
 
     async def take(self, lane: Lane, turn: Turn) -> None:
         """One turn: whatever happens to it, every one of its images is on the agenda again or finished."""
-        await self._guard(lane, turn, self._steps[turn.step](lane, turn.keys))
+        await self._guard(lane, turn, self._steps[turn.step](lane, turn))
 
     async def _guard(self, lane: Lane, turn: Turn, conversation: Awaitable[None]) -> None:
         try:
@@ -97,8 +98,8 @@ class Turns:
 
     # --- submit -----------------------------------------------------------------------------------------
 
-    async def _submit(self, lane: Lane, keys: tuple[str, ...]) -> None:
-        engine, key = self._engine, keys[0]
+    async def _submit(self, lane: Lane, turn: Turn) -> None:
+        engine, key = self._engine, turn.keys[0]
         image, state, now = engine.ledger.planned[key], engine.ledger.states[key], engine.clock.now()
         why = retry.exhausted(engine.plan.retry, state.attempts, now)
         if why is not None:
@@ -120,6 +121,7 @@ class Turns:
             lane.answered()
             await self._write(lane, AttemptRejected(at=engine.clock.now(), key=key, fault=error.fault))
         else:
+            lane.answered_last(turn)
             at = engine.clock.now()
             await engine.record(JobAccepted(at=at, key=key, job_id=job_id))
             self._log.info("migration.submitted", key=key, attempt=number, job=job_id)
@@ -154,18 +156,20 @@ class Turns:
 
     # --- poll -------------------------------------------------------------------------------------------
 
-    async def _poll(self, lane: Lane, keys: tuple[str, ...]) -> None:
-        state = self._engine.ledger.states[keys[0]]
+    async def _poll(self, lane: Lane, turn: Turn) -> None:
+        state = self._engine.ledger.states[turn.keys[0]]
         assert state.job_id is not None
         try:
             report = await lane.cloud.job(state.job_id)
         except Refused as error:
             await self._missed(lane, state, error.fault)
         else:
+            lane.answered_last(turn)
             await self._write(lane, self._heard(lane, state, report))
 
-    async def _follow(self, lane: Lane, keys: tuple[str, ...]) -> None:
+    async def _follow(self, lane: Lane, turn: Turn) -> None:
         """Adopted imports, whose job ids nobody knows: their images tell how they do."""
+        keys = turn.keys
         states = self._engine.ledger.states
         if len(keys) == 1:
             images = list((await lane.cloud.images(ImageQuery(id=states[keys[0]].image_id))).images)
@@ -225,8 +229,8 @@ class Turns:
 
     # --- look up ----------------------------------------------------------------------------------------
 
-    async def _look_up(self, lane: Lane, keys: tuple[str, ...]) -> None:
-        engine = self._engine
+    async def _look_up(self, lane: Lane, turn: Turn) -> None:
+        engine, keys = self._engine, turn.keys
         asked_at = engine.clock.now()
         found = await self._lists.find(lane, keys)
         self._reached(lane)
@@ -264,18 +268,50 @@ class Turns:
 
     # --- verify -----------------------------------------------------------------------------------------
 
-    async def _verify(self, lane: Lane, keys: tuple[str, ...]) -> None:
-        engine = self._engine
+    async def _verify(self, lane: Lane, turn: Turn) -> None:
+        engine, keys = self._engine, turn.keys
         if len(keys) == 1 and (image_id := engine.ledger.states[keys[0]].image_id):
             found = self._lists.shelve(keys, (await lane.cloud.images(ImageQuery(id=image_id))).images)
         else:
+            found = await self._find_for_verifying(lane, keys)
+        await self._judge(lane, found)
+
+    async def _find_for_verifying(self, lane: Lane, keys: tuple[str, ...]) -> dict[str, lookup.Shelf]:
+        """What one list shows of many images, but for those that were found in it while it was read.
+
+        An image that stands on a page under the very id that its job told is judged while the next page is on
+        its way: neither the service nor the journal waits for the other.
+        """
+        states = self._engine.ledger.states
+        left: dict[str, str] = {}
+        for key in keys:
+            image_id = states[key].image_id
+            left[key if image_id is None or image_id in left else image_id] = key
+        missing: CloudError | None = None
+        found: dict[str, lookup.Shelf] = {}
+        async with anyio.create_task_group() as group:
+
+            def seen(images: Sequence[CloudImage]) -> None:
+                here = [key for image in images if (key := left.pop(image.id, None))]
+                if here:
+                    group.start_soon(self._judge, lane, self._lists.shelve(here, images))
+
             # A job that ended while a long list was read is in it, most likely: it need not wait for another.
-            late = lambda: lane.agenda.joining(Step.VERIFY, engine.clock.monotonic())  # noqa: E731
-            found = await self._lists.find(lane, keys, joining=late)
+            late = lambda: lane.agenda.joining(Step.VERIFY, self._engine.clock.monotonic())  # noqa: E731
+            try:
+                found = await self._lists.find(lane, left.values(), joining=late, seen=seen)
+            except CloudError as error:
+                missing = error  # raised here, it would leave the group as one of many
+        if missing is not None:
+            raise missing
+        return found
+
+    async def _judge(self, lane: Lane, found: Mapping[str, lookup.Shelf]) -> None:
+        """Write down of images that were read back whether they are what the plan asked for."""
         self._reached(lane)
         verdicts = []
         for key, shelf in found.items():
-            state, ours = engine.ledger.states[key], shelf.ours
+            state, ours = self._engine.ledger.states[key], shelf.ours
             image = next((image for image in ours if image.id == state.image_id), ours[0] if ours else None)
             verdicts.append(self._verified(lane, state, image))
         await self._write(lane, *verdicts)
@@ -358,7 +394,7 @@ class Turns:
             lane.agenda.withdraw({event.key for event in events})
             await self._write(lane, *events)
 
-    async def _sweep(self, lane: Lane, keys: tuple[str, ...]) -> None:
+    async def _sweep(self, lane: Lane, turn: Turn) -> None:
         """One list of what runs: it teaches how soon imports show, and announces the finished ones."""
         engine = self._engine
         by = lane.visibility.swept_by
@@ -396,6 +432,8 @@ class Turns:
             self._plan_sweep(lane)
         else:
             for key in turn.keys:
+                if decide(engine.ledger.states[key]) is not turn.step:
+                    continue  # it was answered before the question failed for others
                 watch = lane.watch(engine.ledger.states[key], engine.clock.now())
                 watch.troubles += 1
                 again = retry.pause(engine.plan.retry, watch.troubles, engine.rng, error.retry_after)

@@ -147,6 +147,21 @@ def test_polls_leave_one_request_slot_to_submissions():
     assert agenda.next(1.0) == Turn(Step.SUBMIT, ("a",))
 
 
+def test_a_turn_whose_answer_is_being_written_down_leaves_its_place_to_another_once():
+    agenda = Agenda(FAST.model_copy(update={"max_requests": 2}), ["a", "b", "c", "d"], 0.0)
+    first, second = turns(agenda, 0.0)
+    assert agenda.next(0.0) == Rest(inf)
+
+    agenda.answered(first)
+
+    assert [turn.keys for turn in turns(agenda, 0.0)] == [("c",)]
+    agenda.ended(first)
+    assert agenda.next(0.0) == Rest(inf)
+    assert agenda.busy == 2
+    agenda.ended(second)
+    assert [turn.keys for turn in turns(agenda, 0.0)] == [("d",)]
+
+
 def test_an_agenda_is_over_when_nothing_is_under_way_and_nothing_will_be():
     agenda = Agenda(FAST, ["a"], 0.0)
     assert not agenda.over
