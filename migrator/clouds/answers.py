@@ -29,6 +29,7 @@ TEXT = 500
 _READ = 64 * 1024
 """Bytes of an error body that are looked at."""
 
+_LARGE = 1e18
 _DAY = 86400.0
 _DEEP = 6
 """How far inside an error body a code and its message may hide."""
@@ -89,11 +90,13 @@ def number(value: object) -> float | None:
         found = float(value)
     except (ValueError, OverflowError):
         return None
-    return found if abs(found) < 1e18 else None
+    return found if abs(found) < _LARGE else None
 
 
 def whole(value: object) -> int | None:
     """A whole number, written as one or as text; None for anything else."""
+    if type(value) is int and -_LARGE < value < _LARGE:
+        return value
     found = number(value)
     return None if found is None else int(found)
 

@@ -60,7 +60,6 @@ PAGE = 500
 
 _ID = re.compile(r"[A-Za-z0-9][\w.\-]{0,127}", re.ASCII).fullmatch
 _CODE = re.compile(r"\b(?:IMG|APIGW?|IAM)\.\d{4}\b")
-_TAG = re.compile(r"([^=.]*)[=.]?(.*)", re.DOTALL)
 _JSON = {"Content-Type": "application/json"}
 _GONE = {"IMG.0086", "IMG.0144"}
 
@@ -330,8 +329,11 @@ def _tags(value: object) -> dict[str, str]:
     tags: dict[str, str] = {}
     if isinstance(value, list):
         for tag in value:
-            if isinstance(tag, str) and (parts := _TAG.fullmatch(tag)) is not None:
-                tags[_words(parts[1]) or ""] = _words(parts[2]) or ""
+            if isinstance(tag, str):
+                key, sign, value = tag.partition("=")
+                if not sign or "." in key:  # whichever comes first: a value may hold the other
+                    key, _, value = tag.partition(".")
+                tags[_words(key) or ""] = _words(value) or ""
             elif isinstance(tag, dict) and isinstance(tag.get("key"), str):
                 tags[_words(tag["key"]) or ""] = _words(tag.get("value")) or ""
     return tags

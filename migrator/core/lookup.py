@@ -52,18 +52,19 @@ def shelve(
         by_name.setdefault(found.name, []).append(found)
     shelves = {}
     for image, marker, state in wanted:
-        shelf = Shelf()
-        marked = by_item.get(marker.item, []) if marker else []
-        named = [found for found in by_name.get(image.name, []) if found not in marked]
-        shelf.ours = sorted(
-            (found for found in marked if _alive(found, state)),
-            key=lambda found: (_BEST_FIRST.get(found.status, 3), found.created_at or 0.0, found.id),
-        )
-        for found in named:
-            if _alive(found, state) and found.status != "killed":
+        marked = by_item.get(marker.item, ()) if marker else ()
+        shelf = Shelf(ours=[found for found in marked if _alive(found, state)])
+        if len(shelf.ours) > 1:
+            shelf.ours.sort(key=_best_first)
+        for found in by_name.get(image.name, ()):
+            if found not in marked and found.status != "killed" and _alive(found, state):
                 (shelf.ours if _same_import(image, marker, state, found) else shelf.foreign).append(found)
-        shelves[image.key] = shelf
+        shelves[state.key] = shelf
     return shelves
+
+
+def _best_first(found: CloudImage) -> tuple[int, Moment, str]:
+    return _BEST_FIRST.get(found.status, 3), found.created_at or 0.0, found.id
 
 
 def _alive(found: CloudImage, state: State) -> bool:

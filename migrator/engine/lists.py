@@ -66,8 +66,10 @@ class Lists:
     ) -> list[CloudImage]:
         return list((await lane.cloud.images(ImageQuery(tag=tag, name=name))).images)
 
-    def shelve(self, keys: Iterable[str], images: Iterable[CloudImage]) -> dict[str, lookup.Shelf]:
+    def shelve(self, keys: Iterable[str], images: Sequence[CloudImage]) -> dict[str, lookup.Shelf]:
         """The images sorted by key; what belongs to none of `keys` is left out."""
+        if not images:
+            return {key: lookup.Shelf() for key in keys}
         planned, states = self._engine.ledger.planned, self._engine.ledger.states
         wanted = [(planned[key].image, self.marker(key), states[key]) for key in keys]
         return lookup.shelve(wanted, images)

@@ -1,8 +1,8 @@
 """A whole run against a bare script that sends the same requests: `python -m tests.bench.bench_run [IMAGES]`.
 
 The service is the simulator in another process, its jobs end at once, and the journal is the real one, with
-`synchronous=FULL`. Both sides import every image, ask about its job and read the image back. Runs alternate;
-each figure is a ratio of medians in one session.
+`synchronous=FULL`. Both sides import every image, ask about its job and read the image back. Runs alternate,
+and each ratio is the median of those of neighbouring runs, in one session.
 """
 
 import asyncio
@@ -33,6 +33,7 @@ from migrator.model import Limits, Plan, Polling, Rate, ReadyToken
 from tests.rehearsal import a_plan
 
 PARALLEL = 64
+ROUNDS = 9
 PROJECT = "0123456789abcdef0123456789abcdef"
 
 SERVER = """
@@ -131,16 +132,23 @@ def main() -> None:
     """Print the medians and their ratios."""
     log.configure("console", "warning")
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
-    rounds = 3
-    figures: dict[str, list[float]] = {"bare": [], "ours": [], "ours, uvloop": []}
-    for _ in range(rounds):
-        figures["bare"].append(measured(bare, count, uvloop=False))
-        figures["ours"].append(measured(ours, count, uvloop=False))
-        figures["ours, uvloop"].append(measured(ours, count, uvloop=True))
-    base = statistics.median(figures["bare"])
+    sides: dict[str, tuple[object, bool]] = {
+        "bare": (bare, False),
+        "ours": (ours, False),
+        "ours, uvloop": (ours, True),
+    }
+    figures: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(ROUNDS):
+        # Turn about: whoever always comes last would bear what a machine does in waves.
+        order = list(sides)[number % 3 :] + list(sides)[: number % 3]
+        for name in order:
+            side, uvloop = sides[name]
+            figures[name].append(measured(side, count, uvloop=uvloop))
     for name, values in figures.items():
-        middle = statistics.median(values)
-        print(f"{name:<14}{middle:>8.0f} images/s{middle / base:>8.2f} of bare")
+        ratios = sorted(one / other for one, other in zip(values, figures["bare"], strict=True))
+        spread = f" ({ratios[1]:.2f} to {ratios[-2]:.2f} but for the outermost)" if name != "bare" else ""
+        middle = statistics.median(ratios)
+        print(f"{name}: {statistics.median(values):.0f} images/s, {middle:.2f} of bare{spread}")
 
 
 if __name__ == "__main__":
