@@ -20,7 +20,7 @@ AGREE = 0.08
 ROUGHLY = 0.6
 """The same for predictions that agree roughly: worth a longer pause, but no more."""
 
-NEAR = 30.0
+NEAR = 45.0
 """Seconds before a predicted end from which the end itself is waited for; before, nine tenths of the way."""
 
 AFTER = 0.5
