@@ -3,7 +3,8 @@
 Nobody documents whether an unfinished import, or its tags, shows in image lists, so "not found" proves
 nothing by itself. Each target therefore learns from its own accepted jobs, whose truth it knows:
 
-* enough of them were listed while they ran → an absent one is lost after a few times the longest delay seen;
+* enough of them were listed while they ran → an absent one is lost after some times the longest delay seen,
+  more times the fewer were seen: the longest of five says little about the next;
 * running ones are not listed → an absent one may still be running, so it is lost only when its import would
   have ended and been listed: a few times the longest that it took for a job;
 * nothing known → an hour.
@@ -11,6 +12,8 @@ nothing by itself. Each target therefore learns from its own accepted jobs, whos
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+from math import prod
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,6 +27,14 @@ ENOUGH_ENDED = 20
 """Jobs whose finished images were listed, before they say how long that may take."""
 
 MARGIN = 3.0
+"""How many times the longest of many delays one more may take."""
+
+DOUBT = 1e-4
+"""The chance that is left to a delay beyond all that is allowed for."""
+
+MANY = 50
+"""Delays of which the longest says enough."""
+
 LEAST = 60.0
 UNKNOWN = 3600.0
 PLAUSIBLE = 30.0
@@ -35,6 +46,24 @@ STALE = 60.0
 
 ROUND_TRIP = 5.0
 """Seconds that an answer, and the list asked for after it, may take."""
+
+
+@cache
+def _margin(count: int) -> float:
+    most = MARGIN
+    while prod(number / (number + most) for number in range(1, count + 1)) > DOUBT:
+        most *= 1.02
+    return most
+
+
+def margin(count: int) -> float:
+    """How many times the longest of `count` delays the next may take, with DOUBT as the chance of more.
+
+    Never less than MARGIN, and more where few were seen. Delays are taken to have an exponential tail: then
+    the next is longer than m times the longest with a chance of 1/(1+m) * 2/(2+m) * ... * count/(count+m),
+    because the longest is a sum of `count` independent steps (Renyi's representation of order statistics).
+    """
+    return _margin(min(max(count, 1), MANY))
 
 
 class By(StrEnum):
@@ -80,9 +109,9 @@ class Learned(Struct, frozen=True, kw_only=True, omit_defaults=True):
         if fixed is not None:
             return fixed
         if self.listed:
-            return max(LEAST, MARGIN * self.longest_delay)
+            return max(LEAST, margin(self.seen) * self.longest_delay)
         if self.ended >= ENOUGH_ENDED:
-            return max(LEAST, MARGIN * self.longest_job)
+            return max(LEAST, margin(self.ended) * self.longest_job)
         return UNKNOWN
 
 

@@ -287,7 +287,7 @@ class Turns:
         for key in keys:
             image_id = states[key].image_id
             left[key if image_id is None or image_id in left else image_id] = key
-        missing: CloudError | None = None
+        trouble: CloudError | None = None
         found: dict[str, lookup.Shelf] = {}
         async with anyio.create_task_group() as group:
 
@@ -301,9 +301,9 @@ class Turns:
             try:
                 found = await self._lists.find(lane, left.values(), joining=late, seen=seen)
             except CloudError as error:
-                missing = error  # raised here, it would leave the group as one of many
-        if missing is not None:
-            raise missing
+                trouble = error  # raised here, it would leave the group as one of many
+        if trouble is not None:
+            raise trouble
         return found
 
     async def _judge(self, lane: Lane, found: Mapping[str, lookup.Shelf]) -> None:

@@ -1,8 +1,15 @@
 """What a target's own jobs teach about how long an empty look-up proves nothing."""
 
-from migrator.core.settle import Calibration, Learned
+import math
+import random
+
+import pytest
+
+from migrator.core.settle import DOUBT, MARGIN, Calibration, Learned, margin
 
 NOW = 100.0
+MANY = 40
+"""Jobs that tell enough for the plain margin of three."""
 
 
 def seen_after(delay: float, jobs: int = 5) -> Calibration:
@@ -34,12 +41,35 @@ def test_a_fixed_duration_overrides_what_was_learned():
 
 def test_where_running_jobs_show_a_few_times_the_longest_delay_is_enough():
     calibration = Calibration()
-    for number in range(5):
+    for number in range(MANY):
         calibration.accepted(str(number), 100.0)
     calibration.listed(set(), set(), 120.0)
-    calibration.listed({str(number) for number in range(5)}, set(), 150.0)
+    calibration.listed({str(number) for number in range(MANY)}, set(), 150.0)
 
     assert calibration.learned.settle(None) == 150.0
+
+
+def test_the_fewer_were_seen_the_longer_another_one_may_take():
+    learned = [Learned(seen=jobs, longest_delay=60.0).settle(None) for jobs in (5, 10, 20, 40, 4000)]
+
+    assert learned == sorted(learned, reverse=True)
+    assert learned[0] > 10 * 60.0
+    assert learned[-2:] == [180.0, 180.0]
+
+
+@pytest.mark.parametrize("count", [5, 8, 20])
+def test_a_delay_beyond_the_margin_is_as_rare_as_promised(count):
+    """The mean chance that the next delay is longer than allowed for, over many draws of `count` delays."""
+    dice = random.Random(count)
+    chances = [
+        math.exp(-margin(count) * max(dice.expovariate(1.0) for _ in range(count))) for _ in range(20_000)
+    ]
+
+    assert sum(chances) / len(chances) == pytest.approx(DOUBT, rel=0.2)
+
+
+def test_the_margin_is_never_less_than_that_of_many():
+    assert [margin(count) for count in (40, 1000, 10**9)] == [MARGIN] * 3
 
 
 def test_a_job_that_no_list_could_have_shown_earlier_does_not_say_how_slow_lists_are():
@@ -64,7 +94,7 @@ def test_four_jobs_prove_nothing():
 
 
 def test_where_running_jobs_do_not_show_the_longest_job_counts_with_a_margin():
-    learned = ended_unseen(20, 600.0).learned
+    learned = ended_unseen(MANY, 600.0).learned
 
     assert learned.listed is False
     assert learned.settle(None) == 1800.0
@@ -113,13 +143,13 @@ def test_curiosity_ends_when_the_verdict_is_known():
 
 def test_a_job_that_a_list_did_not_show_is_waited_for_even_when_the_quick_ones_have_shown():
     calibration = Calibration()
-    for number in range(6):
+    for number in range(MANY):
         calibration.accepted(str(number), 0.0)
-    calibration.listed({str(number) for number in range(5)}, set(), 10.0)
+    calibration.listed({str(number) for number in range(1, MANY)}, set(), 10.0)
     assert calibration.learned.listed
     assert calibration.curious
 
-    calibration.listed({"5"}, set(), 70.0)
+    calibration.listed({"0"}, set(), 70.0)
 
     assert not calibration.curious
     assert calibration.learned.settle(None) == 210.0
@@ -152,7 +182,7 @@ def test_a_running_job_that_lists_do_not_show_now_makes_the_settle_time_grow_at_
 
 
 def test_a_job_of_an_earlier_run_tells_nothing_but_that_it_is_missed():
-    calibration = seen_after(10.0)
+    calibration = seen_after(10.0, MANY)
     before = calibration.learned
     calibration.resumed("old", 0.0, ended=False)
     calibration.listed(set(), set(), 5000.0)
@@ -167,14 +197,14 @@ def test_a_job_of_an_earlier_run_tells_nothing_but_that_it_is_missed():
 
 def test_a_job_that_has_ended_says_how_long_one_may_take_only_when_its_image_was_listed():
     calibration = Calibration()
-    for number in range(20):
+    for number in range(MANY):
         calibration.accepted(str(number), 0.0)
     calibration.listed(set(), set(), 40.0)
-    for number in range(20):
+    for number in range(MANY):
         calibration.ended(str(number), well=True)
     assert calibration.settle(None, NOW) == 3600.0
 
-    for number in range(20):
+    for number in range(MANY):
         calibration.shown(str(number), 90.0)
 
     assert calibration.settle(None, NOW) == 270.0
@@ -192,8 +222,8 @@ def test_a_job_that_failed_need_never_have_been_listed():
 
 
 def test_while_jobs_run_that_are_older_than_any_that_ended_those_that_ended_say_little():
-    """The first twenty of forty to end are the short ones."""
-    calibration = ended_unseen(20, 80.0)
+    """The first forty of a hundred to end are the short ones."""
+    calibration = ended_unseen(MANY, 80.0)
     calibration.listed(set(), set(), 230.0)
     assert calibration.settle(None, 240.0) == 240.0
     calibration.accepted("long", 0.0)
@@ -205,7 +235,7 @@ def test_while_jobs_run_that_are_older_than_any_that_ended_those_that_ended_say_
 
 
 def test_nothing_learned_counts_while_nobody_looks():
-    calibration = Calibration(seen_after(10.0).learned)
+    calibration = Calibration(seen_after(10.0, MANY).learned)
     assert calibration.settle(None, 1000.0) == 3600.0
 
     calibration.listed(set(), set(), 1000.0)
