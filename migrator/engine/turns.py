@@ -404,7 +404,7 @@ class Turns:
         self._reached(lane)
         watched = list(lane.watches)
         announced = lane.swept(by, self._lists.shelve(watched, images), asked_at, engine.clock.now())
-        for key in announced:
+        for key in sorted(announced):
             state = engine.ledger.states[key]
             if state.phase is Phase.RUNNING and engine.plan.polling.sweep and not lane.agenda.asking(key):
                 lane.agenda.ask(key, decide(state), engine.clock.monotonic())
