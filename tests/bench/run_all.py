@@ -20,7 +20,7 @@ THERE = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.p
 COLUMNS = re.compile(r" {2,}")
 """What stands between the columns of a benchmark that prints a table of its own."""
 
-SHOWN = ("aiohttp", "pydantic", "tomli", "uvloop")
+SHOWN = ("aiohttp", "msgspec", "pydantic", "tomli", "uvloop")
 
 
 def machine() -> str:
