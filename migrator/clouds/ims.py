@@ -330,10 +330,10 @@ def _tags(value: object) -> dict[str, str]:
     if isinstance(value, list):
         for tag in value:
             if isinstance(tag, str):
-                key, sign, value = tag.partition("=")
+                key, sign, rest = tag.partition("=")
                 if not sign or "." in key:  # whichever comes first: a value may hold the other
-                    key, _, value = tag.partition(".")
-                tags[_words(key) or ""] = _words(value) or ""
+                    key, _, rest = tag.partition(".")
+                tags[_words(key) or ""] = _words(rest) or ""
             elif isinstance(tag, dict) and isinstance(tag.get("key"), str):
                 tags[_words(tag["key"]) or ""] = _words(tag.get("value")) or ""
     return tags

@@ -75,7 +75,8 @@ class Agenda:
         self._queries_allowed = max(1, limits.max_requests - 1)
         self._submitting = self._asking = 0
         """Turns with a request in flight, or about to leave: submissions, and questions."""
-        self._begun = 0
+        self.busy = 0
+        """Turns begun and not yet ended."""
         self._listing: set[Step] = set()
         """Steps for which a list on behalf of many images is under way; whoever comes due shares the next."""
         self._keys = list(keys)
@@ -104,11 +105,6 @@ class Agenda:
     def keys(self) -> Sequence[str]:
         """Every image that is or was in line, first come first."""
         return self._keys
-
-    @property
-    def busy(self) -> int:
-        """Turns begun and not yet ended."""
-        return self._begun
 
     @property
     def room(self) -> bool:
@@ -193,7 +189,7 @@ class Agenda:
     def ended(self, turn: Turn) -> None:
         """The conversation of `turn` is over, and all that it said is written down."""
         self.answered(turn)
-        self._begun -= 1
+        self.busy -= 1
         if turn.shared:
             self._listing.discard(turn.step)
 
@@ -211,13 +207,13 @@ class Agenda:
             key = self._keys[heapq.heappop(self._head() or [])]
             self.in_cloud.add(key)
             self._submitting += 1
-            self._begun += 1
+            self.busy += 1
             return Turn(Step.SUBMIT, (key,))
         question_in, step = self._until_question(now)
         if question_in <= 0:
             self.queries.bucket.take(now)
             self._asking += 1
-            self._begun += 1
+            self.busy += 1
             turn = Turn(step, self._due_together(step, now))
             if turn.shared:
                 self._listing.add(step)

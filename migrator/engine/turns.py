@@ -282,24 +282,23 @@ class Turns:
         An image that stands on a page under the very id that its job told is judged while the next page is on
         its way: neither the service nor the journal waits for the other.
         """
-        states = self._engine.ledger.states
-        left: dict[str, str] = {}
-        for key in keys:
-            image_id = states[key].image_id
-            left[key if image_id is None or image_id in left else image_id] = key
+        left = dict.fromkeys(keys)
+        made = {self._engine.ledger.states[key].image_id: key for key in keys}
         trouble: CloudError | None = None
         found: dict[str, lookup.Shelf] = {}
         async with anyio.create_task_group() as group:
 
             def seen(images: Sequence[CloudImage]) -> None:
-                here = [key for image in images if (key := left.pop(image.id, None))]
+                here = [key for image in images if (key := made.pop(image.id, None))]
+                for key in here:
+                    del left[key]
                 if here:
                     group.start_soon(self._judge, lane, self._lists.shelve(here, images))
 
             # A job that ended while a long list was read is in it, most likely: it need not wait for another.
             late = lambda: lane.agenda.joining(Step.VERIFY, self._engine.clock.monotonic())  # noqa: E731
             try:
-                found = await self._lists.find(lane, left.values(), joining=late, seen=seen)
+                found = await self._lists.find(lane, left, joining=late, seen=seen)
             except CloudError as error:
                 trouble = error  # raised here, it would leave the group as one of many
         if trouble is not None:

@@ -7,7 +7,7 @@ the machine. Each is a ratio, or a count, against a schedule or a loop computed 
 import heapq
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -147,27 +147,23 @@ def fixed_loop(rehearsal: Rehearsal, every: float) -> tuple[float, float]:
     return sum(polls) / len(polls), sum(late) / len(late)
 
 
-def row(name: str, runs: list[Run]) -> str:
-    """One line of the table: means, and all duplicates."""
-    ratio, polls, queries, notice, refused = (
-        fmean(getattr(measured, what) for measured in runs)
-        for what in ("ratio", "polls", "queries", "notice", "refused")
-    )
-    duplicates = sum(measured.duplicates for measured in runs)
-    return (
-        f"{name:<42}{ratio:>11.4f}{polls:>10.1f}{queries:>12.1f}{notice:>9.2f}{refused:>9.2%}{duplicates:>4}"
-    )
-
-
-def worst(runs: list[Run]) -> str:
-    """The worst of each figure, whichever seed it belongs to."""
-    least = min(measured.ratio for measured in runs)
-    polls, queries, notice, refused = (
-        max(getattr(measured, what) for measured in runs)
-        for what in ("polls", "queries", "notice", "refused")
-    )
-    name = "  the worst of each"
-    return f"{name:<42}{least:>11.4f}{polls:>10.1f}{queries:>12.1f}{notice:>9.2f}{refused:>9.2%}"
+def row(
+    name: str,
+    runs: list[Run],
+    *,
+    ratio: Callable[[Iterable[float]], float] = fmean,
+    others: Callable[[Iterable[float]], float] = fmean,
+) -> str:
+    """One line of the table: what becomes of the figures of `runs`, and all their duplicates."""
+    figures = [
+        f"{ratio(one.ratio for one in runs):.4f}",
+        f"{others(one.polls for one in runs):.1f}",
+        f"{others(one.queries for one in runs):.1f}",
+        f"{others(one.notice for one in runs):.2f}",
+        f"{others(one.refused for one in runs):.2%}",
+        str(sum(one.duplicates for one in runs)),
+    ]
+    return f"{name:<42}" + "".join(f"{what:>{width}}" for what, width in zip(figures, _WIDTHS, strict=True))
 
 
 async def main() -> None:
@@ -185,17 +181,16 @@ async def main() -> None:
             return []
         runs = [await run(shown, settings.model_copy(update={"seed": seed})) for seed in seeds]
         print(row(name, runs), flush=True)
+        if len(runs) > 1:
+            print(row("  the worst of each", runs, ratio=min, others=max))
         return runs
 
-    calm = await show("calm, progress linear: mean of 8 seeds", CALM, seeds=SEEDS)
+    calm = await show(f"calm, progress linear: mean of {len(SEEDS)} seeds", CALM, seeds=SEEDS)
     if calm:
-        print(worst(calm))
         loops = [fixed_loop(measured.rehearsal, 10.0) for measured in calm]
         polls, late = (fmean(values) for values in zip(*loops, strict=True))
         print(f"{'  a fixed 10 s loop on the same jobs':<53}{polls:>10.1f}{polls:>12.1f}{late:>9.2f}")
-    faulty = await show("faults: mean of 8 seeds", CALM.model_copy(update=FAULTS), seeds=SEEDS)
-    if faulty:
-        print(worst(faulty))
+    await show(f"faults: mean of {len(SEEDS)} seeds", CALM.model_copy(update=FAULTS), seeds=SEEDS)
     trusting = plan.model_copy(update={"policy": PATIENT.model_copy(update={"verify": False})})
     for progress in ("stuck", "missing", "coarse"):
         await show(f"progress {progress}, lists show it", CALM.model_copy(update={"progress": progress}))

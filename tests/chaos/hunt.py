@@ -51,11 +51,17 @@ def plan_for(dice: random.Random) -> Plan:
     return a_plan(60, limits=limits, policy=PATIENT, polling=Polling(sweep=dice.random() < 0.7))
 
 
-async def hunted(seed: int) -> list[str]:
-    """What is wrong at the end of one plan's life, killed as often as the dice say; empty when nothing is."""
+def drawn(seed: int) -> tuple[Rehearsal, random.Random]:
+    """The plan and its weather, and the dice that go on from there."""
     dice = random.Random(seed)
     settings = weather(dice, seed)
-    rehearsal = Rehearsal(plan_for(dice), settings, seed=seed)
+    return Rehearsal(plan_for(dice), settings, seed=seed), dice
+
+
+async def hunted(seed: int) -> list[str]:
+    """What is wrong at the end of one plan's life, killed as often as the dice say; empty when nothing is."""
+    rehearsal, dice = drawn(seed)
+    settings = rehearsal.settings
     for _ in range(dice.randrange(5)):
         with anyio.move_on_after(dice.uniform(1.0, 2 * settings.job_seconds)):
             await rehearsal.run()

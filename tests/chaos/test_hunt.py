@@ -23,15 +23,12 @@ async def test_whatever_lists_show_and_whenever_it_is_killed_a_plan_makes_one_im
 
 
 STORY = """
-import random, sys, anyio, structlog
-from tests.chaos.hunt import plan_for, weather
+import anyio, structlog
+from tests.chaos.hunt import drawn
 from tests.conftest import JumpingLoop
-from tests.rehearsal import Rehearsal
 
 async def tell(seed):
-    dice = random.Random(seed)
-    settings = weather(dice, seed)
-    rehearsal = Rehearsal(plan_for(dice), settings, seed=seed)
+    rehearsal, _ = drawn(seed)
     await rehearsal.run()
     print(*rehearsal.journal.facts, sep="\\n")
 

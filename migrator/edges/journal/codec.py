@@ -4,6 +4,7 @@ Fields that hold their default are left out, so a default that changes in the mo
 mean: like a new event, it needs a new `store.VERSION`.
 """
 
+from functools import cache
 from typing import Any
 
 from msgspec import MsgspecError, convert, to_builtins
@@ -18,15 +19,9 @@ KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in EVENTS}
 _encode = Encoder().encode
 
 
-class _Readers(dict[type[Any], Decoder[Any]]):
-    """Made when first needed."""
-
-    def __missing__(self, kind: type[Any]) -> Decoder[Any]:
-        reader = self[kind] = Decoder(kind)
-        return reader
-
-
-_READERS = _Readers()
+@cache
+def _reader(kind: type[Any]) -> Decoder[Any]:
+    return Decoder(kind)
 
 
 def event_text(event: Event) -> tuple[Event, str]:
@@ -44,7 +39,7 @@ def event_text(event: Event) -> tuple[Event, str]:
             event = _whole_characters(event)
             text = _encode(event)
         # What is written is not checked, and what could not be read again would be lost.
-        _READERS[kind].decode(text)
+        _reader(kind).decode(text)
     except (MsgspecError, TypeError) as error:
         raise ValueError(f"{kind.__name__} cannot be written down: {error}") from None
     return event, text.decode()
@@ -52,7 +47,7 @@ def event_text(event: Event) -> tuple[Event, str]:
 
 def read_event(kind: str, text: str) -> Event:
     """The event again. Raises KeyError for a kind nobody knows, ValueError for JSON that is not one."""
-    event: Event = _READERS[KINDS[kind]].decode(text)
+    event: Event = _reader(KINDS[kind]).decode(text)
     return event
 
 
@@ -63,7 +58,7 @@ def state_text(state: State) -> str:
 
 def read_state(text: str) -> State:
     """Raises ValueError for JSON that is not a state."""
-    state: State = _READERS[State].decode(text)
+    state: State = _reader(State).decode(text)
     return state
 
 
@@ -78,7 +73,7 @@ def images_text(images: list[Image]) -> str:
 
 def read_image(text: str) -> Image:
     """Raises ValueError for JSON that is not an image."""
-    image: Image = _READERS[Image].decode(text)
+    image: Image = _reader(Image).decode(text)
     return image
 
 
