@@ -558,6 +558,7 @@ def image_with(**more: object) -> CloudImage:
     [
         pytest.param(["a=b", "c=d.e"], {"a": "b", "c": "d.e"}, id="with an equals sign"),
         pytest.param(["a.b", "c.d.e"], {"a": "b", "c": "d.e"}, id="with a dot"),
+        pytest.param(["a.b=c"], {"a": "b=c"}, id="with a dot, and a sign in the value"),
         pytest.param([{"key": "a", "value": "b"}, {"key": "c"}], {"a": "b", "c": ""}, id="objects"),
         pytest.param(["plain", ""], {"plain": "", "": ""}, id="without a value"),
         pytest.param(["a=b\nc"], {"a": "b\nc"}, id="with a line break"),

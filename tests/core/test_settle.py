@@ -49,6 +49,13 @@ def test_where_running_jobs_show_a_few_times_the_longest_delay_is_enough():
     assert calibration.learned.settle(None) == 150.0
 
 
+def test_the_fewer_jobs_have_ended_the_longer_another_one_may_take():
+    learned = [Learned(unseen=5, ended=jobs, longest_job=600.0).settle(None) for jobs in (20, 40)]
+
+    assert learned[0] > 2000.0
+    assert learned[1] == 1800.0
+
+
 def test_the_fewer_were_seen_the_longer_another_one_may_take():
     learned = [Learned(seen=jobs, longest_delay=60.0).settle(None) for jobs in (5, 10, 20, 40, 4000)]
 

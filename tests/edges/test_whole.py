@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import stat
+import tempfile
 import threading
 from pathlib import Path
 
@@ -195,12 +196,28 @@ def test_a_missing_folder_a_folder_in_the_way_and_an_impossible_name_are_clear_e
     assert files(tmp_path) == ["folder"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
-def test_a_folder_without_permission_is_a_clear_error(report):
-    report.parent.chmod(0o500)
-    try:
-        with pytest.raises(ReportError, match="Permission denied") as caught:
-            write_whole(report, b"new")
-    finally:
-        report.parent.chmod(0o700)
+@pytest.fixture
+def forbidden():
+    """A report in a folder that may not be written; root, who may do anything, is somebody else meanwhile."""
+    root, nobody = os.geteuid() == 0, 65534
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
+        folder, path = Path(name), Path(name) / "report.json"
+        path.write_bytes(b"old")
+        if root:
+            os.chown(folder, nobody, nobody)
+            os.seteuid(nobody)
+        folder.chmod(0o500)
+        try:
+            yield path
+        finally:
+            folder.chmod(0o700)
+            if root:
+                os.seteuid(0)
+
+
+def test_a_folder_without_permission_is_a_clear_error(forbidden):
+    with pytest.raises(ReportError, match="Permission denied") as caught:
+        write_whole(forbidden, b"new")
+
     assert "--reports-dir" in caught.value.hint
+    assert forbidden.read_bytes() == b"old"
