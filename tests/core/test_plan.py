@@ -209,6 +209,17 @@ def test_tags_may_fill_what_the_marker_leaves():
     assert len(unmarked.images[0].own_tags) == 10
 
 
+@pytest.mark.parametrize("value", ['"lots"', '"40"', "4.5"])
+def test_what_is_no_number_is_named_in_the_defaults_as_it_is_in_an_image(value):
+    table = WEB.replace("min_disk = 60\n", "")
+
+    by_default = errors(f"{HEAD}[defaults]\nmin_disk = {value}\n{table}")
+    by_image = errors(f"{HEAD}{table}min_disk = {value}\n")
+
+    for said in (by_default, by_image):
+        assert [line.partition("min_disk: ")[2] for line in said] == [f"{value} must be a whole number"]
+
+
 def test_labels_of_the_defaults_are_added_and_the_images_own_win():
     found = image("labels = { site = 'east', owner = 'all' }", "labels = { owner = 'li.wei' }")
 

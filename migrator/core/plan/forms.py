@@ -5,6 +5,7 @@ schema; `migrator.model` holds what becomes of the tables once defaults are merg
 """
 
 import copy
+from collections.abc import Collection, Mapping
 from dataclasses import is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Required, get_type_hints
@@ -267,11 +268,16 @@ def core_of(kind: Any) -> core_schema.CoreSchema:
 
 def validator_of(keys: dict[str, Any], *, required: tuple[str, ...] = ()) -> SchemaValidator:
     """Checks a dict with these keys, and refuses any other."""
+    return SchemaValidator(table_of({key: core_of(kind) for key, kind in keys.items()}, required))
+
+
+def table_of(keys: Mapping[str, core_schema.CoreSchema], required: Collection[str]) -> core_schema.CoreSchema:
+    """A dict with these keys and no other, of which some are `required`; nothing in it is converted."""
     fields = {
-        key: core_schema.typed_dict_field(core_of(kind), required=key in required)
-        for key, kind in keys.items()
+        key: core_schema.typed_dict_field(schema, required=key in required) for key, schema in keys.items()
     }
-    return SchemaValidator(core_schema.typed_dict_schema(fields, extra_behavior="forbid"), STRICT)
+    # Without a configuration of its own it would fall back on converting text into numbers.
+    return core_schema.typed_dict_schema(fields, extra_behavior="forbid", config=STRICT)
 
 
 def plan_schema() -> dict[str, Any]:

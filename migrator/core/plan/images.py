@@ -24,6 +24,7 @@ from migrator.core.plan.forms import (
     STRICT,
     Tag,
     core_of,
+    table_of,
     validator_of,
 )
 from migrator.core.plan.problems import NO_SECRETS, Findings, did_you_mean, is_secret, shown, unknown_name
@@ -59,16 +60,10 @@ _SUGGESTIONS = 20  # looking for a close match in the whole table takes millisec
 
 def _builder(refused: Collection[str], required: Collection[str]) -> core_schema.CoreSchema:
     """Builds an Image from a merged table that must not hold some of the keys."""
-    keys = {}
-    for name in Image.__struct_fields__:
-        schema: core_schema.CoreSchema = core_of(IMAGE_KEYS[name])
-        if name == "type":
-            schema = core_schema.enum_schema(ImageType, list(ImageType), sub_type="str", strict=False)
-        if name == "tags":
-            schema = core_schema.tuple_schema([core_of(Tag)], variadic_item_index=0, strict=False)
-        if name not in refused:
-            keys[name] = core_schema.typed_dict_field(schema, required=name in required)
-    table = core_schema.typed_dict_schema(keys, extra_behavior="forbid", config=STRICT)
+    keys = {name: core_of(IMAGE_KEYS[name]) for name in Image.__struct_fields__ if name not in refused}
+    keys["type"] = core_schema.enum_schema(ImageType, list(ImageType), sub_type="str", strict=False)
+    keys["tags"] = core_schema.tuple_schema([core_of(Tag)], variadic_item_index=0, strict=False)
+    table = table_of(keys, required)
     return core_schema.no_info_after_validator_function(lambda checked: Image(**checked), table)
 
 
