@@ -221,3 +221,51 @@ def test_a_forbidden_import_is_found(module, source):
 )
 def test_an_allowed_import_is_not_found(module, source):
     assert trespasses(source, module) == []
+
+
+# --- Mappings as keyword arguments ----------------------------------------------------------------------
+
+SPREAD = {
+    ("migrator.cli.common", "Look"): "the common options, by the names of their own table",
+    ("migrator.cli.common", "function"): "a command's parameters, by the names of its own signature",
+    ("migrator.clouds.codes", "_row"): "members of a row, written in the same file",
+    ("migrator.clouds.codes", "replace"): "members of a row, written in the same file",
+    ("migrator.core.diff", "Difference"): "groups of keys, by the names of their own table",
+    ("migrator.core.plan.__init__", "Plan"): "keys of [plan] that the schema let through",
+    ("migrator.core.plan.images", "Image"): "keys of an image that the schema let through",
+    ("migrator.core.plan.targets", "Target"): "the three endpoints",
+}
+"""Who spreads a mapping into keyword arguments of what, and why its names can be none from outside.
+
+A name from outside may be one that the function has given to a parameter of its own, `self` first of all.
+"""
+
+
+def spreads(source: str) -> Iterator[tuple[int, str]]:
+    """(line, callee) of each call with `**mapping`; names that are written down in the call are our own."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        for word in node.keywords:
+            written = isinstance(word.value, ast.Dict) and None not in word.value.keys
+            if word.arg is None and not written:
+                yield node.lineno, ast.unparse(node.func)
+
+
+def test_no_mapping_with_names_from_outside_becomes_keyword_arguments():
+    positional_only = {  # its parameters cannot be meant by a name
+        ("migrator.edges.log", "getattr(self, name)"),
+    }
+    found = {
+        (module, callee): f"{module}:{line}"
+        for module, path in modules()
+        for line, callee in spreads(path.read_text("utf-8"))
+    }
+
+    assert set(found) - positional_only == set(SPREAD), found
+
+
+def test_a_mapping_that_is_spread_is_seen():
+    source = "f(**x)\ng(a=1, **{'for': 1})\nh(**{**x, 'a': 1})\ni(*x)\n{**x}\n"
+
+    assert list(spreads(source)) == [(1, "f"), (3, "h")]

@@ -5,6 +5,8 @@ The rules:
 1. One event is one line. Names and messages from outside cannot break it, colour it, or look like another.
 2. What looks like a secret, by its name or by its form, is masked before anything is drawn or written.
 3. A log that cannot be written never stops a run.
+4. What is logged beside a message may have any name at all. A name that the line needs for itself gets an
+   underscore at its end.
 """
 
 import json
@@ -14,8 +16,9 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, Self, TextIO
 
 from migrator.errors import UsageError
 
@@ -67,14 +70,14 @@ def configure(
         draw.append((_log_file.write, Console() if (file_fmt or fmt) == "console" else as_json))
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            _with_context,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             masked,
             _Drawn(draw),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        wrapper_class=_logger_class(LEVELS[level]),
         logger_factory=lambda *args: _Nothing(),
         cache_logger_on_first_use=False,
     )
@@ -83,6 +86,83 @@ def configure(
         root.removeHandler(handler)
     root.addHandler(_Bridge(structlog.get_logger()))
     root.setLevel(logging.INFO)  # structlog drops what is below `level`
+
+
+# --- Names from outside ---------------------------------------------------------------------------------
+
+_OF_THE_LINE = frozenset({"timestamp", "level", "event", "exception"})
+"""Names under which the line itself says something."""
+
+
+def _named(context: Mapping[str, Any]) -> dict[str, Any]:
+    """`context` without the names that the line needs for itself: they get an underscore, or more."""
+    named = {}
+    for asked, value in context.items():
+        name = asked
+        if name == "exc_info" and isinstance(value, tuple) and len(value) == 3:
+            value = value[1]
+        if name in _OF_THE_LINE or (name == "exc_info" and not _is_error(value)):
+            name += "_"
+            while name in context:
+                name += "_"
+        named[name] = value
+    return named
+
+
+def _is_error(value: object) -> bool:
+    """Whether this is what `exc_info` may be."""
+    return value is None or isinstance(value, (bool, BaseException))
+
+
+def _with_context(_logger: object, _method: str, event: Event) -> Event:
+    """A structlog processor: the event, and what was bound for all events of this task."""
+    import structlog
+
+    return {**_named(structlog.contextvars.get_contextvars()), **event}
+
+
+def _logger_class(least: int) -> type:
+    """A structlog.typing.FilteringBoundLogger of the levels from `least` on.
+
+    Not structlog's own: its methods take names such as `self`, `event` and `method_name` for their own
+    parameters, and raise TypeError where something is logged under one of them.
+    """
+    import structlog
+
+    def at(name: str, level: int, **always: Any) -> Callable[..., None]:
+        def say(self: Any, event: object, /, *args: Any, **context: Any) -> None:
+            if level >= least:
+                with suppress(structlog.DropEvent):
+                    text = event % args if args and isinstance(event, str) else event
+                    self._process_event(name, text, {**always, **_named(context)})
+
+        return say
+
+    class Logger(structlog.BoundLoggerBase):
+        debug = at("debug", 10)
+        info = msg = at("info", 20)
+        warning = warn = at("warning", 30)
+        error = at("error", 40)
+        exception = at("error", 40, exc_info=True)
+        critical = fatal = at("critical", 50)
+
+        def log(self, level: int, event: object, /, *args: Any, **context: Any) -> None:
+            name = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}[level]
+            getattr(self, name)(event, *args, **context)
+
+        def bind(self, /, **context: Any) -> Self:
+            return type(self)(self._logger, self._processors, {**self._context, **_named(context)})
+
+        def new(self, /, **context: Any) -> Self:
+            return type(self)(self._logger, self._processors, _named(context))
+
+        def is_enabled_for(self, level: int) -> bool:
+            return level >= least
+
+        def get_effective_level(self) -> int:
+            return least
+
+    return Logger
 
 
 # --- Secrets --------------------------------------------------------------------------------------------
@@ -242,8 +322,7 @@ class _Bridge(logging.Handler):
             text = record.getMessage()
         except Exception:
             text = str(record.msg)
-        more = {"exc_info": record.exc_info} if record.exc_info else {}
-        method(text, logger=record.name, **more)
+        method(text, logger=record.name, exc_info=record.exc_info or None)
 
 
 def _is_terminal(stream: TextIO) -> bool:

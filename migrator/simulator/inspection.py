@@ -103,7 +103,7 @@ def changed(settings: Settings, body: bytes) -> Settings:
         raise ValueError("expected a JSON object")
     old = settings.model_dump()
     for name, value in new.items():
-        if name.endswith("_odds") and isinstance(value, dict):
+        if isinstance(value, dict) and isinstance(old.get(name), dict) and name.endswith("_odds"):
             new[name] = {**old[name], **value}
     return Settings.model_validate({**old, **new})
 

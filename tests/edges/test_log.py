@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -286,15 +286,51 @@ def test_the_lines_of_a_trace_cannot_be_taken_for_events():
     assert "\x1b" not in out.getvalue()
 
 
-@given(
-    st.dictionaries(
-        st.text(max_size=8),
-        st.recursive(st.none() | st.floats() | st.text() | st.binary(), st.lists),
-        max_size=4,
-    )
-)
+AWKWARD = [
+    *(
+        "self",
+        "event",
+        "level",
+        "timestamp",
+        "exception",
+        "exc_info",
+        "stack_info",
+        "logger",
+        "method",
+        "name",
+    ),
+    *(
+        "name",
+        "method_name",
+        "event_kw",
+        "_logger",
+        "args",
+        "kwargs",
+        "context",
+        "message",
+        "text",
+        "cls",
+        "",
+    ),
+]
+"""Names that a method, a processor or the line itself might take for its own."""
+
+VALUES = st.recursive(st.none() | st.booleans() | st.floats() | st.text() | st.binary(), st.lists)
+CONTEXTS = st.dictionaries(st.sampled_from(AWKWARD) | st.text(max_size=8), VALUES, max_size=4)
+
+
+def everything_awkward(value):
+    return dict.fromkeys(AWKWARD, value)
+
+
+@given(CONTEXTS)
+@example({"self": 1})
+@example({"event": "another", "event_": 1, "event__": 2})
+@example({"exc_info": "text"})
+@example({"exc_info": ["a", None, 1]})
+@example(everything_awkward("text"))
+@example(everything_awkward(True))
 def test_whatever_is_logged_is_one_line_of_valid_json_and_one_line_for_a_person(values):
-    values = {name: value for name, value in values.items() if name not in ("event", "exc_info")}
     for fmt in ("json", "console"):
         logger, out = logged(fmt=fmt, color="never")
         logger.info("e", **values)
@@ -302,6 +338,97 @@ def test_whatever_is_logged_is_one_line_of_valid_json_and_one_line_for_a_person(
         assert not {unicodedata.category(mark) for mark in out.getvalue()[:-1]} & {"Cc", "Cs", "Zl", "Zp"}
         if fmt == "json":
             json.loads(out.getvalue(), parse_constant=pytest.fail)
+
+
+def said_by(logger, way: str, values: dict) -> None:
+    """Say "the message" with `values` beside it."""
+    match way:
+        case "bound":
+            logger.bind().bind(**values).info("the message")
+        case "anew":
+            logger.bind(old="gone").new(**values).info("the message")
+        case "for all of a task":
+            with structlog.contextvars.bound_contextvars(**values):
+                logger.info("the message")
+        case "log":
+            logger.log(20, "the message", **values)
+        case _:
+            getattr(logger, way)("the message", **values)
+
+
+WAYS = ("debug", "info", "warning", "error", "critical", "log", "bound", "anew", "for all of a task")
+
+
+@given(CONTEXTS, st.sampled_from(WAYS))
+@example({"self": 1}, "bound")
+@example({"self": 1}, "anew")
+@example({"level": 1, "level_": 2}, "for all of a task")
+@example(everything_awkward("text"), "error")
+@example(everything_awkward("text"), "bound")
+@example(everything_awkward("text"), "for all of a task")
+def test_no_name_of_what_is_logged_takes_the_place_of_the_message_and_nothing_is_lost(values, way):
+    logger, out = logged(fmt="json", level="debug")
+    said_by(logger, way, values)
+
+    event = json.loads(out.getvalue())
+    assert event["event"] == "the message"
+    assert event["level"] == (way if way in ("debug", "warning", "error", "critical") else "info")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", event["timestamp"])
+    instructions = sum(name == "exc_info" and value in (None, True, False) for name, value in values.items())
+    assert len(event) - ("exception" in event) == 3 + len(values) - instructions
+
+
+def test_a_name_that_the_line_needs_gets_an_underscore():
+    logger, out = logged(fmt="json")
+    names = {"event": "a", "event_": "b", "level": "c", "timestamp": "d", "exception": "f", "exc_info": "g"}
+    logger.info("e", self="h", **names)
+
+    event = json.loads(out.getvalue())
+    del event["timestamp"]
+    assert event == {
+        "event": "e",
+        "level": "info",
+        "event__": "a",
+        "event_": "b",
+        "level_": "c",
+        "timestamp_": "d",
+        "exception_": "f",
+        "exc_info_": "g",
+        "self": "h",
+    }
+
+
+@pytest.mark.parametrize("way", ["debug", "info", "log", "bound"])
+def test_names_cost_nothing_below_the_level_either(way):
+    logger, out = logged(level="error")
+    said_by(logger, way, everything_awkward("text"))
+
+    assert out.getvalue() == ""
+
+
+def test_an_error_may_be_given_in_every_form_of_the_standard_library():
+    try:
+        raise RuntimeError("boom")
+    except RuntimeError as error:
+        for given_as in (True, error, sys.exc_info()):
+            logger, out = logged(fmt="json")
+            logger.error("e", exc_info=given_as)
+            assert "RuntimeError: boom" in json.loads(out.getvalue())["exception"]
+        logger, out = logged(fmt="json")
+        logger.exception("e", self=1)
+        assert "RuntimeError: boom" in json.loads(out.getvalue())["exception"]
+
+
+@pytest.mark.parametrize("exc_info", [None, (None, None, None), True, "text", ("a", "b", "c")])
+def test_a_record_of_the_standard_library_is_never_lost_over_its_error(exc_info):
+    _, out = logged(fmt="json")
+    record = logging.LogRecord("aiohttp", logging.ERROR, "x.py", 1, "50% of %s", ("it", "self"), None)
+    record.exc_info = exc_info
+    bridge = logging.getLogger().handlers[-1]  # not the others: pytest's raise what they cannot format
+    bridge.handle(record)
+
+    event = json.loads(out.getvalue())
+    assert (event["event"], event["logger"]) == ("50% of %s", "aiohttp")
 
 
 def test_a_value_that_cannot_be_shown_does_not_stop_the_run():

@@ -253,11 +253,32 @@ def test_settings_can_be_changed_while_it_runs():
 
     changed = caller.call("POST", "/_sim/settings", body={"import_odds": {"throttle": 1.0}, "quota": 1})
     wrong = caller.call("POST", "/_sim/settings", body={"quotas": 1})
+    unknown = [
+        {"no_odds": {"throttle": 1.0}},
+        {"self": 1},
+        {"import_odds": {"self": 1.0}},
+        {"import_odds": 1},
+    ]
+    assert [caller.call("POST", "/_sim/settings", body=body).status for body in unknown] == [400] * 4
 
     assert (changed.status, wrong.status) == (200, 400)
     assert caller.submit("b").status == 429
     caller.call("POST", "/_sim/settings", body={"import_odds": {"throttle": 0.0}})
     assert error(caller.submit("b")) == "IMG.0015"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"no_odds": {"throttle": 1.0}},
+        {"self": 1},
+        {"import_odds": {"self": 1.0}},
+        {"import_odds": 1},
+        {"": 1},
+    ],
+)
+def test_a_setting_that_is_not_is_refused_whatever_its_name(body):
+    assert Caller().call("POST", "/_sim/settings", body=body).status == 400
 
 
 def test_statistics_count_peaks_and_refusals():
