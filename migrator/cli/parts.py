@@ -4,18 +4,22 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+from yarl import URL
 
 from migrator.clouds.iam import FixedTokenSigner, ProjectLookup, Projects, TemporaryKeys, TokenSigner
 from migrator.clouds.ims import Ims
-from migrator.clouds.obs import Obs
+from migrator.clouds.obs import Obs, bucket_url
 from migrator.clouds.signing import KeySigner, KeySource, ObsSigner
 from migrator.core.inventory import Opener, Sheet
 from migrator.core.plan import parse_plan
 from migrator.edges import credentials
-from migrator.edges.clock import SystemClock
+from migrator.edges.clock import FastClock, SystemClock, clock_of
 from migrator.edges.files import read_inventory_bytes, read_plan_bytes
-from migrator.edges.http import AioHttp
+from migrator.edges.http import AioHttp, trusted
+from migrator.edges.proxies import proxy_for
 from migrator.model import Login, Plan, ReadyToken, Target
 from migrator.ports import Clock, Http, Signer
 
@@ -60,11 +64,31 @@ class Parts:
     """As the plan or the environment names it; None where it is looked up by the region's name."""
 
 
+def clock_for(plan: Plan, environ: Mapping[str, str]) -> SystemClock | FastClock:
+    """The clock by which a plan is carried out. Raises UsageError for a fast one where it may not be."""
+    addresses = []
+    for target in plan.targets.values():
+        buckets = bucket_url(target.obs_endpoint, "bucket")  # the bucket's name may stand before the host
+        addresses += [target.ims_endpoint, target.iam_endpoint, target.obs_endpoint, buckets]
+        if target.credentials == "metadata":
+            addresses.append(credentials.METADATA)
+    return clock_of(addresses, environ)
+
+
 @asynccontextmanager
 async def open_clouds(
     plan: Plan, clock: Clock, environ: Mapping[str, str] = os.environ
 ) -> AsyncIterator[dict[str, Parts]]:
-    """The services of each target, by its name. Raises CredentialsError before anything is sent."""
+    """The services of each target, by its name.
+
+    Raises CredentialsError, and UsageError for a proxy or a file of certificates that cannot be used, before
+    anything is sent.
+    """
+    tls = trusted(environ)
+    proxy = partial(proxy_for, environ=environ)
+    for target in plan.targets.values():
+        for address in (target.ims_endpoint, target.iam_endpoint, target.obs_endpoint):
+            proxy(URL(address))  # one that cannot be used is said now, not by the first request
     async with AsyncExitStack() as stack:
         parts = {}
         for name, target in plan.targets.items():
@@ -72,8 +96,8 @@ async def open_clouds(
                 connect_timeout=target.limits.connect_timeout,
                 request_timeout=target.limits.request_timeout,
                 max_requests=target.limits.max_requests,
-                ca_file=environ.get("MIGRATOR_CA_FILE"),
-                proxy=environ.get("HTTPS_PROXY") or environ.get("https_proxy"),
+                tls=tls,
+                proxy=proxy,
                 allow_plain=PLAIN_HOSTS,
             )
             identity = credentials.find(target.credentials, environ, http=http, clock=clock)
@@ -85,7 +109,7 @@ async def open_clouds(
                 ims=Ims(http, signer, target, project or lookup),
                 obs=Obs(
                     http,
-                    ObsSigner(_keys(identity, signer, target, http, clock), SystemClock()),
+                    ObsSigner(_keys(identity, signer, target, http, clock), clock),
                     target.obs_endpoint,
                 ),
                 projects=Projects(http, signer, target.iam_endpoint),
@@ -108,7 +132,7 @@ def _signer(identity: credentials.Identity, target: Target, http: Http, clock: C
         case ReadyToken() as token:
             return FixedTokenSigner(token)
         case keys:
-            return KeySigner(keys, SystemClock())  # signatures are judged by real time, always
+            return KeySigner(keys, clock)
 
 
 def _keys(

@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from migrator.cli.common import Look, plural
-from migrator.cli.parts import Parts, open_clouds, plan_folder
+from migrator.cli.parts import Parts, clock_for, open_clouds, plan_folder
 from migrator.cli.session import Options, check_keys, choose, meant_by, words_of
 from migrator.cli.streams import STDERR
 from migrator.core.checks import Finding, Severity
 from migrator.core.ledger import Ledger
 from migrator.core.reconcile import listed, planned
-from migrator.edges.clock import FastClock, SystemClock
+from migrator.edges.clock import SystemClock
 from migrator.edges.journal import Journal
 from migrator.engine.preflight import Place, Seen
 from migrator.engine.preflight import preflight as look_at
@@ -34,7 +34,7 @@ async def preflight(plan: Plan, options: Options, look: Look, thorough: bool = F
 
     `thorough` asks for each file by itself, where else a list of its bucket and a sample have to do.
     """
-    clock = FastClock.from_environment(options.environ)
+    clock = clock_for(plan, options.environ)
     check_keys(plan, options)
     ledger, meant = await ledger_ahead(plan, options)
     keys = choose(plan, ledger, options.limit, meant).keys
@@ -102,7 +102,7 @@ async def ask_all(
         for name, part in parts.items()
     }
     rng = random.SystemRandom()
-    wall = SystemClock()  # signatures are judged by real time, always
+    wall = SystemClock()  # answers are dated by real time, however fast a rehearsal is
     try:
         return await look_at(
             plan,

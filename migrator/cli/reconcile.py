@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from migrator.cli.common import Look, ask, plural, run_async, somebody_to_ask
-from migrator.cli.parts import open_clouds, plan_folder
+from migrator.cli.parts import clock_for, open_clouds, plan_folder
 from migrator.cli.session import Options, open_journal
 from migrator.core import retry
 from migrator.core.bucket import Bucket
 from migrator.core.ledger import Ledger
 from migrator.core.leftovers import Gone, Leftover, Owners
 from migrator.core.reconcile import listed, plan_tag
-from migrator.edges.clock import SystemClock
 from migrator.edges.journal import Journal
 from migrator.errors import CloudError, JournalMissing, Unavailable, UsageError
 from migrator.model import CloudImage, ImagePage, ImageQuery, MarkerKind, Plan
@@ -174,7 +173,7 @@ async def _ledger(plan: Plan, options: Options, *, lock: bool) -> AsyncIterator[
 
 @asynccontextmanager
 async def _asking(plan: Plan, options: Options) -> AsyncIterator[dict[str, "Service"]]:
-    clock = SystemClock()
+    clock = clock_for(plan, options.environ)
     async with open_clouds(plan, clock, options.environ) as parts:
         yield {name: Service(plan, name, part.ims, clock) for name, part in parts.items()}
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from migrator.cli.app import WEATHERS
 from migrator.cli.common import Look, plural
-from migrator.cli.parts import open_clouds, plan_folder
+from migrator.cli.parts import clock_for, open_clouds, plan_folder
 from migrator.cli.preflight import TOLD_OFFLINE, ask_all, ledger_ahead
 from migrator.cli.session import Options, check_keys, choose, run
 from migrator.core.checks import Finding, Severity
@@ -31,7 +31,7 @@ from migrator.core.ledger import Ledger
 from migrator.core.plan import at_endpoint
 from migrator.core.reconcile import listed
 from migrator.core.summary import Summary, summary
-from migrator.edges.clock import FastClock
+from migrator.edges.clock import REHEARSAL
 from migrator.edges.journal import Journal
 from migrator.engine.preflight import Seen
 from migrator.errors import UsageError
@@ -95,7 +95,7 @@ async def rehearse(
             f"rehearsing {plan.name} in {weather} weather, {speed:.0f} times as fast: "
             f"{plural(len(keys), 'image')}, about {span(simulated / speed)}; nothing leaves this machine"
         )
-        async with serve(settings, speed=speed) as running:
+        async with serve(settings, speed=speed, anchor=time.time()) as running:
             outcome = await _play(_redirected(named, running), alone, settings, running, look)
         if outcome.exit_code in _OVER:
             look.say("the rehearsal was interrupted, so it says nothing; no trace of it is in the cloud")
@@ -208,12 +208,12 @@ async def _play(plan: Plan, options: Options, settings: Settings, running: Runni
     environ = {
         "HUAWEICLOUD_SDK_AK": settings.access_key,
         "HUAWEICLOUD_SDK_SK": settings.secret_key,
-        "MIGRATOR_REHEARSAL_CLOCK": f"{running.speed}@{running.anchor}",
+        REHEARSAL: f"{running.speed}@{running.anchor}",
     }
     still = _Still(quiet=look.quiet, color=look.color)
     seen = None
     if options.preflight:
-        clock = FastClock.from_environment(environ)
+        clock = clock_for(plan, environ)
         ledger, meant = await ledger_ahead(plan, options)
         keys = choose(plan, ledger, options.limit, meant).keys
         async with open_clouds(plan, clock, environ) as parts:

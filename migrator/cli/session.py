@@ -18,7 +18,7 @@ import structlog
 
 from migrator import __version__, collector
 from migrator.cli.common import Look, plural
-from migrator.cli.parts import Parts, open_clouds, plan_folder
+from migrator.cli.parts import Parts, clock_for, open_clouds, plan_folder
 from migrator.cli.progress import Progress
 from migrator.cli.reporting import snapshot, write_reports
 from migrator.core.ledger import Ledger, Planned
@@ -26,7 +26,6 @@ from migrator.core.lifecycle import ImageEvent, Phase, RunBegan, RunEnded, State
 from migrator.core.reconcile import first_words, listed, planned, work_left
 from migrator.core.select import Selector
 from migrator.core.verdict import Ending, Stop, ending
-from migrator.edges.clock import FastClock
 from migrator.edges.journal import Journal
 from migrator.engine import Engine
 from migrator.errors import ReportError, UsageError
@@ -70,7 +69,7 @@ class Options:
 async def run(plan: Plan, options: Options, look: Look) -> int:
     """Start or resume a plan, and return the exit code. Raises MigratorError before the first request."""
     collector.spared()  # the plan
-    clock = FastClock.from_environment(options.environ)
+    clock = clock_for(plan, options.environ)
     folder = plan_folder(options.reports_dir, plan)
     check_keys(plan, options)
     async with (

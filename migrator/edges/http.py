@@ -12,10 +12,11 @@ The rules:
 import asyncio
 import errno
 import math
-import os
 import re
 import ssl
+from base64 import b64encode
 from collections import deque
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from ipaddress import ip_address
 from types import TracebackType
@@ -39,6 +40,10 @@ _NO_TYPE = ("Content-Type",)
 """aiohttp would call a body without a type a file, and a signature may cover the type."""
 
 
+_Through = tuple[URL | None, dict[str, str] | None]
+"""A proxy, and the headers that are for it alone."""
+
+
 class AioHttp:
     """ports.Http over one aiohttp session; open it with `async with`, inside the running loop."""
 
@@ -49,17 +54,16 @@ class AioHttp:
         connect_timeout: float = 10.0,
         request_timeout: float = 60.0,
         max_bytes: int = 8 * 1024 * 1024,
-        ca_file: str | None = None,
-        proxy: str | None = None,
+        tls: ssl.SSLContext | bool = True,
+        proxy: Callable[[URL], URL | None] = lambda url: None,
         allow_plain: frozenset[str] = frozenset(),
     ) -> None:
         """`max_requests` in flight, others wait; timeouts in seconds; `max_bytes` of one answer's body.
 
         `connect_timeout` covers name look-up, TCP and TLS, and is at most half of `request_timeout`, which
-        covers the whole request, waiting for a turn excepted. `ca_file` (PEM) is trusted beside the system's
-        store, which itself honours SSL_CERT_FILE. `proxy` ("http://host:port") is used for https only; the
-        environment is not asked. `allow_plain` names hosts that may be spoken to without TLS. Raises
-        UsageError for a proxy or a CA file that cannot be used.
+        covers the whole request, waiting for a turn excepted. `tls` is what `trusted` gave. `proxy` says
+        which one stands between us and a service, with its credentials; it is asked about https only, and
+        the environment is not. `allow_plain` names hosts that may be spoken to without TLS.
         """
         # Both clocks must never strike together: the connect timeout is the one that knows nothing was sent.
         self._timeout = aiohttp.ClientTimeout(
@@ -70,8 +74,8 @@ class AioHttp:
         self._max_requests = max_requests
         self._max_bytes = max_bytes
         self._allow_plain = frozenset(host.lower() for host in allow_plain)
-        self._proxy = None if proxy is None else _proxy(proxy)
-        self._tls = _tls(ca_file)
+        self._proxy = proxy
+        self._tls = tls
         self._address = lru_cache(maxsize=1024)(self._encoded)  # a job is asked about again and again
         self._origin = lru_cache(maxsize=64)(self._admit)
         self._busy = 0
@@ -117,7 +121,7 @@ class AioHttp:
         """
         if self._session is None:
             raise RuntimeError("AioHttp.send belongs inside `async with AioHttp(...)`")
-        url, proxy = self._address(request.url, request.query)
+        url, (proxy, proxy_headers) = self._address(request.url, request.query)
         if self._busy < self._max_requests:
             self._busy += 1
         else:
@@ -132,6 +136,7 @@ class AioHttp:
                 skip_auto_headers=None if request.method in _QUESTIONS else _NO_TYPE,
                 allow_redirects=False,
                 proxy=proxy,
+                proxy_headers=proxy_headers,
             )
             try:
                 headers = _headers(answer)
@@ -195,13 +200,13 @@ class AioHttp:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _encoded(self, asked: str, query: tuple[tuple[str, str], ...]) -> tuple[URL, URL | None]:
-        """The URL as it leaves, and the proxy that it leaves through."""
+    def _encoded(self, asked: str, query: tuple[tuple[str, str], ...]) -> tuple[URL, _Through]:
+        """The URL as it leaves, and what it leaves through."""
         cut = asked.find("/", len("https://"))
         origin, path = (asked, "/") if cut < 0 else (asked[:cut], asked[cut:])
-        base, proxy = self._origin(origin)
+        base, through = self._origin(origin)
         if not query and _PLAIN(path):
-            return base.with_path(path, encoded=True), proxy
+            return base.with_path(path, encoded=True), through
         try:
             text = str(base) + quote(path, safe="/")
             if query:
@@ -210,9 +215,9 @@ class AioHttp:
                 )
         except UnicodeEncodeError as error:
             raise UsageError(f"{asked!r} cannot be written as UTF-8") from error
-        return URL(text, encoded=True), proxy
+        return URL(text, encoded=True), through
 
-    def _admit(self, origin: str) -> tuple[URL, URL | None]:
+    def _admit(self, origin: str) -> tuple[URL, _Through]:
         try:
             url = URL(origin)
             base = url.origin()
@@ -228,7 +233,8 @@ class AioHttp:
             raise UsageError(f"{origin!r} is not the beginning of a URL", hint=_ENDPOINT)
         if url.scheme == "http" and not (_is_loopback(host) or host in self._allow_plain):
             raise UsageError(f"{origin!r} would carry secrets unencrypted", hint=_ENDPOINT)
-        return base, self._proxy if url.scheme == "https" else None
+        proxy = self._proxy(base) if url.scheme == "https" else None
+        return base, (None, None) if proxy is None else _without_password(proxy)
 
 
 _ENDPOINT = 'Write the endpoint as "https://host"; http:// is only for a simulator on this machine.'
@@ -243,6 +249,9 @@ class _Line(aiohttp.TCPConnector):
             return await super()._create_connection(req, traces, timeout)
         except aiohttp.InvalidURL as error:
             raise UsageError(f"{req.url.host!r} is not a host", hint=_ENDPOINT) from error
+        except aiohttp.ClientResponseError as error:
+            # A proxy's. The request to it, and with it the password, is in what the error shows of itself.
+            raise Unreachable(unreached(error, req.url.host or "", proxied=True)) from None
         except Exception as error:
             raise Unreachable(unreached(error, req.url.host or "", proxied=bool(req.proxy))) from error
 
@@ -252,19 +261,29 @@ class _Line(aiohttp.TCPConnector):
 
 def unreached(error: Exception, host: str, *, proxied: bool = False) -> Fault:
     """Why there was no connection to `host`."""
-    if isinstance(error, aiohttp.ClientProxyConnectionError) or (
-        # The only answer that is read before there is a connection is the proxy's, to CONNECT.
-        proxied and isinstance(error, (aiohttp.ClientResponseError, aiohttp.ServerDisconnectedError))
+    if (
+        isinstance(error, aiohttp.ClientProxyConnectionError)
+        or (
+            # The only answer that is read before there is a connection is the proxy's, to CONNECT.
+            proxied and isinstance(error, (aiohttp.ClientResponseError, aiohttp.ServerDisconnectedError))
+        )
+        or (
+            # And the only name that is looked up is the proxy's: ours is for the proxy to resolve.
+            proxied and isinstance(error, aiohttp.ClientConnectorDNSError)
+        )
     ):
         reason = "it hung up"
-        if isinstance(error, aiohttp.ClientProxyConnectionError):
+        if isinstance(error, aiohttp.ClientConnectorDNSError):
+            reason = f"its name cannot be resolved: {error.strerror}"
+        elif isinstance(error, aiohttp.ClientProxyConnectionError):
             reason = error.strerror or "no connection"
         elif isinstance(error, aiohttp.ClientResponseError):
             reason = f"HTTP {error.status}"
         return Fault(
             code="MIG.proxy",
             message=f"{host}: the proxy does not let us through ({reason})",
-            remedy="Check HTTPS_PROXY, and that the proxy is allowed to reach this host.",
+            remedy="Check HTTPS_PROXY (or ALL_PROXY), and that the proxy is allowed to reach this host; what "
+            "needs no proxy belongs into NO_PROXY.",
         )
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause = error.certificate_error
@@ -273,7 +292,7 @@ def unreached(error: Exception, host: str, *, proxied: bool = False) -> Fault:
             code="MIG.tls",
             message=f"{host}: its certificate is not trusted ({reason})",
             remedy="Check the endpoint and this machine's clock; behind a proxy that opens TLS, point "
-            "SSL_CERT_FILE to a PEM file with its CA certificate.",
+            "MIGRATOR_CA_FILE to a PEM file with its CA certificate (SSL_CERT_FILE stands for all others).",
         )
     if isinstance(error, (aiohttp.ClientConnectorSSLError, ssl.SSLError)):
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
@@ -345,27 +364,30 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _proxy(text: str) -> URL:
-    try:
-        url = URL(text if "://" in text else f"http://{text}")
-    except ValueError:
-        url = URL()
-    if url.scheme not in ("http", "https") or not url.host:
-        # The text may hold a password, so it is not repeated.
-        raise UsageError("the proxy is not a URL", hint='Set HTTPS_PROXY to "http://host:port", or unset it.')
-    return url
+def _without_password(proxy: URL) -> _Through:
+    """The address alone, for errors may name it, and what tells the proxy who we are."""
+    if proxy.user is None and proxy.password is None:
+        return proxy, None
+    login = f"{proxy.user or ''}:{proxy.password or ''}"
+    words = {"Proxy-Authorization": f"Basic {b64encode(login.encode()).decode()}"}
+    return proxy.with_user(None), words
 
 
-def _tls(ca_file: str | None) -> ssl.SSLContext | bool:
-    if ca_file is None and "SSL_CERT_FILE" not in os.environ:
+def trusted(environ: Mapping[str, str]) -> ssl.SSLContext | bool:
+    """Whose certificates count: those of the system's store, or of SSL_CERT_FILE in its place, and beside
+    them those of MIGRATOR_CA_FILE (both PEM). Raises UsageError, which names the variable.
+    """
+    named = {name: environ[name] for name in ("SSL_CERT_FILE", "MIGRATOR_CA_FILE") if environ.get(name)}
+    if not named:
         return True  # aiohttp's own: verified too, and loading the system's store again would take its time
-    context = ssl.create_default_context()
+    context = ssl.create_default_context()  # OpenSSL reads SSL_CERT_FILE, but is silent where it cannot
     context.set_alpn_protocols(("http/1.1",))
-    if ca_file is not None:
+    for name, path in named.items():
         try:
-            context.load_verify_locations(cafile=ca_file)
+            context.load_verify_locations(cafile=path)
         except (OSError, ValueError) as error:
             raise UsageError(
-                f"cannot read certificates from {ca_file!r}: {error}", hint="It has to be a PEM file."
+                f"{name}: cannot read certificates from {path!r}: {error}",
+                hint=f"It has to be a PEM file; correct {name}, or unset it.",
             ) from error
     return context

@@ -108,9 +108,9 @@ async def preflight(
     """Ask about the images `keys` that are yet to be submitted, and about the targets of all `keys`, and
     `targets` besides.
 
-    `wall` is the clock that signatures are dated by. Without `thorough`, large buckets are listed instead of
-    asking about every object, which shows all but encryption. `told` is called with the number of questions
-    asked so far. Nothing is changed, and what goes wrong is a finding.
+    `wall` is this computer's own clock, which is compared with the service's. Without `thorough`, large
+    buckets are listed instead of asking about every object, which shows all but encryption. `told` is called
+    with the number of questions asked so far. Nothing is changed, and what goes wrong is a finding.
     """
     known = _open(plan, ledger, keys, targets)
     asked = _Counter(told)

@@ -16,7 +16,7 @@ from migrator.simulator.settings import Settings
 from migrator.simulator.wire import Call, Reply, gateway_error, stamp
 
 SKEW = 15 * 60.0
-"""Seconds that a signature's date may be off."""
+"""Seconds of real time that a signature's date may be off."""
 
 STRIKES = 5
 """Wrong signatures in a row that lock an access key, and wrong passwords that lock a login."""
@@ -70,6 +70,8 @@ class Guard:
         }
         self.ahead = 0.0
         """Seconds that simulated time is ahead of the clocks by which callers date signatures."""
+        self.skew = SKEW
+        """Seconds of simulated time that a signature's date may be off."""
         self._dice = Random(f"{settings.seed}:guard")  # noqa: S311
         self._strikes: dict[str, int] = {}
         self._locked: dict[str, Moment] = {}
@@ -184,7 +186,7 @@ class Guard:
         if key is None:
             return gateway_error("APIGW.0301", f"Get secretKey failed,ak:{who},err:ak not exist")
         at = signature.signed_at(call)
-        if at is None or abs(at + self.ahead - now) > SKEW:
+        if at is None or abs(at + self.ahead - now) > self.skew:
             return gateway_error("APIGW.0301", "verify aksk signature fail, signature expired")
         if not signature.genuine(call, said, key.secret):
             self.strike(who, now, LOCK)

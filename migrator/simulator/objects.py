@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from migrator.model import Moment
 from migrator.simulator import signature
-from migrator.simulator.access import SKEW, Guard
+from migrator.simulator.access import Guard
 from migrator.simulator.settings import Bucket, Object, Settings
 from migrator.simulator.wire import Call, Reply, obs_error
 
@@ -128,7 +128,7 @@ def _refusal(guard: Guard, call: Call, bucket: str, key: str, now: Moment) -> Re
             403, "InvalidAccessKeyId", "The access key does not exist in our records.", method=method
         )
     at = signature.obs_signed_at(call, said.prefix)
-    if at is None or abs(at + guard.ahead - now) > SKEW:
+    if at is None or abs(at + guard.ahead - now) > guard.skew:
         return obs_error(
             403, "RequestTimeTooSkewed", "The difference between the times is too large.", method=method
         )

@@ -92,13 +92,16 @@ async def serve(
     """Listen until the block is left; hanging requests are cut off then.
 
     `speed` simulated seconds pass in each real one. `anchor` is the wall-clock moment at which both agree,
-    for callers whose own clock runs as fast from the same anchor; None is now, for callers with ordinary
-    clocks, by which their signatures are then judged. `port` 0 takes any free one.
+    for callers whose own clock runs as fast from the same anchor, and who date their signatures by it; None
+    is now, for callers with ordinary clocks, by which their signatures are then judged. `port` 0 takes any
+    free one.
 
     Raises OSError when the port is taken.
     """
     began = time.time() if anchor is None else anchor
     simulator = Simulator(settings, now=began + (time.time() - began) * speed)
+    if anchor is not None:
+        simulator.guard.skew *= max(1.0, speed)  # a request is on its way for real seconds
     closing = asyncio.Event()
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:

@@ -205,7 +205,11 @@ def wait_until(true: Callable[[], bool], seconds: float = 15.0) -> None:
 
 
 def _clean(environ: Any) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if not name.endswith(("_proxy", "_PROXY"))}
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.endswith(("_proxy", "_PROXY")) and name != "SSL_CERT_FILE"
+    }
 
 
 @pytest.fixture(scope="session")
@@ -225,9 +229,9 @@ def clouds(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., Running]]:
     """Starts stand-in clouds: `clouds(job_seconds=60.0, ...)`; they end with the test."""
     stack = AsyncExitStack()
 
-    def start(tls: Any = None, **settings: Any) -> Running:
+    def start(tls: Any = None, speed: float = 1.0, anchor: float | None = None, **settings: Any) -> Running:
         given = {"access_key": AK, "secret_key": SK, "job_seconds": 0.2, "job_spread": "fixed"} | settings
-        opening = stack.enter_async_context(serve(Settings(**given), tls=tls))
+        opening = stack.enter_async_context(serve(Settings(**given), tls=tls, speed=speed, anchor=anchor))
         return asyncio.run_coroutine_threadsafe(opening, loop).result(10)
 
     yield start
@@ -240,7 +244,7 @@ def desk(
 ) -> Iterator[Callable[..., Desk]]:
     """Sets up a desk: `desk(job_seconds=60.0)` says what its cloud is like."""
     monkeypatch.chdir(tmp_path)
-    for name in ("HTTPS_PROXY", "https_proxy"):
+    for name in [*filter(lambda name: name.lower().endswith("_proxy"), os.environ), "SSL_CERT_FILE"]:
         monkeypatch.delenv(name, raising=False)
     desks: list[Desk] = []
 

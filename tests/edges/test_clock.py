@@ -2,14 +2,20 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 
 import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from migrator.edges.clock import FastClock, SystemClock
+from migrator.edges.clock import FastClock, SystemClock, clock_of
+from migrator.errors import UsageError
 from migrator.ports import Clock
 
 pytestmark = pytest.mark.anyio
+
+HERE = "http://127.0.0.1:8080"
 
 
 async def test_it_tells_the_machines_time():
@@ -68,7 +74,7 @@ async def test_a_rehearsal_runs_fast_and_everyone_with_the_same_anchor_shares_it
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(time, "time", lambda: 1000.0 + loop.time())
     setting = {"MIGRATOR_REHEARSAL_CLOCK": "60@1000"}
-    clock, other = FastClock.from_environment(setting), FastClock.from_environment(setting)
+    clock, other = clock_of([HERE], setting), clock_of([HERE], setting)
     began = loop.time()
 
     before = clock.now()
@@ -81,4 +87,75 @@ async def test_a_rehearsal_runs_fast_and_everyone_with_the_same_anchor_shares_it
 
 
 def test_without_the_rehearsal_setting_time_is_the_systems():
-    assert isinstance(FastClock.from_environment({}), SystemClock)
+    for environ in ({}, {"MIGRATOR_REHEARSAL_CLOCK": ""}):
+        assert isinstance(clock_of(["https://ims.example.com"], environ), SystemClock)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [HERE, "https://127.8.9.10", "http://[::1]:80", "https://localhost:8443", "http://localhost/bucket"],
+)
+def test_a_fast_clock_is_for_this_machine(address):
+    assert isinstance(clock_of([HERE, address], {"MIGRATOR_REHEARSAL_CLOCK": "2@0"}), FastClock)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://ims.cn-north-4.myhuaweicloud.com",
+        "http://169.254.169.254",
+        "https://127.0.0.1.example.com",
+        "https://localhost.example.com",
+        "https://bucket.localhost",
+        "https://10.0.0.1",
+        "https://0.0.0.0",
+        "https://[::2]:1",
+        "https://128.0.0.1",
+        "https://2130706433",
+        "",
+    ],
+)
+def test_a_fast_clock_is_refused_where_anyone_else_is_spoken_to(address):
+    with pytest.raises(UsageError) as caught:
+        clock_of([HERE, address, HERE], {"MIGRATOR_REHEARSAL_CLOCK": "60@1000"})
+
+    assert caught.value.exit_code == 2
+    assert "MIGRATOR_REHEARSAL_CLOCK" in str(caught.value)
+    assert f"speaks to {address}, " in str(caught.value)
+    assert "unset MIGRATOR_REHEARSAL_CLOCK" in caught.value.hint
+
+
+NO_CLOCKS = [
+    *("fast", "60", "@", "60@", "@1000", "60@1000@2", "x@1000", "60@x", "0@1000", "-60@1000", "nan@1000"),
+    *(
+        "inf@1000",
+        "60@nan",
+        "60@inf",
+        "60@-inf",
+        "1e300@1000",
+        "60@1e300",
+        "60@9e9999",
+        "1e9@1000",
+        " ",
+        "1,5@0",
+    ),
+]
+
+
+@pytest.mark.parametrize("setting", NO_CLOCKS)
+def test_what_is_no_clock_is_refused_by_its_name(setting):
+    with pytest.raises(UsageError) as caught:
+        clock_of([HERE], {"MIGRATOR_REHEARSAL_CLOCK": setting})
+
+    assert caught.value.exit_code == 2
+    assert f"MIGRATOR_REHEARSAL_CLOCK is {setting!r}" in str(caught.value)
+    assert "SPEED@ANCHOR" in caught.value.hint
+
+
+@given(st.text() | st.builds("{}@{}".format, st.floats(), st.floats()))
+def test_a_clock_tells_a_time_that_can_be_written_or_is_refused(setting):
+    try:
+        clock = clock_of([HERE], {"MIGRATOR_REHEARSAL_CLOCK": setting})
+    except UsageError:
+        return
+    assert datetime.fromtimestamp(clock.now(), UTC).year < 10_000

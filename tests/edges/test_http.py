@@ -7,6 +7,8 @@ import os
 import socket
 import ssl
 import string
+import traceback
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -16,9 +18,10 @@ import pytest
 import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from yarl import URL
 
 from migrator import __version__
-from migrator.edges.http import AioHttp
+from migrator.edges.http import AioHttp, trusted
 from migrator.errors import MigratorError, OutcomeUnknown, Unavailable, Unreachable, UsageError
 from migrator.model import Request, Response
 
@@ -566,21 +569,42 @@ def ca_file(authority, tmp_path) -> str:
     return str(path)
 
 
-async def test_a_certificate_of_the_extra_authority_is_trusted(authority, ca_file):
+@pytest.mark.parametrize("name", ["MIGRATOR_CA_FILE", "SSL_CERT_FILE"])
+async def test_a_certificate_of_a_named_authority_is_trusted(authority, ca_file, name):
     tls = server_tls(authority.issue_cert("127.0.0.1"))
-    async with answering(OK).listening(tls) as wire, AioHttp(ca_file=ca_file) as http:
+    async with answering(OK).listening(tls) as wire, AioHttp(tls=trusted({name: ca_file})) as http:
         assert (await get(http, wire.url(scheme="https"))).body == b"ok"
 
 
-async def test_ssl_cert_file_is_honoured(authority, ca_file, monkeypatch):
-    monkeypatch.setenv("SSL_CERT_FILE", ca_file)
-    tls = server_tls(authority.issue_cert("127.0.0.1"))
-    async with answering(OK).listening(tls) as wire, AioHttp() as http:
-        assert (await get(http, wire.url(scheme="https"))).body == b"ok"
+@pytest.mark.parametrize("own", ["MIGRATOR_CA_FILE", "SSL_CERT_FILE"])
+async def test_both_files_of_certificates_count_beside_each_other(authority, ca_file, tmp_path, own):
+    other = trustme.CA()
+    other.cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    environ = dict.fromkeys(("MIGRATOR_CA_FILE", "SSL_CERT_FILE"), str(tmp_path / "other.pem"))
+    tls = trusted(environ | {own: ca_file})
+    async with (
+        answering(OK).listening(server_tls(authority.issue_cert("127.0.0.1"))) as mine,
+        answering(OK).listening(server_tls(other.issue_cert("127.0.0.1"))) as theirs,
+        AioHttp(tls=tls) as http,
+    ):
+        assert (await get(http, mine.url(scheme="https"))).body == b"ok"
+        assert (await get(http, theirs.url(scheme="https"))).body == b"ok"
+
+
+def test_a_named_file_is_trusted_beside_the_systems_own(ca_file):
+    context = trusted({"MIGRATOR_CA_FILE": ca_file})
+
+    assert isinstance(context, ssl.SSLContext)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    system = ssl.create_default_context().cert_store_stats()["x509_ca"]
+    assert context.cert_store_stats()["x509_ca"] == system + 1
+    assert trusted({}) is True
+    assert trusted({"MIGRATOR_CA_FILE": "", "SSL_CERT_FILE": ""}) is True
 
 
 @pytest.mark.parametrize(
-    ("names", "days", "trusted"),
+    ("names", "days", "known"),
     [
         pytest.param(("127.0.0.1",), 30, False, id="unknown authority"),
         pytest.param(("other.example.com",), 30, True, id="another host's"),
@@ -588,29 +612,35 @@ async def test_ssl_cert_file_is_honoured(authority, ca_file, monkeypatch):
     ],
 )
 async def test_a_certificate_that_cannot_be_trusted_is_told_from_other_failures(
-    authority, ca_file, names, days, trusted
+    authority, ca_file, names, days, known
 ):
     expires = datetime.now(UTC) + timedelta(days=days)
     tls = server_tls(authority.issue_cert(*names, not_before=expires - timedelta(days=60), not_after=expires))
     async with (
         answering(OK).listening(tls) as wire,
-        AioHttp(ca_file=ca_file if trusted else None) as http,
+        AioHttp(tls=trusted({"MIGRATOR_CA_FILE": ca_file} if known else {})) as http,
     ):
         error = await failure(http, Request(method="POST", url=wire.url(scheme="https"), body=b"{}"))
 
     assert isinstance(error, Unreachable)
     assert error.fault.code == "MIG.tls"
-    assert "SSL_CERT_FILE" in error.fault.remedy
+    assert "MIGRATOR_CA_FILE" in error.fault.remedy
     assert wire.heads == []
 
 
-@pytest.mark.parametrize("content", [None, "not a certificate"], ids=["missing", "not PEM"])
-def test_a_ca_file_that_cannot_be_read_is_named(tmp_path, content):
+@pytest.mark.parametrize("name", ["MIGRATOR_CA_FILE", "SSL_CERT_FILE"])
+@pytest.mark.parametrize("content", [None, b"", b"not a certificate", b"\xff\0", "folder"])
+def test_a_file_of_certificates_that_cannot_be_read_is_named_with_its_variable(tmp_path, name, content):
     path = tmp_path / "ca.pem"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(UsageError, match="ca\\.pem"):
-        AioHttp(ca_file=str(path))
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        path.mkdir()
+    for value in (str(path), f"{path}\0"):
+        with pytest.raises(UsageError, match=f"^{name}: cannot read certificates from .*ca\\.pem") as caught:
+            trusted({name: value})
+        assert caught.value.exit_code == 2
+        assert name in caught.value.hint
 
 
 # --- Through a proxy ------------------------------------------------------------------------------------
@@ -630,8 +660,8 @@ def tunnel(answer: bytes = b"HTTP/1.1 200 Connected\r\n\r\n") -> Wire:
         writer.write(answer)
         if b" 200 " not in answer:
             return
-        host, port = head.split(" ")[1].split(":")
-        inner_reader, inner_writer = await asyncio.open_connection(host, int(port))
+        port = int(head.split(" ")[1].rpartition(":")[2])  # every name is this machine's
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
         finally:
@@ -640,19 +670,58 @@ def tunnel(answer: bytes = b"HTTP/1.1 200 Connected\r\n\r\n") -> Wire:
     return Wire(script)
 
 
+PASSWORD = "kX9fQ2Lm7Rt4"
+
+
+def through(proxy: Wire, login: str = "") -> Callable[[URL], URL]:
+    return lambda url: URL(f"http://{login}127.0.0.1:{proxy.port}")
+
+
+def tells_no_password(error: MigratorError) -> bool:
+    """Whether neither what is said nor what is shown of how it came about holds the password, in any form."""
+    told = "".join([*traceback.format_exception(error), str(error), repr(getattr(error, "fault", ""))])
+    cause: BaseException | None = error
+    while cause is not None:
+        told += f"{cause!r}{cause.args!r}"
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return PASSWORD not in told and b64encode(f"someone:{PASSWORD}".encode()).decode() not in told
+
+
 async def test_https_goes_through_the_proxy_and_plain_http_does_not(authority, ca_file):
-    tls = server_tls(authority.issue_cert("127.0.0.1"))
+    tls = server_tls(authority.issue_cert("ims.example.com"))
     async with (
         answering(OK).listening(tls) as secure,
         answering(OK).listening() as plain,
         tunnel().listening() as proxy,
-        AioHttp(ca_file=ca_file, proxy=f"http://someone:secret@127.0.0.1:{proxy.port}") as http,
+        AioHttp(tls=trusted({"MIGRATOR_CA_FILE": ca_file}), proxy=through(proxy)) as http,
     ):
-        assert (await get(http, secure.url("/a", scheme="https"))).body == b"ok"
+        assert (await get(http, secure.url("/a", scheme="https", host="ims.example.com"))).body == b"ok"
         assert (await get(http, plain.url("/b"))).body == b"ok"
 
-    assert [head.split("\r\n")[0] for head in proxy.heads] == [f"CONNECT 127.0.0.1:{secure.port} HTTP/1.1"]
-    assert "Proxy-Authorization: Basic c29tZW9uZTpzZWNyZXQ=" in proxy.heads[0]
+    heads = [head.split("\r\n")[0] for head in proxy.heads]
+    assert heads == [f"CONNECT ims.example.com:{secure.port} HTTP/1.1"]
+    assert "proxy-authorization" not in f"{proxy.heads[0]}{secure.heads[0]}".lower()
+
+
+@pytest.mark.parametrize(
+    ("login", "meant"),
+    [
+        pytest.param("someone:secret@", "someone:secret", id="plain"),
+        pytest.param("some%40one:s%C3%A9%2F%40%3A%25@", "some@one:sé/@:%", id="percent-encoded"),
+        pytest.param("someone:se@cret@", "someone:se@cret", id="an at sign that nobody encoded"),
+        pytest.param("someone@", "someone:", id="no password"),
+    ],
+)
+async def test_the_proxy_alone_is_told_who_we_are(authority, ca_file, login, meant):
+    tls = server_tls(authority.issue_cert("ims.example.com"))
+    async with (
+        answering(OK).listening(tls) as secure,
+        tunnel().listening() as proxy,
+        AioHttp(tls=trusted({"MIGRATOR_CA_FILE": ca_file}), proxy=through(proxy, login)) as http,
+    ):
+        assert (await get(http, secure.url("/a", scheme="https", host="ims.example.com"))).body == b"ok"
+
+    assert f"Proxy-Authorization: Basic {b64encode(meant.encode()).decode()}\r\n" in proxy.heads[0]
     assert "proxy-authorization" not in secure.heads[0].lower()
 
 
@@ -668,28 +737,38 @@ async def test_https_goes_through_the_proxy_and_plain_http_does_not(authority, c
 async def test_a_proxy_that_does_not_let_us_through_means_that_nothing_left(answer):
     async with (
         tunnel(answer).listening() as proxy,
-        AioHttp(proxy=f"someone:secret@127.0.0.1:{proxy.port}") as http,
+        AioHttp(proxy=through(proxy, f"someone:{PASSWORD}@")) as http,
     ):
         error = await failure(http, Request(method="POST", url="https://ims.example.com/", body=b"{}"))
 
     assert isinstance(error, Unreachable)
     assert error.fault.code == "MIG.proxy"
-    assert "secret" not in f"{error} {error.fault}"
+    assert tells_no_password(error)
 
 
-async def test_a_proxy_that_is_not_there_means_that_nothing_left():
-    async with AioHttp(proxy=f"http://127.0.0.1:{closed_port()}") as http:
+@pytest.mark.parametrize("host", ["127.0.0.1", "proxy.invalid"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_is_not_there_means_that_nothing_left(host, scheme):
+    proxy = URL(f"{scheme}://someone:{PASSWORD}@{host}:{closed_port()}")
+    async with AioHttp(proxy=lambda url: proxy) as http:
         error = await failure(http, Request(method="POST", url="https://ims.example.com/", body=b"{}"))
 
     assert isinstance(error, Unreachable)
     assert error.fault.code == "MIG.proxy"
+    assert tells_no_password(error)
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://", "http://[::", "http://u:secret@h:x"])
-def test_a_proxy_that_cannot_be_used_is_refused_without_repeating_its_password(proxy):
-    with pytest.raises(UsageError) as caught:
-        AioHttp(proxy=proxy)
-    assert "secret" not in str(caught.value)
+async def test_a_proxy_that_speaks_no_tls_means_that_nothing_left():
+    async def script(wire, reader, writer):
+        writer.write(b"HTTP/1.1 400 Bad request\r\n\r\n")
+
+    async with Wire(script).listening() as wire:
+        proxy = URL(wire.url(scheme="https")).with_user("someone").with_password(PASSWORD)
+        async with AioHttp(proxy=lambda url: proxy) as http:
+            error = await failure(http, Request(method="POST", url="https://ims.example.com/", body=b"{}"))
+
+    assert isinstance(error, Unreachable)
+    assert tells_no_password(error)
 
 
 # --- May have arrived -----------------------------------------------------------------------------------

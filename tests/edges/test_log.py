@@ -319,7 +319,7 @@ VALUES = st.recursive(st.none() | st.booleans() | st.floats() | st.text() | st.b
 CONTEXTS = st.dictionaries(st.sampled_from(AWKWARD) | st.text(max_size=8), VALUES, max_size=4)
 
 
-def everything_awkward(value):
+def everything_awkward(value: object) -> dict[str, object]:
     return dict.fromkeys(AWKWARD, value)
 
 
@@ -340,7 +340,7 @@ def test_whatever_is_logged_is_one_line_of_valid_json_and_one_line_for_a_person(
             json.loads(out.getvalue(), parse_constant=pytest.fail)
 
 
-def said_by(logger, way: str, values: dict) -> None:
+def said_by(logger, way: str, values: dict[str, object]) -> None:
     """Say "the message" with `values` beside it."""
     match way:
         case "bound":
