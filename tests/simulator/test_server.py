@@ -13,9 +13,14 @@ import pytest
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException, ServerResponseException
 from huaweicloudsdkims import v2 as ims
+from pydantic import SecretStr
 
+from migrator.clouds.signing import KeySigner
+from migrator.edges.clock import SystemClock
+from migrator.model import Keys, Request
 from migrator.simulator.server import serve
 from migrator.simulator.settings import Bucket, Object, Settings
+from tests.simulated import call_of
 from tests.simulator.callers import PROJECT, wish
 
 pytestmark = pytest.mark.anyio
@@ -279,6 +284,30 @@ async def test_programs_with_the_same_anchor_and_speed_share_one_time():
         (line,) = running.simulator.accepted["web-01"]
 
     assert 6000 <= line.accepted_at - anchor < 6600
+
+
+@pytest.mark.parametrize(
+    ("minutes", "status"),
+    [
+        pytest.param(14, 200, id="in time"),
+        pytest.param(-14, 200, id="ahead"),
+        pytest.param(16, 401, id="too late"),
+    ],
+)
+async def test_programs_with_the_same_anchor_have_fifteen_real_minutes_for_a_signature(minutes, status):
+    class Earlier(SystemClock):
+        def now(self) -> float:
+            return running.now() - minutes * 60 * running.speed
+
+    async def keys() -> Keys:
+        return Keys(ak=settings.access_key, sk=SecretStr(settings.secret_key))
+
+    settings = Settings()
+    async with serve(settings, speed=100, anchor=time.time()) as running:
+        request = Request(method="GET", url=f"{running.url}/v2/cloudimages")
+        signed = await KeySigner(keys, Earlier()).sign(request)
+
+        assert running.simulator.answer(call_of(signed), running.now()).status == status
 
 
 async def test_connections_are_counted():
