@@ -297,7 +297,7 @@ async def test_programs_with_the_same_anchor_and_speed_share_one_time():
 async def test_programs_with_the_same_anchor_have_fifteen_real_minutes_for_a_signature(minutes, status):
     class Earlier(SystemClock):
         def now(self) -> float:
-            return running.now() - minutes * 60 * running.speed
+            return float(running.now() - minutes * 60 * running.speed)
 
     async def keys() -> Keys:
         return Keys(ak=settings.access_key, sk=SecretStr(settings.secret_key))
