@@ -33,7 +33,6 @@ IN_THE_MIDDLE = 8
 """Imports that make a run one that is under way."""
 
 SLEEP = """\
-#!{python}
 # Sleeps until the cloud has taken in {more} imports more.
 import json, time, urllib.request
 
@@ -243,16 +242,14 @@ def reader(tmp_path: Path, free_port: int) -> Iterator[Reader]:
     plan = folder / "plans/sixty.toml"
     plan.write_text(plan.read_text(encoding="utf-8").replace("8080", str(free_port)), encoding="utf-8")
     path.mkdir()
-    told = {"python": sys.executable, "url": url, "more": IN_THE_MIDDLE, "patience": PATIENCE}
-    programs = {
-        "migrator": f'#!/bin/sh\nexec "{sys.executable}" -m migrator "$@"\n',
-        "sleep": SLEEP.format(**told),
-    }
-    for name, text in programs.items():
-        (path / name).write_text(text)
+    sleep = tmp_path / "sleep.py"
+    sleep.write_text(SLEEP.format(url=url, more=IN_THE_MIDDLE, patience=PATIENCE))
+    for name, what in {"migrator": '-m migrator "$@"', "sleep": f'"{sleep}"'}.items():
+        (path / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {what}\n')
         (path / name).chmod(0o755)
-    kept = {name: os.environ[name] for name in ("HOME", "LANG", "LC_ALL", "TZ") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ") if name in os.environ}
     env = kept | {
+        "HOME": str(tmp_path),
         "PATH": f"{path}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "TERM": "xterm",
