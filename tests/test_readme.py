@@ -117,7 +117,7 @@ def command_lines() -> Iterator[str]:
     """Every call of the program that the manual shows, in blocks of code and in sentences."""
     blocks = re.findall(r"```\w*\n(.*?)```", README, flags=re.DOTALL)
     for line in "\n".join(blocks).splitlines():
-        for call in re.split(r"&&|\$ ", line):
+        for call in re.split(r"&+|;|\$ ", line):
             call = call.split("#")[0].split(">")[0].strip().removeprefix(".venv/bin/")
             if call.startswith("migrator "):
                 yield call

@@ -1,7 +1,10 @@
 """The commands that need no cloud: status, report, dry run, simulator and demo."""
 
 import json
+import shlex
+import shutil
 import signal
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -252,4 +255,13 @@ async def demo(seed: int, reports_dir: Path, look: Look) -> int:
         environ = {"HUAWEICLOUD_SDK_AK": settings.access_key, "HUAWEICLOUD_SDK_SK": settings.secret_key}
         options = Options(reports_dir=reports_dir, environ=environ)
         code = await run(at_endpoint(named, running.url), options, look)
+    if code in (0, 3) and not look.json:
+        page = plan_folder(reports_dir, named) / "report.html"
+        look.say(f"next: open {page} in a browser; {called(sys.argv[0])} init begins a plan of your own")
     return 0 if code == 3 else code
+
+
+def called(program: str) -> str:
+    """What to type for the program that was started as `program`: its name, where a shell finds that."""
+    found = shutil.which("migrator") is not None
+    return shlex.quote(program) if not found and Path(program).name == "migrator" else "migrator"

@@ -11,6 +11,7 @@ from collections import Counter
 import jsonschema
 import pytest
 
+from migrator.cli import offline
 from migrator.simulator.settings import SCENARIOS, Odds
 from tests.cli.conftest import ended
 
@@ -352,3 +353,37 @@ def test_demo_runs_from_start_to_report_without_an_account(desk, monkeypatch):
     report = json.loads((folder / "report.json").read_text())
     assert {image["status"] for image in report["images"]} == {"succeeded", "failed"}
     assert "nothing is real" in told.err
+    assert told.err.splitlines()[-1] == (
+        f"next: open {folder.relative_to(it.folder)}/report.html in a browser; "
+        "migrator init begins a plan of your own"
+    )
+
+
+def test_a_machine_that_asks_for_the_demo_hears_nothing_about_what_to_do_next(desk, monkeypatch):
+    it = desk()
+    quick = {"job_seconds": 0.1, "import_odds": Odds()}
+    monkeypatch.setitem(SCENARIOS, "demo", SCENARIOS["demo"].model_copy(update=quick))
+
+    told = it("demo", "--json")
+
+    assert told.code == 0
+    assert "next:" not in told.err + told.out
+
+
+@pytest.mark.parametrize(
+    ("started", "found", "called"),
+    [
+        pytest.param(".venv/bin/migrator", False, ".venv/bin/migrator", id="by a path beside PATH"),
+        pytest.param("/a b/migrator", False, "'/a b/migrator'", id="by a path with a space"),
+        pytest.param("/usr/bin/migrator", True, "migrator", id="by its name"),
+        pytest.param("/src/migrator/__main__.py", False, "migrator", id="as a module"),
+    ],
+)
+def test_the_next_command_is_one_that_can_be_typed_as_it_stands(
+    tmp_path, monkeypatch, started, found, called
+):
+    if found:
+        (tmp_path / "migrator").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert offline.called(started) == called
