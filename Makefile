@@ -30,12 +30,12 @@ endef
 
 # One environment that grows: what the program needs, and what its development needs besides.
 $(VENV)/.run: requirements/run.txt pyproject.toml
-	@echo "Once: installs what migrator needs into $(VENV), 19 MB to download, 155 MB on disk; about 15 s and the download."
+	@echo "Once: installs what migrator needs into $(VENV), 19 MB to download, 155 MB on disk; takes 15 s to a minute."
 	$(call fill,$(VENV),requirements/run.txt)
 	@touch $@
 
 $(VENV)/.ready: requirements/dev.txt pyproject.toml
-	@echo "Once: installs what the tests need into $(VENV), 115 MB to download, 500 MB on disk; about 30 s and the download."
+	@echo "Once: installs what the tests need into $(VENV), 115 MB to download, 500 MB on disk; takes 30 s to two minutes."
 	$(call fill,$(VENV),requirements/dev.txt)
 	@touch $(VENV)/.run $@
 
