@@ -26,7 +26,7 @@ settings.register_profile(
 settings.register_profile("fuzz", parent=settings.get_profile("ci"), derandomize=False)
 settings.load_profile("ci")  # unless --hypothesis-profile names the other
 
-FUZZ_EXAMPLES = 10
+FUZZ_EXAMPLES = 3
 """How many times as many examples `make fuzz` tries."""
 
 # Hypothesis draws from the constants of whatever is imported, which must not depend on the tests that ran
