@@ -1,13 +1,48 @@
 """Time in the test's hand: async tests run on a loop that jumps to the next timer instead of waiting."""
 
 import asyncio
+import importlib
 import logging
 import os
+import pkgutil
 import selectors
 from typing import Any
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
+
+import migrator
+
+# How long an example takes says how busy the machine is, and nothing about what it tests.
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("fuzz", parent=settings.get_profile("ci"), derandomize=False)
+settings.load_profile("ci")  # unless --hypothesis-profile names the other
+
+FUZZ_EXAMPLES = 3
+"""How many times as many examples `make fuzz` tries."""
+
+# Hypothesis draws from the constants of whatever is imported, which must not depend on the tests that ran
+# before.
+for module in pkgutil.walk_packages(migrator.__path__, "migrator."):
+    importlib.import_module(module.name)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--hypothesis-profile") != "fuzz":
+        return
+    tests = {id(test): test for item in items if (test := getattr(item, "obj", None)) is not None}
+    for test in tests.values():  # a test with parameters is many items and one function
+        if (usual := getattr(test, "_hypothesis_internal_use_settings", None)) is not None:
+            more = settings(usual, max_examples=FUZZ_EXAMPLES * usual.max_examples)
+            test._hypothesis_internal_use_settings = more
 
 
 class JumpingSelector(selectors.DefaultSelector):

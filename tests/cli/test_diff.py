@@ -193,7 +193,7 @@ def test_a_file_that_is_no_report_is_named_with_what_is_wrong(diff: Reports, con
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("missing.json", "No such file"), (".", "Is a directory"), ("a\0b", "null byte")],
+    [("missing.json", "No such file"), (".", "Is a directory"), ("a\0b", "embedded null")],
 )
 def test_a_file_that_cannot_be_read_is_told_with_the_reason(diff: Reports, name: str, says: str):
     done = diff(diff.write("good.json"), diff.folder / name)

@@ -132,7 +132,7 @@ def test_moves_are_counted_the_most_frequent_first():
 
 
 @given(histories(max_images=8, max_steps=80), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_happened_between_two_reports_each_image_is_accounted_for(
     history: list[Event], data: st.DataObject
 ):
@@ -163,7 +163,7 @@ def test_whatever_happened_between_two_reports_each_image_is_accounted_for(
 
 
 @given(histories(max_images=5, max_steps=40))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_report_compared_with_itself_shows_nothing(history: list[Event]):
     ledger = Ledger()
     for event in history:
@@ -214,7 +214,7 @@ def test_what_is_no_report_is_told_in_one_line(given_: Any, says: str):
 
 
 @given(histories(max_images=3, max_steps=20), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_report_with_a_wrong_member_is_read_or_refused_but_never_breaks_the_reader(
     history: list[Event], data: st.DataObject
 ):

@@ -1,7 +1,7 @@
 """One sentence that somebody reads instead of the report."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from migrator.core.headline import day_and_time, headline, next_step, span
 from migrator.core.ledger import Ledger, fold
@@ -198,7 +198,6 @@ def test_the_next_step_is_something_that_a_person_can_do(
 
 
 @given(ledgers(max_images=8, max_steps=80))
-@settings(deadline=None)
 def test_whatever_happened_there_is_one_line_to_say_about_it(ledger: Ledger):
     facts = summary(ledger, plan=plan_for(), now=latest(ledger))
 

@@ -331,7 +331,7 @@ _HEADINGS: st.SearchStrategy[Cell] = (
     st.lists(st.lists(_CELLS, max_size=9), max_size=4),
     st.booleans(),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_cells_are_a_plan_or_a_plan_error(heading, rows, sound):
     if sound:
         heading = ["name", "object", *heading]

@@ -394,7 +394,7 @@ _ANY: st.SearchStrategy[Cell] = (
     st.lists(st.lists(_ANY, min_size=len(DISK), max_size=len(DISK)), max_size=3),
     _TEXTS,
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_an_export_holds_the_plan_is_toml_and_nothing_but_a_plan(machines, disks, name):
     try:
         begun = rvtools([[name or "vm", *row[1:]] for row in machines], disks)

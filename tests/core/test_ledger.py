@@ -107,7 +107,7 @@ def test_an_impossible_fact_changes_nothing():
 
 
 @given(histories())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_folding_at_once_applying_one_by_one_and_taking_known_states_agree(history: list[Event]):
     one_by_one, taking = Ledger(), Ledger()
     for event in history:

@@ -206,7 +206,7 @@ def test_rule_6_what_would_make_a_removed_image_pending_cancels_it(phase: Phase,
 
 
 @given(histories(max_images=3, max_steps=60))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_in_any_history_attempts_are_numbered_closed_and_never_forgotten(history: list[ImageEvent]):
     states: dict[str, State] = {}
     for fact in history:

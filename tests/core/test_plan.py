@@ -691,7 +691,7 @@ def places(value: Any, where: tuple[str | int, ...]) -> list[tuple[str | int, ..
 
 
 @given(st.lists(st.dictionaries(_KEYS, _VALUES, max_size=4), min_size=1, max_size=4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_key_of_any_file_has_a_line_that_names_it(tables):
     text = "".join(
         "[[t]]\n" + "".join(f"{json.dumps(key)} = {written(value)}\n" for key, value in table.items())
@@ -715,7 +715,7 @@ def test_every_key_of_any_file_has_a_line_that_names_it(tables):
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_are_a_plan_or_a_plan_error(data):
     assert all(problem.startswith("plan.toml") and "\n" not in problem for problem in errors(data))
 
@@ -817,7 +817,7 @@ def toml(value: Any) -> str:
     st.lists(st.dictionaries(_ALL_KEYS, _ANYTHING, max_size=8), max_size=3),
     st.booleans(),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_tables_are_a_plan_or_a_plan_error(tables, images, sound):
     if sound:
         base = {"name": "web-01", "image_url": "mig-bucket:a.raw", "os_version": "TempleOS", "min_disk": 1}

@@ -266,7 +266,7 @@ def test_the_first_words_may_be_applied_while_they_are_read():
 
 
 @given(histories(max_steps=60), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_after_a_kill_at_any_moment_the_first_words_fit_and_leave_no_attempt_open(
     history: list[Event], retry_failed: bool
 ):

@@ -191,7 +191,7 @@ _TREES = st.recursive(
 
 
 @given(_TREES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_conditions_combine_as_logic_does(tree):
     expression, meant = tree
 
@@ -225,7 +225,7 @@ _PARTS = [
 
 
 @given(st.lists(st.sampled_from(_PARTS), max_size=12).map("".join) | st.text(max_size=20))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_an_expression_or_a_usage_error_that_points_into_it(text):
     try:
         means = selector(text)

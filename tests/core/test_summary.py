@@ -85,7 +85,7 @@ def images(count: int, **fields: Any) -> list[Image]:
 
 
 @given(histories())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_after_every_single_event_each_grouping_adds_up_to_all_images(history: list[Event]):
     ledger = Ledger()
     for event in history:
@@ -100,7 +100,6 @@ def test_after_every_single_event_each_grouping_adds_up_to_all_images(history: l
 
 
 @given(ledgers(max_steps=120))
-@settings(deadline=None)
 def test_every_number_agrees_with_a_recount_of_the_rows(ledger: Ledger):
     told = summary(ledger, plan=plan_for(), now=latest(ledger))
     rows = list(told.images)
@@ -122,7 +121,7 @@ def test_every_number_agrees_with_a_recount_of_the_rows(ledger: Ledger):
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_same_ledger_at_the_same_moment_gives_the_same_summary(seed: int):
     first, second = (random_ledger(random.Random(seed), 20) for _ in range(2))
 

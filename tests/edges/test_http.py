@@ -916,6 +916,7 @@ def one_loop(script: Script):
         assert complaints == []
 
 
+@pytest.mark.hypothesis
 def test_whatever_a_server_answers_only_our_own_errors_come_out():
     answer, outcomes = [b""], set()
 
@@ -925,7 +926,7 @@ def test_whatever_a_server_answers_only_our_own_errors_come_out():
 
     with one_loop(script) as (runner, http, wire):
 
-        @settings(max_examples=200, deadline=None)
+        @settings(max_examples=200)
         @given(_NEARLY_HTTP, st.sampled_from(["POST", "HEAD"]))
         def run(given_answer: bytes, method: str) -> None:
             answer[0], before = given_answer, len(wire.heads)
@@ -941,6 +942,7 @@ def test_whatever_a_server_answers_only_our_own_errors_come_out():
     assert outcomes <= {"answer", "MIG.reset", "MIG.truncated", "MIG.unreadable"}
 
 
+@pytest.mark.hypothesis
 def test_whatever_the_path_and_the_query_they_decode_to_what_was_asked():
     async def script(wire, reader, writer):
         while True:
@@ -949,7 +951,7 @@ def test_whatever_the_path_and_the_query_they_decode_to_what_was_asked():
 
     with one_loop(script) as (runner, http, wire):
 
-        @settings(max_examples=200, deadline=None)
+        @settings(max_examples=200)
         @given(
             st.text(max_size=20), st.lists(st.tuples(st.text(max_size=9), st.text(max_size=9)), max_size=3)
         )
@@ -965,6 +967,7 @@ def test_whatever_the_path_and_the_query_they_decode_to_what_was_asked():
         run()
 
 
+@pytest.mark.hypothesis
 def test_whatever_the_host_only_our_own_errors_come_out():
     async def script(wire, reader, writer):
         await wire.read(reader)
@@ -972,7 +975,7 @@ def test_whatever_the_host_only_our_own_errors_come_out():
 
     with one_loop(script) as (runner, http, _):
 
-        @settings(max_examples=300, deadline=None)
+        @settings(max_examples=300)
         @given(st.text(max_size=20) | st.text(alphabet="htps:/@[]1270.?#%\\ ", max_size=20))
         def run(rest: str) -> None:
             with suppress(UsageError, Unavailable, OutcomeUnknown):

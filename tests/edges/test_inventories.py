@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import xlsxwriter
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrator.core.inventory import Broken, Sheet, Unreadable
@@ -442,13 +442,13 @@ def outcome(data: bytes) -> list[str]:
 
 
 @given(st.binary(max_size=300) | st.binary(max_size=100).map(b"PK\x03\x04".__add__))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_are_rows_or_a_plan_error(data):
     assert all(said.startswith(("p.toml:", "x.csv:")) and said.isprintable() for said in outcome(data))
 
 
 @given(st.text(alphabet='a,;\t"\n\r網\u2028\x1c=', max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_text_below_headings_is_rows_or_a_plan_error(text):
     said = outcome(f"name,object,label.a\n{text}".encode())
 
@@ -456,7 +456,7 @@ def test_any_text_below_headings_is_rows_or_a_plan_error(text):
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=6), st.integers(0, 10**6))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 def test_a_damaged_workbook_is_rows_or_a_plan_error(flips, cut):
     data = bytearray(HONEST)
     for at, byte in flips:
@@ -477,7 +477,7 @@ _TAGS = st.sampled_from(
 
 
 @given(st.lists(_TAGS, max_size=25))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_sheet_is_rows_or_a_plan_error(tags):
     data = changed(HONEST, xl__worksheets__sheet1_xml=SHEET % b"".join(tags))
 

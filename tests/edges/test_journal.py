@@ -599,7 +599,7 @@ READ = """
 import asyncio, os, sys
 from pathlib import Path
 from migrator.edges.journal import Journal
-asyncio.run(asyncio.to_thread(int))  # imports the rest, while they may still be read
+asyncio.run(asyncio.to_thread(int)), Path("/").as_uri()  # imports the rest, while they may still be read
 if os.geteuid() == 0:
     os.setgroups([]), os.setgid(65534), os.setuid(65534)  # nobody: root may write anywhere
 path = Path(sys.argv[1])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -358,7 +358,7 @@ def test_every_fact_about_an_image_is_part_of_the_random_pasts():
 
 
 @given(calls=pasts())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 def test_events_folded_equal_the_ledger_the_reopened_ledger_and_the_tables(calls):
     async def live(path: Path) -> None:
         told = [event for call in calls for event in call]

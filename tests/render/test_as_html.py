@@ -166,7 +166,7 @@ def number(cell: str) -> int:
 
 
 @given(ledgers(max_images=10, max_steps=80))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_number_in_the_page_is_the_one_in_the_json(ledger: Ledger):
     told = of(ledger)
     shown, expected = page(told), report(told)
@@ -192,7 +192,7 @@ def test_every_number_in_the_page_is_the_one_in_the_json(ledger: Ledger):
 
 
 @given(ledgers(max_images=10, max_steps=80))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_image_in_the_page_is_the_one_in_the_json(ledger: Ledger):
     told = of(ledger)
     shown, expected = page(told), report(told)["images"]

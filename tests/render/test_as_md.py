@@ -188,7 +188,7 @@ def test_a_long_message_is_cut():
 
 
 @given(ledgers(max_images=12, max_steps=100))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_rows_of_the_table_add_up_and_so_do_the_failures(ledger: Ledger):
     facts = summary(ledger, plan=plan_for(), now=latest(ledger))
     text = report(facts)
@@ -249,7 +249,6 @@ def test_a_bar_in_a_name_does_not_end_its_cell(wave: str, shown: str):
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=30))
-@settings(deadline=None)
 def test_a_code_span_shows_any_text_to_the_letter(text: str):
     tokens = [token for token in rendered(f"- {code(text)}") if token.type in ("text", "code_inline")]
 

@@ -223,7 +223,7 @@ def test_whatever_an_image_is_called_its_cells_are_text_and_nothing_else(name: s
 
 
 @given(ledgers(max_images=5, max_steps=40))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_part_is_well_formed_whatever_happened(ledger: Ledger):
     for content in parts(summary(ledger, plan=plan_for(), now=latest(ledger))).values():
         ElementTree.fromstring(content)

@@ -285,7 +285,7 @@ def test_every_format_has_a_reader_here():
 
 @pytest.mark.parametrize("form", FORMATS)
 @given(ledger=ledgers(max_images=10, max_steps=100))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_report_shows_the_numbers_of_the_ledger(form: str, ledger: Ledger):
     told = summary(ledger, plan=plan_for(), now=latest(ledger))
 

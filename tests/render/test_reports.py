@@ -119,7 +119,7 @@ def test_a_small_report_is_exactly_the_expected_file(form: str):
 
 
 @given(ledgers(max_steps=80))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_report_is_valid_by_the_published_schema(ledger: Ledger):
     problems = [error.message for error in SCHEMA.iter_errors(as_json(of(ledger)))]
 
@@ -127,7 +127,7 @@ def test_any_report_is_valid_by_the_published_schema(ledger: Ledger):
 
 
 @given(ledgers(max_images=10, max_steps=80))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_json_and_csv_agree_with_each_other_and_with_a_recount(ledger: Ledger):
     told = of(ledger)
     document, rows = as_json(told), as_rows(told)

@@ -199,13 +199,13 @@ def play(weather: Settings, steps: list[tuple[str, int, float]]) -> tuple[Simula
     return caller.simulator, replies, jobs[1:]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(WEATHERS, STEPS)
 def test_the_same_seed_and_calls_give_the_same_answers(weather, steps):
     assert play(weather, steps)[1] == play(weather, steps)[1]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(WEATHERS, STEPS)
 def test_the_ledger_holds_every_import_that_was_taken_in_and_none_that_was_refused(weather, steps):
     simulator, replies, named = play(weather, steps)

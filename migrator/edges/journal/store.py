@@ -119,7 +119,7 @@ class Store:
         """Every event, or those of one image, oldest first."""
         with explained(self.path):
             rows = self.connection.execute(
-                "SELECT kind, body FROM events WHERE ?1 IS NULL OR key = ?1 ORDER BY seq", [key]
+                "SELECT kind, body FROM events WHERE :key IS NULL OR key = :key ORDER BY seq", {"key": key}
             )
             return [read_event(kind, body) for kind, body in rows]
 
