@@ -57,7 +57,7 @@ def _checked(text: str, name: str) -> URL:
     try:
         url = URL(text if "://" in text else f"http://{text}")
         known = url.scheme in ("http", "https") and bool(url.host) and url.port not in (None, 0)
-    except ValueError:
+    except (ValueError, IndexError):  # yarl raises the latter for "[]@"
         known = False
     # A path is what is left of a password with a slash in it that nobody encoded.
     if (

@@ -17,11 +17,12 @@ from pathlib import Path
 
 import tomli
 
+from migrator.cli.parts import sheets_beside
 from migrator.core.plan import parse_plan
 
 IMAGES = 100_000
 ROUNDS = 5
-READINGS = ("tomli", "tomli without gc", "tomllib", "parse_plan")
+READINGS = ("tomli", "tomli without gc", "tomllib", "parse_plan", "inventory")
 
 HEAD = """\
 [plan]
@@ -34,6 +35,10 @@ region = "cn-north-4"
 bucket = "migration-bucket"
 os_version = "CentOS 7.6 64bit"
 
+"""
+INVENTORY = """\
+[[inventory]]
+file = "images.csv"
 """
 IMAGE = """\
 [[images]]
@@ -67,10 +72,24 @@ def read(what: str, path: Path) -> None:
     kept: object
     if what == "parse_plan":
         kept = parse_plan(data, path="plan.toml")
+    elif what == "inventory":
+        plan = (HEAD + INVENTORY).encode()
+        kept = parse_plan(plan, path="plan.toml", open_sheet=sheets_beside(path.parent))
     else:
         kept = (tomllib if what == "tomllib" else tomli).loads(data.decode())
     print(time.perf_counter() - began, before, peak())
     del kept
+
+
+def write_list(path: Path, images: int) -> None:
+    """The same images as the rows of a spreadsheet."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write("name,object,min_disk,priority,description,label.owner,label.rack,label.app\n")
+        for number in range(images):
+            rack = f"{'ABCDEF'[number % 6]}{number % 97:02}"
+            row = number // 1000
+            file.write(f"web-{number:06},images/row-{row:03}/web-{number:06}.zvhd2,{40 + number % 200},")
+            file.write(f"{number % 10},Rack {rack} in row {row:03},li.wei,{rack},Shop\n")
 
 
 def peak() -> float:
@@ -83,6 +102,7 @@ def main(images: int = IMAGES) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plan.toml"
         write(path, images)
+        write_list(path.with_name("images.csv"), images)
         took: dict[str, list[list[float]]] = {what: [] for what in READINGS}
         for _ in range(ROUNDS):
             for what, rows in took.items():

@@ -5,7 +5,6 @@ What is said about broken ones, word for word, is in tests/plans/inventories and
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
@@ -369,30 +368,6 @@ def large(rows: int) -> list[list[Cell]]:
         disk = [name, f"a/{name}.zvhd2", "CentOS 7.6 64bit", "60"]
         table.append([*disk, "ECS", str(n % 10), "li.wei", f"A{n % 50}"])
     return table
-
-
-def test_a_large_list_costs_no_more_than_a_large_plan():
-    rows = large(3000)
-    tables = "".join(
-        f'[[images]]\nname = "{row[0]}"\nobject = "{row[1]}"\nos_version = "{row[2]}"\nmin_disk = 60\n'
-        f'type = "ECS"\npriority = {row[5]}\nlabels = {{ owner = "li.wei", rack = "{row[7]}" }}\n'
-        for row in rows[1:]
-    )
-    data = (HEAD + tables).encode()
-
-    written = quickest(lambda: parse_plan(data, path="plan.toml"))
-    listed = quickest(lambda: parsed(rows))
-
-    assert listed < written
-
-
-def quickest(work) -> float:
-    best = float("inf")
-    for _ in range(5):
-        began = perf_counter()
-        work()
-        best = min(best, perf_counter() - began)
-    return best
 
 
 def test_texts_that_many_rows_share_are_kept_once():

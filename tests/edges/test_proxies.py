@@ -162,6 +162,7 @@ TEXTS = st.text(st.sampled_from("ab.:/@#?[]%*,-0123456789 \n\\é"), max_size=24)
 
 @given(TEXTS | st.text(), TEXTS | st.text())
 @example("http://u:\ud800@h:1", "\ud800")
+@example(proxy="[]@", no_proxy="")
 def test_whatever_the_variables_hold_there_is_an_answer_or_a_clear_error(proxy, no_proxy):
     said: list[str] = []
     for value in (proxy, f"http://someone:{proxy}{SECRET}@proxy.example:3128"):
