@@ -1,6 +1,8 @@
 """Small plans, made to order."""
 
-from migrator.model import Image, Plan, Target
+from migrator.domain.image import Image
+from migrator.domain.object_ref import ObjectRef
+from migrator.domain.plan import Plan, Target
 
 
 def a_plan(
@@ -21,7 +23,7 @@ def a_plan(
         Image(
             name=called,
             target="north",
-            image_url=f"bucket:{called}.zvhd2",
+            source=ObjectRef.parse(f"bucket:{called}.zvhd2"),
             min_disk=40,
             os_version="CentOS 7.6 64bit",
             hw_firmware_type="bios",

@@ -1,93 +1,16 @@
 """Honest stand-ins for the sockets: each keeps the promise of its port, without the world behind it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import anyio
 import anyio.lowlevel
 from msgspec.structs import replace
 
-from migrator.core.ledger import Ledger, after
-from migrator.core.lifecycle import Event, ImageEvent, State
-from migrator.errors import JournalError, OutcomeUnknown, Refused
-from migrator.model import (
-    CloudImage,
-    Fault,
-    Image,
-    ImagePage,
-    ImageQuery,
-    ImageType,
-    JobReport,
-    Marker,
-    Moment,
-    Quota,
-    RateHint,
-)
-
-# --- Journal --------------------------------------------------------------------------------------------
-
-
-class MemoryJournal:
-    """A journal whose disk is a list; `test_journal_contract.py` holds it to the real one's promises."""
-
-    def __init__(self, facts: Iterable[Event] = ()) -> None:
-        self.facts: list[Event] = []
-        """Every event that was acknowledged, oldest first."""
-
-        self.room: int | None = None
-        """How many more events fit on the disk; None: as many as come."""
-
-        self._ledger = Ledger()
-        self._broken = False
-        self._closed = False
-        for fact in facts:
-            self._keep(fact)
-
-    def reopened(self) -> "MemoryJournal":
-        """What the next run finds after this one was killed, or closed."""
-        return MemoryJournal(self.facts)
-
-    async def append(self, *events: Event) -> None:
-        if self._closed:
-            raise JournalError("memory: the journal is closed")
-        self._refuse_impossible(events)
-        if self._broken or (self.room is not None and len(events) > self.room):
-            self._broken = True
-            raise JournalError("memory: the disk is full")
-        if self.room is not None:
-            self.room -= len(events)
-        for event in events:
-            self._keep(event)
-        await anyio.lowlevel.checkpoint()
-
-    async def ledger(self, known: Mapping[str, Image] = MappingProxyType({})) -> Ledger:
-        for key, planned in self._ledger.planned.items():
-            if known.get(key) == planned.image:
-                self._ledger.planned[key] = replace(planned, image=known[key])
-        return self._ledger
-
-    async def events(self, key: str | None = None) -> Sequence[Event]:
-        return [fact for fact in self.facts if key is None or getattr(fact, "key", None) == key]
-
-    async def close(self) -> None:
-        self._closed = True
-
-    def _keep(self, event: Event) -> None:
-        self._ledger.apply(event)
-        self.facts.append(event)
-
-    def _refuse_impossible(self, events: Sequence[Event]) -> None:
-        states: dict[str, State] = {}
-        runs = Ledger(runs=deepcopy(self._ledger.runs[-1:]))
-        for event in events:
-            if isinstance(event, ImageEvent):
-                key = event.key
-                states[key] = after(states.get(key) or self._ledger.states.get(key), event)
-            else:
-                runs.apply(event)
-
+from migrator.domain.cloud import CloudImage, Fault, ImagePage, ImageQuery, JobStatus, Quota, RateHint
+from migrator.domain.errors import OutcomeUnknown, RejectedError
+from migrator.domain.image import Image, ImageType, Marker
+from migrator.domain.units import Moment
 
 # --- Clock ----------------------------------------------------------------------------------------------
 
@@ -171,7 +94,7 @@ class FakeCloud:
     most_at_once: int = 0
     round_trip: float = 0.05
 
-    def listen(self, told: Callable[[RateHint, bool], None]) -> None:
+    def listen(self, on_rate_hint: Callable[[RateHint, bool], None]) -> None:
         """It never says anything of its rates."""
 
     @property
@@ -197,17 +120,19 @@ class FakeCloud:
             raise fate
         return job_id
 
-    async def job(self, job_id: str) -> JobReport:
+    async def job(self, job_id: str) -> JobStatus:
         await self._question()
         job = self.jobs.get(job_id)
         if job is None:
-            raise Refused(Fault(code="IMG.0031", message="The resource ID in the request is incorrect."))
+            raise RejectedError(
+                Fault(code="IMG.0031", message="The resource ID in the request is incorrect.")
+            )
         if not self._over(job):
             progress = (self.clock.now() - job.began_at) / job.seconds
-            return JobReport(job_id=job_id, status="RUNNING", progress=progress, image_id=job.image_id)
+            return JobStatus(job_id=job_id, status="RUNNING", progress=progress, image_id=job.image_id)
         if job.fault is not None:
-            return JobReport(job_id=job_id, status="FAIL", fault=job.fault)
-        return JobReport(job_id=job_id, status="SUCCESS", image_id=job.image_id, progress=1.0)
+            return JobStatus(job_id=job_id, status="FAIL", fault=job.fault)
+        return JobStatus(job_id=job_id, status="SUCCESS", image_id=job.image_id, progress=1.0)
 
     async def images(self, query: ImageQuery, *, after: str | None = None) -> ImagePage:
         await self._question()

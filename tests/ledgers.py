@@ -10,15 +10,18 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from migrator.core.ledger import Ledger
-from migrator.core.lifecycle import (
-    TRANSITIONS,
-    AttemptAbsent,
+from migrator.domain.cloud import Fault
+from migrator.domain.image import Image, ImageType
+from migrator.domain.object_ref import ObjectRef
+from migrator.domain.plan import Limits, Plan, Target
+from migrator.workflow.events import (
     AttemptBegan,
     AttemptHeld,
-    AttemptLost,
-    AttemptRefused,
+    AttemptNotFound,
     AttemptRejected,
+    AttemptRetryable,
+    AttemptThrottled,
+    AttemptUnknown,
     DeadlinePassed,
     Event,
     ImageEvent,
@@ -34,14 +37,14 @@ from migrator.core.lifecycle import (
     JobReattached,
     JobSucceeded,
     MigrationFailed,
-    Phase,
     RunBegan,
     RunEnded,
-    State,
     TargetHalted,
     VerificationFailed,
 )
-from migrator.model import Fault, Image, ImageType, Limits, Plan, Target
+from migrator.workflow.ledger import Ledger
+from migrator.workflow.states import Phase, State
+from migrator.workflow.transitions import TRANSITIONS
 
 START = 1_780_000_000.0
 """When every history begins: 2026-05-28T20:26:40Z."""
@@ -77,7 +80,7 @@ OWNERS = ("li.wei", "张伟", "=1+1", "")
 def image(name: str = "web-01", target: str = "north", **fields: Any) -> Image:
     """An image of a plan, with only what a test cares about spelled out."""
     given: dict[str, Any] = {
-        "image_url": f"mig-bucket:images/{name}.zvhd2",
+        "source": ObjectRef("mig-bucket", f"images/{name}.zvhd2"),
         "min_disk": 40,
         "os_version": "CentOS 7.6 64bit",
     }
@@ -122,10 +125,11 @@ _MAKE: dict[type[ImageEvent], Callable[[random.Random, State, Image], dict[str, 
         "digest": rng.choice(("planned", "planned", "older")),
     },
     JobAccepted: lambda rng, state, image: {"job_id": f"job-{rng.randrange(10**9)}"},
-    AttemptRefused: lambda rng, state, image: {"fault": fault(rng), "throttled": rng.random() < 0.5},
+    AttemptRetryable: lambda rng, state, image: {"fault": fault(rng)},
+    AttemptThrottled: lambda rng, state, image: {"fault": fault(rng)},
     AttemptRejected: lambda rng, state, image: {"fault": fault(rng)},
-    AttemptLost: lambda rng, state, image: {"fault": fault(rng)},
-    AttemptAbsent: lambda rng, state, image: {"looked_for": 600.0},
+    AttemptUnknown: lambda rng, state, image: {"fault": fault(rng)},
+    AttemptNotFound: lambda rng, state, image: {"looked_for": 600.0},
     AttemptHeld: lambda rng, state, image: {"fault": fault(rng)},
     ImageFound: lambda rng, state, image: {
         "image_id": f"image-{rng.randrange(10**9)}",

@@ -6,18 +6,20 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from migrator.clouds.ims import Ims
-from migrator.clouds.signing import KeySigner
-from migrator.core.ledger import Ledger
-from migrator.core.lifecycle import RunBegan
-from migrator.core.reconcile import first_words, planned, work_left
-from migrator.core.verdict import Ending
+from migrator.domain.credentials import Keys
+from migrator.domain.plan import Plan
 from migrator.engine import Engine
-from migrator.model import Keys, Plan
+from migrator.ims.client import Ims
+from migrator.ims.signing import KeySigner
+from migrator.journal.memory import MemoryJournal
 from migrator.simulator.settings import Settings
-from migrator.simulator.state import Simulator
+from migrator.simulator.simulator import Simulator
+from migrator.workflow.events import RunBegan
+from migrator.workflow.ledger import Ledger
+from migrator.workflow.resume import planned, startup_events, work_left
+from migrator.workflow.verdict import Ending
 from tests import examples
-from tests.fakes import FakeClock, MemoryJournal
+from tests.fakes import FakeClock
 from tests.simulated import SimulatedHttp
 
 
@@ -57,7 +59,7 @@ class Rehearsal:
         cloud = Ims(self.http, signer, target, self.settings.regions["cn-north-4"])
         self.ledger = await self.journal.ledger()
         began = RunBegan(at=self.clock.now(), run="r", version="0", host="h", pid=1)
-        await self.journal.append(began, *first_words(planned(self.plan), self.ledger, self.clock.now()))
+        await self.journal.append(began, *startup_events(planned(self.plan), self.ledger, self.clock.now()))
         rng = random.Random(self.seed)
         self.engine = Engine(
             self.plan, self.ledger, {"north": cloud}, self.journal, self.clock, rng, sizes=self.sizes

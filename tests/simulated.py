@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
-from migrator.errors import OutcomeUnknown, Unavailable
-from migrator.model import Fault, Moment, Request, Response
-from migrator.ports import Clock
-from migrator.simulator.state import Simulator
+from migrator.domain.cloud import Fault
+from migrator.domain.errors import OutcomeUnknown, RetryableError
+from migrator.domain.http import Request, Response
+from migrator.domain.ports import Clock
+from migrator.domain.units import Moment
+from migrator.simulator.simulator import Simulator
 from migrator.simulator.wire import Act, Call
 
 
@@ -36,7 +38,7 @@ class SimulatedHttp:
     async def send(self, request: Request) -> Response:
         now = self.clock.now()
         if any(since <= now < until for since, until in self.outages):
-            raise Unavailable(Fault(code="MIG.network", message="connection refused"))
+            raise RetryableError(Fault(code="MIG.network", message="connection refused"))
         if self.keep:
             self.sent.append(request)
         self.in_flight += 1

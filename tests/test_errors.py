@@ -2,17 +2,17 @@
 
 import pytest
 
-import migrator.core.plan
-import migrator.edges.credentials
-import migrator.edges.http
-import migrator.edges.journal
 import migrator.engine
+import migrator.io.credentials
+import migrator.io.http
+import migrator.journal.stores
+import migrator.plan
 import migrator.simulator  # noqa: F401
-from migrator.errors import CloudError, Halted, MigratorError, Unavailable
-from migrator.model import Fault
+from migrator.domain.cloud import Fault
+from migrator.domain.errors import CloudError, MigratorError, RetryableError, TargetHaltedError
 
 EXIT_CODES = {1, 2, 3, 4, 5, 6, 7, 8, 130, 143}
-"""All but success, as `migrator --help` and the README list them."""
+"""All but success, as `migrator --help` and the manual list them."""
 
 
 def tree(error: type[MigratorError]) -> list[type[MigratorError]]:
@@ -38,7 +38,7 @@ def test_no_error_but_the_root_blames_a_bug(error):
 
 @pytest.mark.parametrize("error", ERRORS)
 def test_all_of_them_are_defined_on_one_screen(error):
-    assert error.__module__ == "migrator.errors"
+    assert error.__module__ == "migrator.domain.errors"
 
 
 @pytest.mark.parametrize("error", tree(CloudError))
@@ -53,9 +53,9 @@ def test_an_error_of_the_cloud_shows_its_fault(error):
 def test_quota_can_be_waited_for_and_wrong_credentials_cannot():
     fault = Fault(message="x")
 
-    assert Halted(fault).exit_code == 6
-    assert Halted(fault, quota=True).exit_code == 7
-    assert Halted.exit_code == 6
+    assert TargetHaltedError(fault).exit_code == 6
+    assert TargetHaltedError(fault, quota=True).exit_code == 7
+    assert TargetHaltedError.exit_code == 6
 
 
 def test_a_hint_of_its_own_does_not_change_its_siblings():
@@ -66,10 +66,10 @@ def test_a_hint_of_its_own_does_not_change_its_siblings():
 
 
 def test_what_may_be_repeated_says_when():
-    error = Unavailable(Fault(message="x"), retry_after=7.0, throttled=True)
+    error = RetryableError(Fault(message="x"), retry_after=7.0, throttled=True)
 
     assert (error.retry_after, error.throttled) == (7.0, True)
-    assert (Unavailable(Fault(message="x")).retry_after, Unavailable(Fault(message="x")).throttled) == (
+    assert (RetryableError(Fault(message="x")).retry_after, RetryableError(Fault(message="x")).throttled) == (
         None,
         False,
     )

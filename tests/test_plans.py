@@ -12,11 +12,12 @@ import jsonschema
 import pytest
 import tomli
 
-from migrator.cli.parts import load
-from migrator.core.inventory import Sheet, Unreadable
-from migrator.core.plan import STARTER, parse_plan, plan_schema
-from migrator.edges.inventories import rows_of
-from migrator.errors import PlanError
+from migrator.cli.wiring import load
+from migrator.domain.errors import PlanError
+from migrator.domain.sheets import Sheet, Unreadable
+from migrator.ims.fields import FIELDS
+from migrator.io.spreadsheets import rows_of
+from migrator.plan import STARTER, parse_plan, plan_schema
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "plans").glob("*.toml"))
@@ -29,6 +30,12 @@ PROMISE = re.compile(r"  #(?P<kind>[!?]) (?P<text>.*?)(?=  #[!?] |$)")
 PROMISE_ELSEWHERE = re.compile(r"#(?P<kind>[!?])(?P<line>\d+|[!?]|disks\.csv:\d+) (?P<text>.*)$")
 """On a line of its own: `#!!` an error of the whole file, `#!7` one of a line without room for a comment,
 `#!disks.csv:3` one of a row of the spreadsheet."""
+
+LISTS = {
+    "<keys of defaults>": ", ".join(field.key for field in FIELDS if not field.own),
+    "<keys of one cell>": ", ".join(field.key for field in FIELDS if field.column is None),
+}
+"""What a promise need not repeat."""
 
 CELLS = re.compile(r"^#\|(?: (.*))?$", re.MULTILINE)
 """One line of the spreadsheet disks.csv, which a broken plan has inside."""
@@ -71,6 +78,8 @@ def problems(data: bytes, name: str) -> tuple[str, list[str]]:
 
 
 def promised(text: str, name: str) -> Iterator[tuple[str, str]]:
+    for short, whole in LISTS.items():
+        text = text.replace(short, whole)
     for number, line in enumerate(text.splitlines(), 1):
         if found := PROMISE_ELSEWHERE.match(line):
             line = found["line"]

@@ -15,17 +15,21 @@ import typer
 
 from migrator.cli.app import app
 from migrator.cli.common import explain
-from migrator.core import verdict
-from migrator.errors import Halted, MigratorError
-from migrator.model import Fault
-from migrator.render import FORMATS
+from migrator.domain.cloud import Fault
+from migrator.domain.errors import MigratorError, TargetHaltedError
+from migrator.reports.formats import FORMATS
+from migrator.simulator.settings import SCENARIOS
+from migrator.workflow import verdict
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAP = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+MANUAL = "\n".join([README, *(path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("docs/*.md")))])
+"""What a user reads: README and every page of docs/."""
+
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
-    for pattern in ("*.md", "reports/*.md", "tests/*.md", "tests/bench/*.md")
+    for pattern in ("*.md", "docs/*.md", "reports/*.md", "tests/*.md", "tests/bench/*.md")
     for path in ROOT.glob(pattern)
 )
 SOURCES = sorted((ROOT / "migrator").rglob("*.py"))
@@ -36,6 +40,11 @@ SOURCES = sorted((ROOT / "migrator").rglob("*.py"))
 def section(text: str, title: str) -> str:
     """What stands under a heading, to the next one of its kind."""
     return text.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def doc(name: str) -> str:
+    """A page of the manual."""
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
 def table(text: str, first: str) -> list[list[str]]:
@@ -81,7 +90,7 @@ def options_of(command: Any) -> dict[str, str]:
 def documented_options() -> dict[str, dict[str, str]]:
     """The same, as the manual has it, by command."""
     found: dict[str, dict[str, str]] = {name: {} for name in commands()}
-    for names, where, _, variable in table(section(README, "Commands"), "option"):
+    for names, where, _, variable in table(section(doc("commands.md"), "Options"), "option"):
         opts = " ".join(sorted(name.split()[0] for name in code(names)))
         of = program().commands if where == "every command" else where.split(", ")
         for command in of:
@@ -90,7 +99,7 @@ def documented_options() -> dict[str, dict[str, str]]:
 
 
 def test_the_manual_lists_every_command_with_its_arguments_and_no_other():
-    written = [code(row[0])[0] for row in table(section(README, "Commands"), "command")]
+    written = [code(row[0])[0] for row in table(section(doc("commands.md"), "Commands"), "command")]
     real = []
     for name, command in program().commands.items():
         arguments = [param for param in command.params if param.param_type_name == "argument"]
@@ -115,14 +124,16 @@ def test_help_itself_shows_the_option_that_the_manual_lists(capsys):
 
 def command_lines() -> Iterator[str]:
     """Every call of the program that the manual shows, in blocks of code and in sentences."""
-    blocks = re.findall(r"```\w*\n(.*?)```", README, flags=re.DOTALL)
+    blocks = re.findall(r"```\w*\n(.*?)```", MANUAL, flags=re.DOTALL)
     for line in "\n".join(blocks).splitlines():
         for call in re.split(r"&+|;|\$ ", line):
             call = call.split("#")[0].split(">")[0].strip().removeprefix(".venv/bin/")
             if call.startswith("migrator "):
                 yield call
-    prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
-    for call in code("\n".join(line for line in prose.splitlines() if not line.startswith("| `migrator"))):
+    prose = re.sub(r"```.*?```", "", MANUAL, flags=re.DOTALL)
+    for call in code(
+        "\n".join(line for line in prose.splitlines() if not line.startswith(("| `migrator", "| `PF")))
+    ):
         if call.startswith("migrator "):
             yield call
 
@@ -137,20 +148,31 @@ def test_every_call_in_the_manual_is_one_that_the_program_accepts(line):
 def test_the_manual_names_every_variable_of_our_own_and_no_other():
     source = "".join(path.read_text(encoding="utf-8") for path in SOURCES)
 
-    told = README + (ROOT / "tests/README.md").read_text(encoding="utf-8")  # one is for rehearsals only
+    documented = MANUAL + (ROOT / "tests/README.md").read_text(encoding="utf-8")  # one is for rehearsals only
 
-    assert set(re.findall(r"MIGRATOR_[A-Z_]+", told)) == set(re.findall(r"MIGRATOR_[A-Z_]+", source))
+    assert set(re.findall(r"MIGRATOR_[A-Z_]+", documented)) == set(re.findall(r"MIGRATOR_[A-Z_]+", source))
 
 
 def test_the_manual_names_every_variable_that_credentials_are_read_from_and_no_other():
-    source = (ROOT / "migrator/edges/credentials.py").read_text(encoding="utf-8")
+    source = (ROOT / "migrator/io/credentials.py").read_text(encoding="utf-8")
     names = re.compile(r"\b(?:HUAWEICLOUD_SDK|HW)_[A-Z_]*[A-Z]\b")
 
-    assert set(names.findall(section(README, "Credentials"))) == set(names.findall(source))
+    assert set(names.findall(doc("credentials.md"))) == set(names.findall(source))
 
 
 def test_the_manual_names_every_report_and_no_other():
-    assert set(re.findall(r"`report\.(\w+)`", section(README, "Reports"))) == set(FORMATS)
+    assert set(re.findall(r"`report\.(\w+)`", doc("reports.md"))) == set(FORMATS)
+
+
+def test_the_manual_lists_every_fault_profile_and_no_other():
+    assert {code(row[0])[0] for row in table(doc("rehearsing.md"), "profile")} == set(SCENARIOS)
+
+
+def test_the_index_of_the_manual_leads_to_every_page_and_the_readme_to_the_index():
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+
+    assert set(re.findall(r"\]\(([\w-]+\.md)\)", doc("README.md"))) == pages
+    assert "](docs/README.md)" in README
 
 
 # --- Exit codes -----------------------------------------------------------------------------------------
@@ -161,7 +183,7 @@ def error_codes() -> set[int]:
     tree = [MigratorError]
     for kind in tree:
         tree += kind.__subclasses__()
-    halts = {Halted(Fault(message="m"), quota=quota).exit_code for quota in (True, False)}
+    halts = {TargetHaltedError(Fault(message="m"), quota=quota).exit_code for quota in (True, False)}
     return {kind.exit_code for kind in tree} | halts
 
 
@@ -177,12 +199,12 @@ def written_codes(source: str) -> set[int]:
 
 
 def test_the_manual_lists_every_exit_code_and_no_other():
-    written = [int(row[0]) for row in table(section(README, "Exit codes"), "code")]
+    written = [int(row[0]) for row in table(section(doc("commands.md"), "Exit codes"), "code")]
     signals = set(verdict._SIGNALS.values())
     endings = written_codes(inspect.getsource(verdict.ending))
-    told = written_codes(inspect.getsource(explain))
+    explained = written_codes(inspect.getsource(explain))
 
-    assert written == sorted(error_codes() | signals | endings | told)
+    assert written == sorted(error_codes() | signals | endings | explained)
 
 
 # --- Links and files ------------------------------------------------------------------------------------
@@ -212,7 +234,7 @@ def headings(path: Path) -> set[str]:
 def test_every_file_that_a_page_names_is_there(page):
     """A name that begins with one of our folders; what `migrator` makes itself is not there yet."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    named = re.findall(r"`((?:migrator|plans|tests|reports)/[\w./-]*)(?:::[^`]*)?`", text)
+    named = re.findall(r"`((?:migrator|plans|tests|reports|docs|requirements)/[\w./-]*)(?:::[^`]*)?`", text)
 
     assert [name for name in named if not (ROOT / name).exists()] == []
 
@@ -260,3 +282,31 @@ def test_every_module_is_on_the_map_and_everything_on_the_map_is_there():
 
     assert (rooms | plain) - shown == set(), "not on the map"
     assert {path for path in shown if not (ROOT / path).exists()} == set(), "on the map, but not there"
+
+
+# --- Contributing ---------------------------------------------------------------------------------------
+
+
+def test_contributing_and_the_hooks_of_git_name_the_four_checks_that_make_test_runs():
+    make = (ROOT / "Makefile").read_text(encoding="utf-8").replace("$(PYTEST)", "-m pytest")
+    checks = set(re.findall(r"^\t\$\(PY\) -m ([a-z]+(?: format --check| check)?)", make, re.MULTILINE))
+    hooks = re.findall(
+        r"^ +entry: \.venv/bin/python -m ([a-z]+(?: format --check| check)?)",
+        (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    written = re.findall(
+        r"^\.venv/bin/python -m ([a-z]+(?: format --check| check)?)", contributing, re.MULTILINE
+    )
+
+    four = {"ruff format --check", "ruff check", "mypy", "pytest"}
+    assert four <= checks
+    assert set(hooks) == four
+    assert set(written) == four
+
+
+def test_the_tests_that_a_hook_of_git_runs_are_there():
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+
+    assert [name for name in re.findall(r"\btests/[\w/.]+", hooks) if not (ROOT / name).exists()] == []

@@ -1,15 +1,17 @@
 """A run is killed after every single event, and again while it resumes; the cloud counts the imports."""
 
-from collections.abc import Iterable
-
 import pytest
 
-from migrator.core.lifecycle import Event, ImagePlanned, Phase
-from migrator.errors import OutcomeUnknown, Unavailable
-from migrator.model import Fault, Limits, Policy, Rate
+from migrator.domain.cloud import Fault
+from migrator.domain.errors import OutcomeUnknown, RetryableError
+from migrator.domain.plan import Limits, Policy
+from migrator.domain.units import Rate
+from migrator.journal.memory import MemoryJournal, MemoryStore
+from migrator.workflow.events import Event, ImagePlanned
+from migrator.workflow.states import Phase
 from tests.engine.conftest import Bench
 from tests.examples import a_plan
-from tests.fakes import FakeCloud, MemoryJournal
+from tests.fakes import FakeCloud
 
 pytestmark = pytest.mark.anyio
 
@@ -23,8 +25,8 @@ class Killed(BaseException):
 class MortalJournal(MemoryJournal):
     """Kills the program at one event: before it is durable, or after, when nobody learns that it is."""
 
-    def __init__(self, facts: Iterable[Event] = ()) -> None:
-        super().__init__(facts)
+    def __init__(self, store: MemoryStore | None = None) -> None:
+        super().__init__(store)
         self.lives: int | None = None
         self.durable_first = False
 
@@ -40,16 +42,13 @@ class MortalJournal(MemoryJournal):
             await super().append(*events)
         raise Killed
 
-    def reopened(self) -> "MortalJournal":
-        return MortalJournal(self.facts)
-
 
 def a_bench() -> Bench:
     script: list[Exception | str] = [
         "ok",
         OutcomeUnknown(Fault(message="lost after acceptance")),
         OutcomeUnknown(Fault(message="lost before acceptance")),
-        Unavailable(Fault(message="throttled"), throttled=True),
+        RetryableError(Fault(message="throttled"), throttled=True),
     ]
     plan = a_plan(4, limits=LIMITS, policy=Policy(settle=90.0))
     cloud = FakeCloud(seconds=40.0, script=script, before={2})

@@ -1,1 +1,1 @@
-"""The commands: they build the real parts once and turn errors into exit codes. Nobody imports this room."""
+"""The commands: they build the clients once and turn errors into exit codes. Nobody imports this room."""

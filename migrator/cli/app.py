@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from migrator.cli.common import Look, command, plural, run_async
+from migrator.cli.common import Console, command, plural, run_async
+from migrator.cli.options import FAULT_PROFILES, Options
 
 if TYPE_CHECKING:
-    from migrator.core.select import Selector
+    from migrator.workflow.selection import Selector
 
 app = typer.Typer(
     name="migrator",
@@ -34,20 +35,16 @@ REPORTS = Path("reports")
 
 
 class _Rehearsable(TyperCommand):
-    """A command whose --simulate may stand alone; the word after it is its value only if it is a weather."""
+    """A command whose --simulate may stand alone; what follows is its value only if it is a fault profile."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
-        words = list(args)
-        for place in range(end):
-            following = args[place + 1] if place + 1 < end else ""
-            if args[place] == "--simulate" and following not in WEATHERS:
-                words[place] = f"--simulate={WEATHERS[0]}"
-        return super().parse_args(ctx, words)
-
-
-WEATHERS = ("calm", "busy", "storm")
-"""The scenarios to rehearse a plan in; the first one where --simulate stands alone."""
+        complete = list(args)
+        for index in range(end):
+            following = args[index + 1] if index + 1 < end else ""
+            if args[index] == "--simulate" and following not in FAULT_PROFILES:
+                complete[index] = f"--simulate={FAULT_PROFILES[0]}"
+        return super().parse_args(ctx, complete)
 
 
 def _version(value: bool) -> None:
@@ -76,17 +73,17 @@ def init(
         Path | None,
         typer.Option("--from", metavar="FILE", help="A list of disks (.csv, .xlsx), or an RVTools export."),
     ] = None,
-    look: Look,
+    console: Console,
 ) -> int:
     """Write a commented plan to start from."""
-    from migrator.core.plan import STARTER
-    from migrator.errors import UsageError
+    from migrator.domain.errors import UsageError
+    from migrator.plan import STARTER
 
     text, notes = STARTER, list[str]()
     if source is not None:
-        from migrator.cli.beginning import beginning
+        from migrator.cli.scaffold import scaffold
 
-        begun = beginning(source, path)
+        begun = scaffold(source, path)
         text, notes = begun.text, begun.notes
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -96,26 +93,26 @@ def init(
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", hint="Name another file.") from None
     for note in notes:
-        look.say(note)
-    look.say(f"wrote {path}; edit it, then: migrator validate {path}")
+        console.say(note)
+    console.say(f"wrote {path}; edit it, then: migrator validate {path}")
     return 0
 
 
 @app.command()
 @command
-def validate(*, plan: PlanPath, look: Look) -> int:
+def validate(*, plan: PlanPath, console: Console) -> int:
     """Check a plan offline: every problem with file and line."""
-    from migrator.cli.parts import load
+    from migrator.cli.wiring import load
 
     found, warnings = load(plan)
     for warning in warnings:
-        look.warn(warning)
-    if look.json:
-        look.object({"valid": True, "images": len(found.images), "warnings": warnings})
+        console.warn(warning)
+    if console.json:
+        console.object({"valid": True, "images": len(found.images), "warnings": warnings})
     else:
         count = f", {plural(len(warnings), 'warning')}" if warnings else ""
         images, targets = plural(len(found.images), "image"), plural(len(found.targets), "target")
-        look.say(f"{plan}: {images} for {targets}{count}; valid")
+        console.say(f"{plan}: {images} for {targets}{count}; valid")
     return 0
 
 
@@ -132,18 +129,17 @@ def preflight(
         bool, typer.Option("--thorough", help="Ask for every file by itself; a request for each.")
     ] = False,
     reports_dir: ReportsDir = REPORTS,
-    look: Look,
+    console: Console,
 ) -> int:
-    """Look before the start, online, changing nothing."""
-    from migrator.cli.parts import load
-    from migrator.cli.preflight import preflight as look_first
-    from migrator.cli.session import Options
+    """Check a plan online before the start, changing nothing."""
+    from migrator.cli.preflight import preflight as check
+    from migrator.cli.wiring import load
 
     found, warnings = load(plan)
     if warnings:
-        look.say(f"the plan itself has {plural(len(warnings), 'warning')}: migrator validate {plan}")
+        console.say(f"the plan itself has {plural(len(warnings), 'warning')}: migrator validate {plan}")
     options = Options(reports_dir=reports_dir, limit=limit, retry_failed=retry_failed)
-    return run_async(look_first, found, options, look, thorough)
+    return run_async(check, found, options, console, thorough)
 
 
 @app.command(cls=_Rehearsable)
@@ -176,10 +172,8 @@ def run(
     drain: Annotated[
         bool, typer.Option("--drain", help="On a signal, wait for running jobs instead of stopping.")
     ] = False,
-    no_preflight: Annotated[
-        bool, typer.Option("--no-preflight", help="Start without looking first.")
-    ] = False,
-    weather: Annotated[
+    no_preflight: Annotated[bool, typer.Option("--no-preflight", help="Start without preflight.")] = False,
+    fault_profile: Annotated[
         str | None,
         typer.Option(
             "--simulate",
@@ -188,19 +182,18 @@ def run(
         ),
     ] = None,
     reports_dir: ReportsDir = REPORTS,
-    look: Look,
+    console: Console,
 ) -> int:
     """Start or resume a plan; live progress, reports at the end."""
-    from migrator.cli.parts import load
-    from migrator.cli.session import Options
     from migrator.cli.session import run as run_session
-    from migrator.errors import UsageError
+    from migrator.cli.wiring import load
+    from migrator.domain.errors import UsageError
 
-    if dry_run and weather is not None:
+    if dry_run and fault_profile is not None:
         raise UsageError("--dry-run and --simulate are two different things", hint="Use one of them.")
     found, warnings = load(plan)
     for warning in warnings:
-        look.warn(warning)
+        console.warn(warning)
     options = Options(
         path=plan,
         reports_dir=reports_dir,
@@ -214,17 +207,21 @@ def run(
         preflight=not no_preflight,
     )
     if dry_run:
-        from migrator.cli.offline import dry_run as show_all
+        from migrator.cli.offline import dry_run as show_imports
 
-        return run_async(show_all, found, options, look)
-    if weather is not None:
+        return run_async(show_imports, found, options, console)
+    if fault_profile is not None:
         from migrator.cli.rehearsal import rehearse
+        from migrator.cli.rehearsal_output import show
 
         # A folder from the environment is the one of real runs.
         source = ctx.get_parameter_source("reports_dir")
         named = source is not None and source.name == "COMMANDLINE"
-        return run_async(rehearse, found, warnings, options, look, weather, reports_dir if named else None)
-    return run_async(run_session, found, options, look)
+        keep = reports_dir if named else None
+        rehearsal = run_async(rehearse, found, options, console, fault_profile, keep)
+        show(rehearsal, warnings, console)
+        return rehearsal.exit_code
+    return run_async(run_session, found, options, console)
 
 
 @app.command()
@@ -233,28 +230,28 @@ def status(
     *,
     plan: PlanPath,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Look again every two seconds, until Ctrl-C.")
+        bool, typer.Option("--watch", help="Print it again every two seconds, until Ctrl-C.")
     ] = False,
     reports_dir: ReportsDir = REPORTS,
-    look: Look,
+    console: Console,
 ) -> int:
     """Where a plan stands, also while it runs."""
     from functools import partial
 
     from migrator.cli import offline
-    from migrator.cli.parts import load
+    from migrator.cli.wiring import load
 
-    return run_async(partial(offline.status, watch=watch), load(plan)[0], reports_dir, look)
+    return run_async(partial(offline.status, watch=watch), load(plan)[0], reports_dir, console)
 
 
 @app.command()
 @command
-def report(*, plan: PlanPath, reports_dir: ReportsDir = REPORTS, look: Look) -> int:
+def report(*, plan: PlanPath, reports_dir: ReportsDir = REPORTS, console: Console) -> int:
     """Rebuild every report from the journal; no network."""
     from migrator.cli import offline
-    from migrator.cli.parts import load
+    from migrator.cli.wiring import load
 
-    return run_async(offline.report, load(plan)[0], reports_dir, look)
+    return run_async(offline.report, load(plan)[0], reports_dir, console)
 
 
 @app.command()
@@ -263,12 +260,12 @@ def diff(
     *,
     old: Annotated[Path, typer.Argument(metavar="OLD.json", help="The earlier report.json.")],
     new: Annotated[Path, typer.Argument(metavar="NEW.json", help="The later one.")],
-    look: Look,
+    console: Console,
 ) -> int:
     """Show what changed between two reports."""
-    from migrator.cli.differences import diff as compare
+    from migrator.cli.diff import diff as compare
 
-    return compare(old, new, look)
+    return compare(old, new, console)
 
 
 @app.command()
@@ -281,14 +278,13 @@ def reconcile(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     reports_dir: ReportsDir = REPORTS,
-    look: Look,
+    console: Console,
 ) -> int:
     """Find images that nobody owns, and lost ones."""
-    from migrator.cli.parts import load
-    from migrator.cli.reconcile import reconcile as tidy_up
-    from migrator.cli.session import Options
+    from migrator.cli.reconcile import reconcile as find_leftovers
+    from migrator.cli.wiring import load
 
-    return tidy_up(load(plan)[0], Options(reports_dir=reports_dir), look, delete=delete, yes=yes)
+    return find_leftovers(load(plan)[0], Options(reports_dir=reports_dir), console, delete=delete, yes=yes)
 
 
 @app.command()
@@ -305,12 +301,12 @@ def simulate(
     speed: Annotated[
         float, typer.Option("--speed", min=0.01, metavar="X", help="Simulated seconds in a real one.")
     ] = 1.0,
-    look: Look,
+    console: Console,
 ) -> int:
     """Serve a stand-in cloud on 127.0.0.1, to rehearse."""
     from migrator.cli import offline
 
-    return run_async(offline.simulate, scenario, seed, port, speed, look)
+    return run_async(offline.simulate, scenario, seed, port, speed, console)
 
 
 @app.command()
@@ -319,12 +315,12 @@ def demo(
     *,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed, the same faults.")] = 1,
     reports_dir: ReportsDir = REPORTS,
-    look: Look,
+    console: Console,
 ) -> int:
     """See a small plan run against the stand-in cloud."""
     from migrator.cli import offline
 
-    return run_async(offline.demo, seed, reports_dir, look)
+    return run_async(offline.demo, seed, reports_dir, console)
 
 
 @app.command()
@@ -335,28 +331,28 @@ def schema(
         str,
         typer.Argument(metavar="plan|report|events", help="Of the plan, of report.json, or of run --json."),
     ] = "plan",
-    look: Look,
+    console: Console,
 ) -> int:
     """Print the JSON Schema of plan, report or events."""
     import json
 
-    from migrator.errors import UsageError
+    from migrator.domain.errors import UsageError
 
     if what == "plan":
-        from migrator.core.plan import plan_schema as of
+        from migrator.plan import plan_schema as of
     elif what == "report":
-        from migrator.render.as_json import report_schema as of
+        from migrator.reports.formats.as_json import report_schema as of
     elif what == "events":
-        from migrator.render.events import events_schema as of
+        from migrator.reports.events_schema import events_schema as of
     else:
         raise UsageError(f"there is no schema of {what!r}", hint='Ask for "plan", "report" or "events".')
-    look.out(json.dumps(of(), indent=2, ensure_ascii=False))
+    console.out(json.dumps(of(), indent=2, ensure_ascii=False))
     return 0
 
 
 def _selector(option: str, text: str | None) -> "Selector | None":
-    from migrator.core.select import selector
-    from migrator.errors import UsageError
+    from migrator.domain.errors import UsageError
+    from migrator.workflow.selection import selector
 
     try:
         return None if text is None else selector(text)
@@ -365,8 +361,8 @@ def _selector(option: str, text: str | None) -> "Selector | None":
 
 
 def _duration(option: str, text: str | None) -> float | None:
-    from migrator.errors import UsageError
-    from migrator.model import seconds
+    from migrator.domain.errors import UsageError
+    from migrator.domain.units import seconds
 
     try:
         return None if text is None else seconds(text)

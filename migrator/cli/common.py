@@ -1,4 +1,4 @@
-"""What every command has: the same options, one way to speak, one way to fail.
+"""What every command shares: the common options, the console, and how errors are explained.
 
 `--help` and `--version` come through here, so nothing large is imported before a command runs.
 """
@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar, TypeVarTuple,
 
 import typer
 
-from migrator.cli.streams import STDERR, STDOUT, Stream
+from migrator.io.console import STDERR, STDOUT, Stream
 
 if TYPE_CHECKING:
-    from migrator.errors import MigratorError
+    from migrator.domain.errors import MigratorError
 
 Answer = TypeVar("Answer")
 Given = TypeVarTuple("Given")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """How a command speaks: stdout is data, stderr is logs, progress and errors."""
+class Console:
+    """The output of a command: stdout is data, stderr is logs, progress and errors."""
 
     json: bool = False
     quiet: bool = False
@@ -54,7 +54,7 @@ class Look:
         STDERR.line(text)
 
     def warn(self, text: str) -> None:
-        """One line about something that is worth a second look."""
+        """One line about something that is probably a mistake."""
         self.say(f"{self.paint('warning:', '1;33')} {text}")
 
     @property
@@ -146,25 +146,27 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 def command(function: Callable[..., int | None]) -> Callable[..., None]:
     """A command with the common options; its errors become a message, a hint and an exit code.
 
-    `function` takes a `look` and returns an exit code (None is 0).
+    `function` takes a `console` and returns an exit code (None is 0).
     """
 
     @functools.wraps(function)
     def wrapper(**arguments: Any) -> None:
         common = {name: arguments.pop(name) for name in _OPTIONS}
-        look = Look(json=common.pop("json_output"), **common)
+        console = Console(json=common.pop("json_output"), **common)
         try:
-            _check_choices(look)
-            _start_log(look)
-            code = function(look=look, **arguments) or 0
+            _check_choices(console)
+            _start_log(console)
+            code = function(console=console, **arguments) or 0
         except BaseException as error:
-            code = explain(error, look)
+            code = explain(error, console)
         if STDOUT.failure is not None:
-            look.err(f"{look.paint('error:', '1;31')} stdout cannot be written: {STDOUT.failure.strerror}")
+            console.err(
+                f"{console.paint('error:', '1;31')} stdout cannot be written: {STDOUT.failure.strerror}"
+            )
             code = code or 1
         raise typer.Exit(code)
 
-    own = [p for p in inspect.signature(function).parameters.values() if p.name != "look"]
+    own = [p for p in inspect.signature(function).parameters.values() if p.name != "console"]
     added = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for name, (annotation, default) in _OPTIONS.items()
@@ -174,49 +176,49 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
     return wrapper
 
 
-def explain(error: BaseException, look: Look) -> int:
+def explain(error: BaseException, console: Console) -> int:
     """Say what went wrong and what to do, and return the exit code. Raises what is not an error at all."""
-    from migrator.edges.log import mask_text
-    from migrator.errors import CloudError, MigratorError, PlanError
+    from migrator.domain.errors import CloudError, MigratorError, PlanError
+    from migrator.io.log import mask_text
 
-    STDERR.settle()
+    STDERR.keep_live()
     found = _leaf(error)
     if isinstance(found, (typer.Exit, SystemExit, GeneratorExit)):
         raise found
     if isinstance(found, KeyboardInterrupt):
-        look.err("interrupted; nothing is lost, run again to continue")
+        console.err("interrupted; nothing is lost, run again to continue")
         return 130
-    if look.verbose:
-        look.err(mask_text("".join(traceback.format_exception(error)).rstrip()))
+    if console.verbose:
+        console.err(mask_text("".join(traceback.format_exception(error)).rstrip()))
     if isinstance(found, PlanError):
-        _explain_plan(found, look)
+        _explain_plan(found, console)
     elif isinstance(found, CloudError):
-        _explain(look, "error:", str(found), found.fault.remedy or CloudError.hint, found.exit_code)
+        _explain(console, "error:", str(found), found.fault.remedy or CloudError.hint, found.exit_code)
     elif isinstance(found, MigratorError):
-        _explain(look, "error:", str(found), found.hint, found.exit_code)
+        _explain(console, "error:", str(found), found.hint, found.exit_code)
     else:
         said = mask_text(f"{type(found).__name__}: {found}")
-        _explain(look, "internal error:", said, MigratorError.hint, 1)
+        _explain(console, "internal error:", said, MigratorError.hint, 1)
         return 1
     return found.exit_code
 
 
-def _explain(look: Look, kind: str, message: str, hint: str, code: int) -> None:
-    look.err(f"{look.paint(kind, '1;31')} {message}")
-    look.err(hint)
-    if look.json:
-        look.object({"error": message, "hint": hint, "exit_code": code})
+def _explain(console: Console, kind: str, message: str, hint: str, code: int) -> None:
+    console.err(f"{console.paint(kind, '1;31')} {message}")
+    console.err(hint)
+    if console.json:
+        console.object({"error": message, "hint": hint, "exit_code": code})
 
 
-def _explain_plan(error: "MigratorError", look: Look) -> None:
+def _explain_plan(error: "MigratorError", console: Console) -> None:
     problems: list[str] = getattr(error, "problems", [])
     for problem in problems:
-        look.err(problem)
+        console.err(problem)
     count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
-    look.err(f"{look.paint('error:', '1;31')} the plan has {count}")
-    look.err(error.hint)
-    if look.json:
-        look.object(
+    console.err(f"{console.paint('error:', '1;31')} the plan has {count}")
+    console.err(error.hint)
+    if console.json:
+        console.object(
             {
                 "error": f"the plan has {count}",
                 "problems": problems,
@@ -228,7 +230,7 @@ def _explain_plan(error: "MigratorError", look: Look) -> None:
 
 def _leaf(error: BaseException) -> BaseException:
     """The error that matters of a group: one of ours if there is one."""
-    from migrator.errors import MigratorError
+    from migrator.domain.errors import MigratorError
 
     if not isinstance(error, BaseExceptionGroup):
         return error
@@ -236,28 +238,28 @@ def _leaf(error: BaseException) -> BaseException:
     return next((leaf for leaf in leaves if isinstance(leaf, MigratorError)), leaves[0])
 
 
-def _check_choices(look: Look) -> None:
-    from migrator.errors import UsageError
+def _check_choices(console: Console) -> None:
+    from migrator.domain.errors import UsageError
 
     for name, value, allowed in (
-        ("--log-format", look.log_format or "console", ("console", "json")),
-        ("--color", look.color, ("auto", "always", "never")),
+        ("--log-format", console.log_format or "console", ("console", "json")),
+        ("--color", console.color, ("auto", "always", "never")),
     ):
         if value not in allowed:
             raise UsageError(f"{name} is {value!r}", hint=f"Use one of: {', '.join(allowed)}.")
 
 
-def _start_log(look: Look) -> None:
-    from migrator.edges import log
+def _start_log(console: Console) -> None:
+    from migrator.io import log
 
-    level = "error" if look.quiet else ("warning", "info", "debug")[min(look.verbose, 2)]
+    level = "error" if console.quiet else ("warning", "info", "debug")[min(console.verbose, 2)]
     log.configure(
-        "json" if look.log_format == "json" else "console",
+        "json" if console.log_format == "json" else "console",
         level,
         stream=cast("TextIO", STDERR),
-        log_file=look.log_file,
-        color="always" if look.colored else "never",
-        file_fmt="console" if look.log_format == "console" else "json",
+        log_file=console.log_file,
+        color="always" if console.colored else "never",
+        file_fmt="console" if console.log_format == "console" else "json",
     )
 
 
@@ -274,14 +276,14 @@ def run_async(function: Callable[[*Given], Awaitable[Answer]], *arguments: *Give
     return anyio.run(function, *arguments, backend_options={"use_uvloop": fast})
 
 
-def ask(question: str) -> bool:
+def confirm(question: str) -> bool:
     """Whether the person at the terminal says yes; anything else is a no."""
     STDERR.write(f"{question} [y/N] ")
     STDERR.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def somebody_to_ask() -> bool:
+def can_confirm() -> bool:
     """Whether a person can answer."""
     return sys.stdin is not None and sys.stdin.isatty() and STDERR.isatty()
 

@@ -14,48 +14,55 @@ from types import MappingProxyType
 
 import anyio
 
-from migrator.cli.common import Look, plural
-from migrator.cli.parts import plan_folder
-from migrator.cli.preflight import ledger_ahead
+from migrator.cli.common import Console, plural
+from migrator.cli.journals import journal_of, ledger_ahead
+from migrator.cli.options import Options
 from migrator.cli.reporting import write_reports
-from migrator.cli.session import Options, check_keys, choose, run
-from migrator.cli.streams import STDOUT
-from migrator.clouds.dry import DryCloud
-from migrator.core.floor import Floor, floors
-from migrator.core.headline import span
-from migrator.core.lifecycle import ImagePlanned, Phase
-from migrator.core.plan import at_endpoint, parse_plan
-from migrator.core.reconcile import first_words, listed, marker, planned
-from migrator.core.summary import Summary, summary
-from migrator.edges.clock import SystemClock
-from migrator.edges.journal import Journal, JournalReader
-from migrator.errors import UsageError
-from migrator.model import Image, MarkerKind, Plan
-from migrator.render import terminal
+from migrator.cli.session import run
+from migrator.cli.wiring import plan_folder
+from migrator.cli.work import check_keys, choose
+from migrator.domain.errors import UsageError
+from migrator.domain.image import Image
+from migrator.domain.plan import MarkerKind, Plan
+from migrator.ims.dry_run import DryCloud
+from migrator.ims.methods import method_of
+from migrator.io.clock import SystemClock
+from migrator.io.console import STDOUT
+from migrator.journal.port import JournalReader
+from migrator.pacing.floor import Floor, floors
+from migrator.plan import at_endpoint, parse_plan
+from migrator.reports import terminal
+from migrator.reports.glossary import FAILED, STATUSES
+from migrator.reports.headline import span
+from migrator.reports.summary import Summary, summary
 from migrator.simulator.server import serve
 from migrator.simulator.settings import SCENARIOS
 from migrator.simulator.settings import scenario as settings_of
+from migrator.workflow.events import ImagePlanned
+from migrator.workflow.resume import listed, marker, planned, startup_events
+from migrator.workflow.states import Phase
 
 
-def _reader(plan: Plan, reports_dir: Path) -> JournalReader:
+async def _reader(plan: Plan, reports_dir: Path) -> JournalReader:
     """The journal of a plan. Raises UsageError when it never ran."""
-    path = plan_folder(reports_dir, plan) / "journal.db"
-    if not path.exists():
+    location = journal_of(plan, reports_dir)
+    if not await location.exists():
         raise UsageError(
-            f"{path}: nothing has run yet", hint="Start with `migrator run PLAN`, or name its --reports-dir."
+            f"{location}: nothing has run yet",
+            hint="Start with `migrator run PLAN`, or name its --reports-dir.",
         )
-    return Journal.read(path)
+    return location.read()
 
 
 WATCH_EVERY = 2.0
-"""Seconds between two looks of `status --watch`."""
+"""Seconds between two readings of `status --watch`."""
 
 
-async def status(plan: Plan, reports_dir: Path, look: Look, *, watch: bool = False) -> int:
+async def status(plan: Plan, reports_dir: Path, console: Console, *, watch: bool = False) -> int:
     """Print where a plan stands; with `watch` again and again, until Ctrl-C."""
     standing = await _standing(plan, reports_dir)
     if not watch:
-        _print_standing(standing, look)
+        _print_standing(standing, console)
         return 0
     images = listed(plan)
     async with anyio.create_task_group() as group:
@@ -67,23 +74,23 @@ async def status(plan: Plan, reports_dir: Path, look: Look, *, watch: bool = Fal
 
             group.start_soon(end)
             while True:
-                _print_watched(standing, look)
+                _print_watched(standing, console)
                 await anyio.sleep(WATCH_EVERY)
                 standing = await _standing(plan, reports_dir, images)
-    if STDOUT.moving and not look.json:
+    if STDOUT.moving and not console.json:
         STDOUT.line("")
     return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Standing:
-    """What one look at a journal finds."""
+    """What one reading of a journal finds."""
 
     summary: Summary
     said: str
     holder: str | None
     fresh: int
-    """Images of the plan that the journal has not heard of."""
+    """Images of the plan that the journal does not hold."""
 
     @property
     def waits(self) -> list[str]:
@@ -93,17 +100,18 @@ class _Standing:
 async def _standing(
     plan: Plan, reports_dir: Path, known: Mapping[str, Image] = MappingProxyType({})
 ) -> _Standing:
-    reader = _reader(plan, reports_dir)
+    reader = await _reader(plan, reports_dir)
     # A run may begin or end while its journal is read: one that has not said its end held the lock before
     # or holds it now, or else it was killed.
-    before, ledger = reader.holder(), await reader.ledger(known or listed(plan))
-    holder = reader.holder()
+    before, ledger = await reader.holder(), await reader.ledger(known or listed(plan))
+    found = await reader.holder()
     if ledger.runs and ledger.runs[-1].ended_at is None:
-        holder = holder or before
+        found = found or before
+    holder = None if found is None else str(found)
     now = SystemClock().now()
     fresh = 0
-    for event in list(first_words(planned(plan, ledger.planned), ledger, now)):
-        # The rest of a run's first words is about what that run will do, and none may begin.
+    for event in list(startup_events(planned(plan, ledger.planned), ledger, now)):
+        # The other startup events are about what a run will do, and none may begin.
         if isinstance(event, ImagePlanned) and event.key not in ledger.states:
             ledger.apply(event)
             fresh += 1
@@ -112,32 +120,34 @@ async def _standing(
     return _Standing(summary=facts, said=said, holder=holder, fresh=fresh)
 
 
-def _print_standing(standing: _Standing, look: Look) -> None:
+def _print_standing(standing: _Standing, console: Console) -> None:
     facts = standing.summary
-    if look.json:
-        look.object(_status_object(standing))
+    if console.json:
+        console.object(_status_object(standing))
         return
-    shown = terminal.facts_of(facts, said=standing.said, waits=standing.waits)
+    shown = terminal.live_status(facts, run=standing.said, waits=standing.waits)
     # A reader that is no terminal has all the room there is.
     width = STDOUT.size()[0] if STDOUT.isatty() else 1000
     lines = terminal.view(replace(shown, failures=()), width=width, encoding=STDOUT.encoding)
-    for line in terminal.painted(lines, colored=look.colored_on(STDOUT)):
-        look.out(line)
-    for name, count in facts.totals.by_status.items():
+    for line in terminal.painted(lines, colored=console.colored_on(STDOUT)):
+        console.out(line)
+    for phase, count in facts.totals.by_status.items():
         if count:
-            look.out(f"{name.value.replace('_', ' '):<12}{count:>8}")
-    look.out(f"{'all':<12}{facts.totals.images:>8}")
+            console.out(f"{STATUSES[phase].word:<14}{count:>8}")
+    console.out(f"{'all':<14}{facts.totals.images:>8}")
     for cause in facts.failures:
-        look.out(terminal.shown(f"failed: {cause.count} x {cause.code} {cause.message}", STDOUT.encoding))
+        console.out(
+            terminal.shown(f"{FAILED.word}: {cause.count} x {cause.code} {cause.message}", STDOUT.encoding)
+        )
         if cause.remedy:
-            look.out(terminal.shown(f"        {cause.remedy}", STDOUT.encoding))
+            console.out(terminal.shown(f"        {cause.remedy}", STDOUT.encoding))
 
 
-def _print_watched(standing: _Standing, look: Look) -> None:
-    if look.json:
-        look.object(_status_object(standing))
+def _print_watched(standing: _Standing, console: Console) -> None:
+    if console.json:
+        console.object(_status_object(standing))
         return
-    shown = terminal.facts_of(standing.summary, said=standing.said, waits=standing.waits)
+    shown = terminal.live_status(standing.summary, run=standing.said, waits=standing.waits)
     columns, rows = STDOUT.size()
     moving = STDOUT.moving
     drawn = terminal.view(
@@ -146,9 +156,9 @@ def _print_watched(standing: _Standing, look: Look) -> None:
         height=max(rows - 1, 1) if moving else None,
         encoding=STDOUT.encoding,
     )
-    text = "\n".join(terminal.painted(drawn, colored=look.colored_on(STDOUT)))
+    text = "\n".join(terminal.painted(drawn, colored=console.colored_on(STDOUT)))
     if moving:
-        # The whole screen anew: whatever became of its size meanwhile, nothing old stays.
+        # The screen anew: whatever became of its size meanwhile, nothing old stays.
         STDOUT.write("\x1b[H\x1b[2J" + text)
         STDOUT.flush()
     else:
@@ -172,34 +182,34 @@ def _status_object(standing: _Standing) -> dict[str, object]:
     }
 
 
-async def report(plan: Plan, reports_dir: Path, look: Look) -> int:
+async def report(plan: Plan, reports_dir: Path, console: Console) -> int:
     """Write every report anew."""
-    ledger = await _reader(plan, reports_dir).ledger(listed(plan))
+    ledger = await (await _reader(plan, reports_dir)).ledger(listed(plan))
     folder = plan_folder(reports_dir, plan)
     for path in await write_reports(plan, ledger, folder, time.time(), running=False):
-        look.out(str(path))
+        console.out(str(path))
     return 0
 
 
-async def dry_run(plan: Plan, options: Options, look: Look) -> int:
+async def dry_run(plan: Plan, options: Options, console: Console) -> int:
     """Show every import that a run would ask for, in order; the journal is only read."""
     check_keys(plan, options)
-    ledger, meant = await ledger_ahead(plan, options)
-    chosen = choose(plan, ledger, options.limit, meant).keys
+    ledger, selected = await ledger_ahead(plan, options)
+    chosen = choose(plan, ledger, options.limit, selected).keys
     keys = [key for key in chosen if ledger.states[key].phase is Phase.PENDING]
     cloud = DryCloud()
     marked = plan.policy.marker is MarkerKind.TAG
     for key in keys:
         image = ledger.planned[key].image
         await cloud.submit(image, marker(plan.name, key) if marked else None)
-        url = f"{plan.targets[image.target].ims_endpoint}/v2/cloudimages/quickimport/action"
-        if look.json:
-            look.object({"key": key, "method": "POST", "url": url, "body": cloud.bodies[-1]})
+        url = f"{plan.targets[image.target].ims_endpoint}{method_of(image).path}"
+        if console.json:
+            console.object({"key": key, "method": "POST", "url": url, "body": cloud.bodies[-1]})
         else:
-            look.out(f"POST {url}\n  {json.dumps(cloud.bodies[-1], ensure_ascii=False)}")
+            console.out(f"POST {url}\n  {json.dumps(cloud.bodies[-1], ensure_ascii=False)}")
     for floor in floors(plan, ledger, chosen, time.time()):
-        look.say(_at_best(floor, plan))
-    look.say(f"{plural(len(keys), 'import')} would be submitted; nothing was sent")
+        console.say(_at_best(floor, plan))
+    console.say(f"{plural(len(keys), 'import')} would be submitted; nothing was sent")
     return 0
 
 
@@ -213,7 +223,7 @@ def _at_best(floor: Floor, plan: Plan) -> str:
     )
 
 
-async def simulate(scenario: str, seed: int, port: int, speed: float, look: Look) -> int:
+async def simulate(scenario: str, seed: int, port: int, speed: float, console: Console) -> int:
     """Serve the stand-in cloud until a signal ends it."""
     if scenario not in SCENARIOS:
         raise UsageError(
@@ -222,13 +232,13 @@ async def simulate(scenario: str, seed: int, port: int, speed: float, look: Look
     settings = settings_of(scenario, seed=seed)
     try:
         async with serve(settings, port=port, speed=speed) as running:
-            if look.json:
-                look.object({"url": running.url, "ak": settings.access_key, "sk": settings.secret_key})
+            if console.json:
+                console.object({"url": running.url, "ak": settings.access_key, "sk": settings.secret_key})
             else:
-                look.out(f"serving {scenario} at {running.url} (Ctrl-C ends it)")
-                look.out(f"export HUAWEICLOUD_SDK_AK={settings.access_key}")
-                look.out(f"export HUAWEICLOUD_SDK_SK={settings.secret_key}")
-                look.out(
+                console.out(f"serving {scenario} at {running.url} (Ctrl-C ends it)")
+                console.out(f"export HUAWEICLOUD_SDK_AK={settings.access_key}")
+                console.out(f"export HUAWEICLOUD_SDK_SK={settings.secret_key}")
+                console.out(
                     f'plan: ims_endpoint, iam_endpoint and obs_endpoint = "{running.url}", '
                     f'region = "{next(iter(settings.regions))}"; inspect {running.url}/_sim/ledger'
                 )
@@ -243,7 +253,7 @@ async def simulate(scenario: str, seed: int, port: int, speed: float, look: Look
     return 0
 
 
-async def demo(seed: int, reports_dir: Path, look: Look) -> int:
+async def demo(seed: int, reports_dir: Path, console: Console) -> int:
     """Import the shipped plan against a simulator of its own."""
     data = resources.files("migrator").joinpath("data/demo.toml").read_bytes()
     plan, _ = parse_plan(data, path="demo.toml")
@@ -251,13 +261,13 @@ async def demo(seed: int, reports_dir: Path, look: Look) -> int:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(SystemClock().now()))
     async with serve(settings) as running:
         named = plan.model_copy(update={"name": f"demo-{stamp}"})
-        look.say("a simulated cloud throttles some requests and lets some imports fail; nothing is real")
+        console.say("a simulated cloud throttles some requests and lets some imports fail; nothing is real")
         environ = {"HUAWEICLOUD_SDK_AK": settings.access_key, "HUAWEICLOUD_SDK_SK": settings.secret_key}
         options = Options(reports_dir=reports_dir, environ=environ)
-        code = await run(at_endpoint(named, running.url), options, look)
-    if code in (0, 3) and not look.json:
+        code = await run(at_endpoint(named, running.url), options, console)
+    if code in (0, 3) and not console.json:
         page = plan_folder(reports_dir, named) / "report.html"
-        look.say(f"next: open {page} in a browser; {called(sys.argv[0])} init begins a plan of your own")
+        console.say(f"next: open {page} in a browser; {called(sys.argv[0])} init begins a plan of your own")
     return 0 if code == 3 else code
 
 

@@ -1,26 +1,26 @@
-"""`migrator preflight`, and the look that every run takes before it starts: it changes nothing, anywhere."""
+"""`migrator preflight`, and the preflight that every run starts with: nothing is changed, anywhere."""
 
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from migrator.cli.common import Look, plural
-from migrator.cli.parts import Parts, clock_for, open_clouds, plan_folder
-from migrator.cli.session import Options, check_keys, choose, meant_by, words_of
-from migrator.cli.streams import STDERR
-from migrator.core.checks import Finding, Severity
-from migrator.core.ledger import Ledger
-from migrator.core.reconcile import listed, planned
-from migrator.edges.clock import SystemClock
-from migrator.edges.journal import Journal
-from migrator.engine.preflight import Place, Seen
-from migrator.engine.preflight import preflight as look_at
-from migrator.errors import PreflightRefused
-from migrator.model import Plan
-from migrator.ports import Clock
-from migrator.render.findings import as_json, as_text, tally
+from migrator.cli.common import Console, plural
+from migrator.cli.journals import ledger_ahead
+from migrator.cli.options import Options
+from migrator.cli.wiring import TargetServices, clock_for, open_clouds
+from migrator.cli.work import check_keys, choose
+from migrator.domain.errors import PreflightRefused
+from migrator.domain.plan import Plan
+from migrator.domain.ports import Clock
+from migrator.engine.preflight import PreflightResult, PreflightServices
+from migrator.engine.preflight import preflight as engine_preflight
+from migrator.io.clock import SystemClock
+from migrator.io.console import STDERR
+from migrator.preflight import Finding, Severity
+from migrator.reports.findings import as_json, as_text, tally
+from migrator.workflow.ledger import Ledger
 
-TOLD_OFFLINE = frozenset({"PF032", "PF061", "PF070"})
+FOUND_OFFLINE = frozenset({"PF032", "PF061", "PF070"})
 """Warnings that reading the plan gave already, with the line they stand in."""
 
 _HINTS = {
@@ -29,121 +29,117 @@ _HINTS = {
 }
 
 
-async def preflight(plan: Plan, options: Options, look: Look, thorough: bool = False) -> int:
-    """Look at what a run would import now, and say what is in the way; the exit code of that run.
+async def preflight(plan: Plan, options: Options, console: Console, thorough: bool = False) -> int:
+    """Check what a run would import now, and say what is in the way; the exit code of that run.
 
     `thorough` asks for each file by itself, where else a list of its bucket and a sample have to do.
     """
     clock = clock_for(plan, options.environ)
     check_keys(plan, options)
-    ledger, meant = await ledger_ahead(plan, options)
-    keys = choose(plan, ledger, options.limit, meant).keys
-    async with open_clouds(plan, clock, options.environ) as parts:
-        seen = await ask_all(plan, ledger, keys, parts, clock, look, command=True, thorough=thorough)
-    if look.json:
-        look.object(as_json(plan.name, seen.findings, images=seen.images, exit_code=seen.exit_code))
+    ledger, selected = await ledger_ahead(plan, options)
+    keys = choose(plan, ledger, options.limit, selected).keys
+    async with open_clouds(plan, clock, options.environ) as services:
+        result = await run_preflight(
+            plan, ledger, keys, services, clock, console, every_target=True, thorough=thorough
+        )
+    if console.json:
+        console.object(as_json(plan.name, result.findings, images=result.images, exit_code=result.exit_code))
     else:
-        for line in as_text(seen.findings):
-            look.out(line)
-    said = tally(seen.findings) or "nothing stands in the way"
-    look.say(f"{plan.name}: {_looked_at(seen)}: {said}; nothing was changed")
-    return seen.exit_code
+        for line in as_text(result.findings):
+            console.out(line)
+    found = tally(result.findings) or "nothing stands in the way"
+    console.say(f"{plan.name}: {_checked(result)}: {found}; nothing was changed")
+    return result.exit_code
 
 
-async def before_run(
-    plan: Plan, ledger: Ledger, keys: Iterable[str], parts: Mapping[str, Parts], clock: Clock, look: Look
+async def preflight_before_run(
+    plan: Plan,
+    ledger: Ledger,
+    keys: Iterable[str],
+    services: Mapping[str, TargetServices],
+    clock: Clock,
+    console: Console,
 ) -> dict[str, int]:
-    """Look before a run starts; bytes of each image's file by key, as far as they were told.
+    """Preflight of a run that is about to start; bytes of each image's file by key, as far as they are known.
 
     Warnings are said. Raises PreflightRefused when something would go wrong for certain.
     """
-    seen = await ask_all(plan, ledger, list(keys), parts, clock, look, command=False)
-    told = [one for one in seen.findings if one.severity is not Severity.INFO]
-    told = [one for one in told if one.code not in TOLD_OFFLINE]
-    if look.json and told:
-        shown = as_json(plan.name, told, images=seen.images, exit_code=seen.exit_code)
-        look.object({"preflight": shown})
-    if seen.exit_code:
-        errors = [one for one in told if one.severity is Severity.ERROR]
-        _say(errors, look.err, look)
+    result = await run_preflight(plan, ledger, list(keys), services, clock, console)
+    shown = [one for one in result.findings if one.severity is not Severity.INFO]
+    shown = [one for one in shown if one.code not in FOUND_OFFLINE]
+    if console.json and shown:
+        console.object(
+            {"preflight": as_json(plan.name, shown, images=result.images, exit_code=result.exit_code)}
+        )
+    if result.exit_code:
+        errors = [one for one in shown if one.severity is Severity.ERROR]
+        _say(errors, console.err, console)
         raise PreflightRefused(
             f"preflight found {tally(errors)}: no import was asked for",
-            hint=_HINTS.get(seen.exit_code),
-            exit_code=seen.exit_code,
+            hint=_HINTS.get(result.exit_code),
+            exit_code=result.exit_code,
         )
-    _say(told, look.say, look)
-    if seen.images:
-        look.say(f"preflight: {_looked_at(seen)}: {tally(told) or 'nothing stands in the way'}")
-    return seen.sizes
+    _say(shown, console.say, console)
+    if result.images:
+        console.say(f"preflight: {_checked(result)}: {tally(shown) or 'nothing stands in the way'}")
+    return result.sizes
 
 
-async def ask_all(
+async def run_preflight(
     plan: Plan,
     ledger: Ledger,
     keys: list[str],
-    parts: Mapping[str, Parts],
+    services: Mapping[str, TargetServices],
     clock: Clock,
-    look: Look,
+    console: Console,
     *,
-    command: bool,
+    every_target: bool = False,
     thorough: bool = False,
-) -> Seen:
-    """Ask all that preflight asks, and show how far it is; `command` looks at every target of the plan."""
+) -> PreflightResult:
+    """The engine's preflight, showing how far it is; with `every_target`, also of targets without work."""
     shown_at = 0.0
 
-    def told(asked: int) -> None:
+    def on_answer(answers: int) -> None:
         nonlocal shown_at
-        if look.person and (now := time.monotonic()) - shown_at >= 0.2:
+        if console.person and (now := time.monotonic()) - shown_at >= 0.2:
             shown_at = now
-            STDERR.live(f"preflight: {asked} questions asked")
+            STDERR.live(f"preflight: {answers} questions asked")
 
-    places = {
-        name: Place(images=part.ims, objects=part.obs, registry=part.projects, project_id=part.project_id)
-        for name, part in parts.items()
+    asked = {
+        name: PreflightServices(
+            images=one.ims, objects=one.obs, registry=one.projects, project_id=one.project_id
+        )
+        for name, one in services.items()
     }
     rng = random.SystemRandom()
     wall = SystemClock()  # answers are dated by real time, however fast a rehearsal is
     try:
-        return await look_at(
+        return await engine_preflight(
             plan,
             ledger,
             keys,
-            places,
+            asked,
             clock,
             wall,
             rng,
-            targets=plan.targets if command else (),
+            targets=plan.targets if every_target else (),
             thorough=thorough,
-            told=told,
+            on_answer=on_answer,
         )
     finally:
         if shown_at:
             STDERR.live("")
-            STDERR.settle()
+            STDERR.keep_live()
 
 
-def _say(findings: Iterable[Finding], say: Callable[[str], None], look: Look) -> None:
+def _say(findings: Iterable[Finding], say: Callable[[str], None], console: Console) -> None:
     for finding in findings:
         first, *rest = as_text([finding], width=None)
-        word, _, more = first.partition(" ")
-        say(f"{look.paint(word, '1;31' if finding.severity is Severity.ERROR else '1;33')} {more}")
+        severity, _, more = first.partition(" ")
+        say(f"{console.paint(severity, '1;31' if finding.severity is Severity.ERROR else '1;33')} {more}")
         for line in rest:
             say(line)
 
 
-def _looked_at(seen: Seen) -> str:
-    return f"{plural(seen.images, 'image')} looked at"
-
-
-async def ledger_ahead(plan: Plan, options: Options) -> tuple[Ledger, frozenset[str] | None]:
-    """What a run would know before it starts, and the keys that it would be about, None for all.
-
-    The journal is only read. Raises JournalError.
-    """
-    path = plan_folder(options.reports_dir, plan) / "journal.db"
-    ledger = await Journal.read(path).ledger(listed(plan)) if path.exists() else Ledger()
-    meant = meant_by(plan, ledger, options)
-    words = list(words_of(planned(plan, ledger.planned), ledger, options, time.time(), meant))
-    for event in words:
-        ledger.apply(event)
-    return ledger, meant
+def _checked(result: PreflightResult) -> str:
+    return f"{plural(result.images, 'image')} checked"

@@ -8,21 +8,24 @@ from collections.abc import Mapping
 import anyio
 import anyio.to_thread
 
-from migrator.cli.common import Look
+from migrator.cli.common import Console
 from migrator.cli.reporting import snapshot
-from migrator.cli.streams import STDERR, STDOUT
-from migrator.core.headline import span
-from migrator.core.ledger import Ledger
-from migrator.core.lifecycle import AttemptRefused, Event, ImageEvent, Phase
-from migrator.core.pacing import Pace
-from migrator.core.summary import Summary, Tally, summary
-from migrator.edges.journal.codec import event_text
+from migrator.domain.cloud import Fault
+from migrator.domain.plan import Plan
+from migrator.domain.units import Moment
 from migrator.engine import Engine
-from migrator.engine.lane import Lane
-from migrator.model import Fault, Moment, Plan
-from migrator.render import terminal
-
-_ACTIVE = (Phase.SUBMITTING, Phase.RUNNING, Phase.VERIFYING)
+from migrator.engine.target_worker import TargetWorker
+from migrator.io.console import STDERR, STDOUT
+from migrator.journal.codec import event_text
+from migrator.pacing.rate_limit import AdaptiveRateLimiter
+from migrator.reports import terminal
+from migrator.reports.glossary import DONE
+from migrator.reports.headline import span
+from migrator.reports.summary import Summary, summary
+from migrator.reports.tally import Tally
+from migrator.workflow.events import AttemptThrottled, Event, ImageEvent
+from migrator.workflow.ledger import Ledger
+from migrator.workflow.states import Phase
 
 DRAW_EVERY = 0.5
 """Seconds between two drawings."""
@@ -37,16 +40,16 @@ SHARE = 50.0
 """A Summary is made so seldom that it takes one part in so many of a processor."""
 
 LONG_SILENCE = 10.0
-"""Seconds without a submission that are worth telling; shorter ones are part of the pace."""
+"""Seconds without a submission that are worth a line; shorter ones are part of the rate."""
 
 
 class Progress:
-    """Counts by status, kept up event by event, and shown at a calm pace."""
+    """Counts by status, kept up event by event, and shown at a calm rate."""
 
-    def __init__(self, plan: Plan, ledger: Ledger, look: Look) -> None:
+    def __init__(self, plan: Plan, ledger: Ledger, console: Console) -> None:
         self._plan = plan
         self._ledger = ledger
-        self._look = look
+        self._console = console
         self.engine: Engine | None = None
         """Whose rates and windows are shown, as soon as there is one."""
         self._phases = {key: state.phase for key, state in ledger.states.items()}
@@ -64,13 +67,13 @@ class Progress:
         """By target: why the service last refused everybody."""
         self._summary: Summary | None = None
 
-    def saw(self, event: Event) -> None:
-        """One more fact became durable."""
+    def on_event(self, event: Event) -> None:
+        """One more event became durable."""
         if isinstance(event, ImageEvent):
             self._count(event)
-        if self._look.json:
+        if self._console.json:
             kept, text = event_text(event)
-            self._look.object({"event": type(kept).__name__, **json.loads(text)})
+            self._console.object({"event": type(kept).__name__, **json.loads(text)})
 
     def _count(self, event: ImageEvent) -> None:
         key, state = event.key, self._ledger.states[event.key]
@@ -87,24 +90,20 @@ class Progress:
             self._held.add(key)
         else:
             self._held.discard(key)
-        if isinstance(event, AttemptRefused) and event.throttled:
+        if isinstance(event, AttemptThrottled):
             self._refusals[image.target] = event.fault
 
     def line(self) -> str:
         """Where the run stands, in one line."""
-        counts = self._counts
-        done = counts[Phase.SUCCEEDED] + counts[Phase.SKIPPED]
-        total = sum(counts.values()) - counts[Phase.CANCELLED]
-        active = sum(counts[phase] for phase in _ACTIVE)
-        parts = [f"{done}/{total} done", f"{active} running", f"{counts[Phase.PENDING]} waiting"]
-        parts += [f"{counts[p]} {p.value.replace('_', ' ')}" for p in _RARE if counts[p]]
-        return ", ".join(parts)
+        tally = _tally(self._counts)
+        others = terminal.rest(tally, len(self._held))
+        return f"{tally.done}/{tally.wanted} {DONE.word}{', ' if others else ''}{others}"
 
-    def facts(self, now: Moment, tick: float) -> terminal.Facts:
+    def facts(self, now: Moment, tick: float) -> terminal.LiveStatus:
         """What the live view shows, at the moment `now`; `tick` is the same on the clock that only grows."""
         last = self._summary
-        lanes = self.engine.lanes if self.engine is not None else {}
-        return terminal.Facts(
+        workers = self.engine.workers if self.engine is not None else {}
+        return terminal.LiveStatus(
             name=self._plan.name,
             now=now,
             totals=_tally(self._counts),
@@ -113,44 +112,44 @@ class Progress:
             targets=_tallies(self._targets),
             throughput=last.throughput if last else None,
             eta=last.eta if last else None,
-            pressures=tuple(_pressure(lane) for lane in lanes.values()),
-            waits=tuple(self._waits(lanes, now, tick)),
+            pressures=tuple(_pressure(worker) for worker in workers.values()),
+            waits=tuple(self._waits(workers, now, tick)),
             failures=tuple(self._failures),
         )
 
-    def _waits(self, lanes: Mapping[str, Lane], now: Moment, tick: float) -> list[str]:
-        told = []
+    def _waits(self, workers: Mapping[str, TargetWorker], now: Moment, tick: float) -> list[str]:
+        waits = []
         if self.engine is not None and self.engine.gate.reason:
-            told.append(self.engine.gate.reason)
-        for name, lane in lanes.items():
-            silence = lane.agenda.submits.bucket.blocked_until - tick
-            if lane.halted is not None:
-                told.append(f"target {name} stopped: {terminal.with_remedy(lane.halted)}")
-            elif silence > LONG_SILENCE and lane.agenda.waiting:
+            waits.append(self.engine.gate.reason)
+        for name, worker in workers.items():
+            silence = worker.scheduler.submits.bucket.blocked_until - tick
+            if worker.halted is not None:
+                waits.append(f"target {name} stopped: {terminal.with_remedy(worker.halted)}")
+            elif silence > LONG_SILENCE and worker.scheduler.waiting:
                 refusal = self._refusals.get(name)
                 why = f": {terminal.with_remedy(refusal)}" if refusal is not None else ""
-                told.append(f"nothing is submitted to {name} for {span(silence)}{why}")
+                waits.append(f"nothing is submitted to {name} for {span(silence)}{why}")
         if (doubtful := self._counts[Phase.IN_DOUBT] - len(self._held)) > 0:
             fixed = self._plan.policy.settle
-            settles = [lane.visibility.settle(fixed, now) for lane in lanes.values()]
-            told.append(terminal.doubtful(doubtful, max(settles, default=0.0)))
+            settles = [worker.visibility.visibility_timeout(fixed, now) for worker in workers.values()]
+            waits.append(terminal.doubtful(doubtful, max(settles, default=0.0)))
         if self._held:
-            told.append(terminal.held(len(self._held)))
-        return told
+            waits.append(terminal.held(len(self._held)))
+        return waits
 
     @property
     def _live(self) -> bool:
         """Whether lines may move; not where JSON goes to the same terminal."""
-        return self._look.person and STDERR.moving and not (self._look.json and STDOUT.isatty())
+        return self._console.person and STDERR.moving and not (self._console.json and STDOUT.isatty())
 
     async def show(self) -> None:
         """Show how it goes until cancelled: twice a second on a terminal, else a line every 30 s."""
-        if self._look.quiet:
+        if self._console.quiet:
             return
         if not self._live:
             while True:
                 await anyio.sleep(PLAIN_EVERY)
-                self._look.say(self.line())
+                self._console.say(self.line())
         async with anyio.create_task_group() as group:
             group.start_soon(self._estimate)
             while True:
@@ -172,9 +171,9 @@ class Progress:
         """Leave the last line standing."""
         if self._live:
             self._draw(lines=1)
-            STDERR.settle()
+            STDERR.keep_live()
         else:
-            self._look.say(self.line())
+            self._console.say(self.line())
 
     def _draw(self, *, lines: int | None = None) -> None:
         if self.engine is None:
@@ -188,7 +187,7 @@ class Progress:
             height=lines or max(rows - 1, 1),
             encoding=STDERR.encoding,
         )
-        STDERR.live("\n".join(terminal.painted(drawn, colored=self._look.colored)))
+        STDERR.live("\n".join(terminal.painted(drawn, colored=self._console.colored)))
 
 
 def pause_after(spent: float) -> float:
@@ -211,20 +210,17 @@ def _tallies(groups: Mapping[str, Counter[Phase]]) -> tuple[tuple[str, Tally], .
     return tuple((name, _tally(counts)) for name, counts in groups.items() if counts)
 
 
-def _pressure(lane: Lane) -> terminal.Pressure:
-    agenda = lane.agenda
+def _pressure(worker: TargetWorker) -> terminal.Pressure:
+    scheduler = worker.scheduler
     return terminal.Pressure(
-        target=lane.target.name,
-        submits=_speed(agenda.submits),
-        queries=_speed(agenda.queries),
-        jobs=len(agenda.in_cloud),
-        window=agenda.window.size,
-        most=agenda.window.most,
+        target=worker.target.name,
+        submits=_speed(scheduler.submits),
+        queries=_speed(scheduler.queries),
+        jobs=len(scheduler.in_cloud),
+        window=scheduler.job_limit.size,
+        most=scheduler.job_limit.most,
     )
 
 
-def _speed(pace: Pace) -> terminal.Speed:
-    return terminal.Speed(now=pace.bucket.rate, most=pace.ceiling, learned=pace.limit)
-
-
-_RARE = (Phase.IN_DOUBT, Phase.OVERDUE, Phase.FAILED)
+def _speed(limiter: AdaptiveRateLimiter) -> terminal.Speed:
+    return terminal.Speed(now=limiter.bucket.rate, most=limiter.ceiling, learned=limiter.limit)

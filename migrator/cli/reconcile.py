@@ -1,6 +1,6 @@
 """`migrator reconcile`: what lies in the cloud under this plan's marker and belongs to nobody.
 
-Looking needs no lock. Deleting holds the journal's, so that no run can begin to own an image meanwhile; and
+Finding needs no lock. Deleting holds the journal's, so that no run can begin to own an image meanwhile; and
 each image is read again by its id, and judged again, right before it goes.
 """
 
@@ -10,18 +10,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from migrator.cli.common import Look, ask, plural, run_async, somebody_to_ask
-from migrator.cli.parts import clock_for, open_clouds, plan_folder
-from migrator.cli.session import Options, open_journal
-from migrator.core import retry
-from migrator.core.bucket import Bucket
-from migrator.core.ledger import Ledger
-from migrator.core.leftovers import Gone, Leftover, Owners
-from migrator.core.reconcile import listed, plan_tag
-from migrator.edges.journal import Journal
-from migrator.errors import CloudError, JournalMissing, Unavailable, UsageError
-from migrator.model import CloudImage, ImagePage, ImageQuery, MarkerKind, Plan
-from migrator.ports import Clock, Cloud
+from migrator.cli.common import Console, can_confirm, confirm, plural, run_async
+from migrator.cli.journals import journal_of, open_journal
+from migrator.cli.options import Options
+from migrator.cli.wiring import clock_for, open_clouds
+from migrator.domain.cloud import CloudImage, ImagePage, ImageQuery
+from migrator.domain.errors import CloudError, JournalMissing, RetryableError, UsageError
+from migrator.domain.plan import MarkerKind, Plan
+from migrator.domain.ports import Clock
+from migrator.engine.ports import Cloud
+from migrator.pacing import retry
+from migrator.pacing.retry import Patience
+from migrator.pacing.token_bucket import TokenBucket
+from migrator.workflow.ledger import Ledger
+from migrator.workflow.leftovers import Gone, Leftover, Owners
+from migrator.workflow.resume import listed, plan_tag
 
 Answer = TypeVar("Answer")
 
@@ -31,8 +34,8 @@ everything is cheaper."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
-    """What one look showed."""
+class ReconcileResult:
+    """What the lists of the cloud and the journal say of each other."""
 
     leftovers: list[tuple[str, Leftover]] = field(default_factory=list)
     """Each with the name of the target whose service lists it."""
@@ -40,96 +43,106 @@ class Findings:
     gone: list[Gone] = field(default_factory=list)
 
 
-def reconcile(plan: Plan, options: Options, look: Look, *, delete: bool, yes: bool) -> int:
-    """Look; with `delete`, ask and delete. Returns the exit code; raises MigratorError."""
-    if delete and not yes and not somebody_to_ask():
+def reconcile(plan: Plan, options: Options, console: Console, *, delete: bool, yes: bool) -> int:
+    """Find; with `delete`, ask and delete. Returns the exit code; raises MigratorError."""
+    if delete and not yes and not can_confirm():
         raise UsageError(
             "--delete asks before it deletes, and nobody is there to answer",
-            hint="Look at the list without --delete first; then add --yes, or run it in a terminal.",
+            hint="Read the list without --delete first; then add --yes, or run it in a terminal.",
         )
-    found = run_async(_look, plan, options, look, delete)
-    _show(found, look, plan)
+    found = run_async(_find, plan, options, console, delete)
+    _show(found, console, plan)
     if not (delete and found.leftovers):
         return 3 if found.leftovers or found.gone else 0
     count = len(found.leftovers)
-    if not yes and not ask(f"Delete {'this image' if count == 1 else f'these {count} images'} for good?"):
-        look.say("nothing was deleted")
+    if not yes and not confirm(f"Delete {'this image' if count == 1 else f'these {count} images'} for good?"):
+        console.say("nothing was deleted")
         return 3
-    left = run_async(_delete, plan, options, look, found.leftovers)
-    look.say(f"{count - left} of {plural(count, 'image')} deleted")
+    left = run_async(_delete, plan, options, console, found.leftovers)
+    console.say(f"{count - left} of {plural(count, 'image')} deleted")
     return 3 if left or found.gone else 0
 
 
-async def _look(plan: Plan, options: Options, look: Look, lock: bool) -> Findings:
+async def _find(plan: Plan, options: Options, console: Console, lock: bool) -> ReconcileResult:
     if plan.policy.marker is MarkerKind.NONE:
-        look.warn('the plan says policy.marker = "none", so its images cannot be told from others')
-    async with _ledger(plan, options, lock=lock) as ledger, _asking(plan, options) as asking:
+        console.warn(
+            'the plan says policy.marker = "none", so its images cannot be distinguished from others'
+        )
+    async with _ledger(plan, options, lock=lock) as ledger, _clients(plan, options) as clients:
         owners = Owners(plan, ledger)
-        found = Findings()
-        seen: set[str] = set()
-        for target, service in asking.items():
+        found = ReconcileResult()
+        listed_ids: set[str] = set()
+        for target, client in clients.items():
             images = [
                 image
-                for image in await service.all(ImageQuery(tag=plan_tag(plan.name)))
-                if image.id not in seen
+                for image in await client.all(ImageQuery(tag=plan_tag(plan.name)))
+                if image.id not in listed_ids
             ]
-            seen.update(image.id for image in images)
+            listed_ids.update(image.id for image in images)
             found.leftovers.extend((target, leftover) for leftover in owners.leftovers(images))
-            found.gone.extend(await _gone(owners, target, service, seen))
+            found.gone.extend(await _gone(owners, target, client, listed_ids))
         return found
 
 
-async def _gone(owners: Owners, target: str, service: "Service", seen: Iterable[str]) -> list[Gone]:
-    """The items whose image neither the plan's list nor a closer look shows: tags may have been removed."""
-    unseen = owners.gone(target, set(seen))
-    if len(unseen) > ONE_BY_ONE:
-        there = {image.id for image in await service.all(ImageQuery())}
+async def _gone(
+    owners: Owners, target: str, client: "RetryingClient", listed_ids: Iterable[str]
+) -> list[Gone]:
+    """The items whose image neither the plan's list nor its id finds: tags may have been removed."""
+    unlisted = owners.gone(target, set(listed_ids))
+    if len(unlisted) > ONE_BY_ONE:
+        there = {image.id for image in await client.all(ImageQuery())}
     else:
-        there = {item.image_id for item in unseen if await service.one(item.image_id) is not None}
-    return owners.gone(target, there.union(seen))
+        there = {item.image_id for item in unlisted if await client.one(item.image_id) is not None}
+    return owners.gone(target, there.union(listed_ids))
 
 
-async def _delete(plan: Plan, options: Options, look: Look, leftovers: list[tuple[str, Leftover]]) -> int:
+async def _delete(
+    plan: Plan, options: Options, console: Console, leftovers: list[tuple[str, Leftover]]
+) -> int:
     """Delete what is still left over; how many are still there afterwards."""
     left = 0
-    async with _ledger(plan, options, lock=True) as ledger, _asking(plan, options) as asking:
+    async with _ledger(plan, options, lock=True) as ledger, _clients(plan, options) as clients:
         owners = Owners(plan, ledger)
         for target, leftover in leftovers:
             image = leftover.image
             try:
-                now = await asking[target].one(image.id)
+                now = await clients[target].one(image.id)
                 if now is None or now.status == "deleted":
-                    _tell(look, "gone_already", target, image, "it was gone already")
+                    _show_outcome(console, "gone_already", target, image, "it was gone already")
                     continue
                 if owners.leftover(now) is None:
                     left += 1
-                    _tell(look, "kept", target, now, "it is not left over any more")
+                    _show_outcome(console, "kept", target, now, "it is not left over any more")
                     continue
-                await asking[target].delete(image.id)
+                await clients[target].delete(image.id)
             except CloudError as error:
                 left += 1
-                _tell(look, "failed", target, image, str(error), error.fault.remedy or CloudError.hint)
+                _show_outcome(
+                    console, "failed", target, image, str(error), error.fault.remedy or CloudError.hint
+                )
             else:
-                _tell(look, "deleted", target, image, "")
+                _show_outcome(console, "deleted", target, image, "")
     return left
 
 
-def _tell(look: Look, what: str, target: str, image: CloudImage, why: str, remedy: str = "") -> None:
-    if look.json:
+def _show_outcome(
+    console: Console, what: str, target: str, image: CloudImage, why: str, remedy: str = ""
+) -> None:
+    if console.json:
         facts = {what: image.id, "target": target, "name": image.name}
-        look.object(facts | ({"reason": why} if why else {}) | ({"remedy": remedy} if remedy else {}))
+        console.object(facts | ({"reason": why} if why else {}) | ({"remedy": remedy} if remedy else {}))
         return
     line = f"{what.replace('_', ' ')}: {target} {image.id} {image.name}"
-    look.out(f"{line} ({why})" if why else line)
+    console.out(f"{line} ({why})" if why else line)
     if remedy:
-        look.out(f"        {remedy}")
+        console.out(f"        {remedy}")
 
 
-def _show(found: Findings, look: Look, plan: Plan) -> None:
+def _show(found: ReconcileResult, console: Console, plan: Plan) -> None:
     for target, leftover in found.leftovers:
         image = leftover.image
-        if look.json:
-            look.object(
+        if console.json:
+            console.object(
                 {
                     "leftover": image.id,
                     "target": target,
@@ -140,53 +153,54 @@ def _show(found: Findings, look: Look, plan: Plan) -> None:
                 }
             )
         else:
-            look.out(f"left over: {target} {image.id} {image.name} ({image.status}; {leftover.why})")
+            console.out(f"left over: {target} {image.id} {image.name} ({image.status}; {leftover.why})")
     for item in found.gone:
-        if look.json:
-            look.object({"gone": item.image_id, "key": item.key})
+        if console.json:
+            console.object({"gone": item.image_id, "key": item.key})
         else:
-            look.out(f"gone: {item.key} (image {item.image_id} was imported and is there no longer)")
+            console.out(f"gone: {item.key} (image {item.image_id} was imported and is there no longer)")
     if found.gone:
-        look.say(f"import one again with: migrator run PLAN --again {found.gone[0].key!r}")
+        console.say(f"import one again with: migrator run PLAN --again {found.gone[0].key!r}")
     if not found.leftovers and not found.gone:
-        look.say(f"{plan.name}: nothing is left over, and nothing is gone")
+        console.say(f"{plan.name}: nothing is left over, and nothing is gone")
 
 
-# --- Parts ----------------------------------------------------------------------------------------------
+# --- Journal and clients --------------------------------------------------------------------------------
 
 
 @asynccontextmanager
 async def _ledger(plan: Plan, options: Options, *, lock: bool) -> AsyncIterator[Ledger]:
     """What the journal knows; with `lock`, no run can begin meanwhile. Raises JournalError."""
-    path = plan_folder(options.reports_dir, plan) / "journal.db"
-    if not path.exists():
+    location = journal_of(plan, options.reports_dir)
+    if not await location.exists():
         raise JournalMissing(
-            f"{path}: no such file, and without the journal nobody can tell what belongs to whom",
+            f"{location}: no such file, and without the journal nobody can say what belongs to whom",
             hint="Name its --reports-dir; or `migrator run PLAN` first, which adopts what is there.",
         )
     if not lock:
-        yield await Journal.read(path).ledger(listed(plan))
+        yield await location.read().ledger(listed(plan))
         return
-    async with open_journal(path) as journal:
+    async with open_journal(location) as journal:
         yield await journal.ledger(listed(plan))
 
 
 @asynccontextmanager
-async def _asking(plan: Plan, options: Options) -> AsyncIterator[dict[str, "Service"]]:
+async def _clients(plan: Plan, options: Options) -> AsyncIterator[dict[str, "RetryingClient"]]:
     clock = clock_for(plan, options.environ)
-    async with open_clouds(plan, clock, options.environ) as parts:
-        yield {name: Service(plan, name, part.ims, clock) for name, part in parts.items()}
+    async with open_clouds(plan, clock, options.environ) as services:
+        yield {name: RetryingClient(plan, name, one.ims, clock) for name, one in services.items()}
 
 
-class Service:
-    """One target's images, asked for no faster than the plan allows; what gets no answer is asked again."""
+class RetryingClient:
+    """The image service of one target behind a rate limit, with retries."""
 
     def __init__(self, plan: Plan, target: str, cloud: Cloud, clock: Clock) -> None:
         limits = plan.targets[target].limits
         self._policy = plan.retry
+        self._patience = Patience(tries=plan.retry.max_attempts)
         self._cloud = cloud
         self._clock = clock
-        self._bucket = Bucket(limits.query_rate.per_second, limits.query_burst, clock.monotonic())
+        self._bucket = TokenBucket(limits.query_rate.per_second, limits.query_burst, clock.monotonic())
         self._rng = random.SystemRandom()
 
     async def all(self, query: ImageQuery) -> list[CloudImage]:
@@ -207,25 +221,25 @@ class Service:
 
     async def delete(self, image_id: str) -> None:
         """Delete one image. Raises CloudError."""
-        await self._patiently(lambda: self._cloud.delete(image_id))
+        await self._retried(lambda: self._cloud.delete(image_id))
 
     async def _page(self, query: ImageQuery, after: str | None) -> ImagePage:
-        return await self._patiently(lambda: self._cloud.images(query, after=after))
+        return await self._retried(lambda: self._cloud.images(query, after=after))
 
-    async def _patiently(self, conversation: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _retried(self, conversation: Callable[[], Awaitable[Answer]]) -> Answer:
         """What `conversation` answers; it is a question, or harmless to repeat."""
         attempt = 0
         while True:
             attempt += 1
-            await self._turn()
+            await self._take_token()
             try:
                 return await conversation()
-            except Unavailable as error:
-                if attempt >= self._policy.max_attempts or error.fault.code == "MIG.tls":
+            except RetryableError as error:
+                if retry.gives_up(self._patience, error.fault, tries=attempt):
                     raise
                 await self._clock.sleep(retry.pause(self._policy, attempt, self._rng, error.retry_after))
 
-    async def _turn(self) -> None:
+    async def _take_token(self) -> None:
         while (seconds := self._bucket.wait(self._clock.monotonic())) > 0:
             await self._clock.sleep(seconds)
         self._bucket.take(self._clock.monotonic())

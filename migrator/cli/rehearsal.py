@@ -1,4 +1,4 @@
-"""`migrator run PLAN --simulate`: a plan run on a stand-in cloud in this process, at speed; what it shows.
+"""`migrator run PLAN --simulate`: a plan run on a stand-in cloud in this process, at speed; what it measures.
 
 The rules:
 
@@ -7,7 +7,7 @@ The rules:
    rehearsal has a name of its own, so that no real run takes its journal for its own.
 3. Everything is as the plan says, rates, limits and policy, but for three things: every object is there and
    fits on its disk, the windows of waves are open, and requests that hang are given up on by real seconds.
-4. What it shows is of the run; preflight came before, and is told apart.
+4. What is measured is the run; preflight came before, and its requests do not count.
 """
 
 import tempfile
@@ -19,30 +19,31 @@ from dataclasses import dataclass, replace
 from math import exp
 from pathlib import Path
 
-from migrator.cli.app import WEATHERS
-from migrator.cli.common import Look, plural
-from migrator.cli.parts import clock_for, open_clouds, plan_folder
-from migrator.cli.preflight import TOLD_OFFLINE, ask_all, ledger_ahead
-from migrator.cli.session import Options, check_keys, choose, run
-from migrator.core.checks import Finding, Severity
-from migrator.core.floor import TYPICAL, floors
-from migrator.core.headline import span
-from migrator.core.ledger import Ledger
-from migrator.core.plan import at_endpoint
-from migrator.core.reconcile import listed
-from migrator.core.summary import Summary, summary
-from migrator.edges.clock import REHEARSAL
-from migrator.edges.journal import Journal
-from migrator.engine.preflight import Seen
-from migrator.errors import UsageError
-from migrator.model import Image, ImageType, Plan, Target
-from migrator.render.findings import as_json, as_text
-from migrator.simulator.inspection import Stats
+from migrator.cli.common import Console, plural
+from migrator.cli.journals import journal_of, ledger_ahead
+from migrator.cli.options import FAULT_PROFILES, Options
+from migrator.cli.preflight import run_preflight
+from migrator.cli.session import run
+from migrator.cli.wiring import clock_for, open_clouds, plan_folder
+from migrator.cli.work import check_keys, choose
+from migrator.domain.errors import UsageError
+from migrator.domain.image import Image, ImageType
+from migrator.domain.plan import Plan, Target
+from migrator.engine.preflight import PreflightResult
+from migrator.ims.methods import method_of
+from migrator.io.clock import REHEARSAL
+from migrator.pacing.floor import TYPICAL, floors
+from migrator.plan import at_endpoint
+from migrator.reports.headline import span
+from migrator.reports.summary import Summary, summary
 from migrator.simulator.server import Running, serve
-from migrator.simulator.settings import SCENARIOS, Bucket, Object, Settings
+from migrator.simulator.settings import SCENARIOS, BucketSettings, ObjectSettings, Settings
+from migrator.simulator.stats import Stats
+from migrator.workflow.ledger import Ledger
+from migrator.workflow.resume import listed
 
 REAL_SECONDS = 22.0
-"""How long a rehearsal is meant to take."""
+"""How long a rehearsal should take."""
 
 SECONDS_PER_IMAGE = 0.03
 """Real seconds that each image may need of this machine, which plays both sides."""
@@ -57,80 +58,144 @@ WINDOW = 60
 """Simulated seconds over which a peak rate is measured: a single one is too short for this machine."""
 
 _GB = 2**30
-_LEFT_OUT = frozenset({"import", "token", "metadata", "object", "bucket", "projects"})
+_NOT_QUERIES = frozenset({"import", "token", "metadata", "object", "bucket", "projects"})
 """Requests that do not count against query_rate."""
 
-_OVER = (130, 143, 129)
-"""Exit codes of a rehearsal that somebody ended."""
+_INTERRUPTED = (130, 143, 129)
+"""Exit codes of a rehearsal that a signal ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """What a rehearsal measured."""
+
+    plan: str
+    """The plan's name."""
+
+    fault_profile: str
+    speed: float
+    """Simulated seconds in a real one."""
+
+    job_seconds: float
+    """How long one import was assumed to take on average."""
+
+    exit_code: int
+    reason: str
+    """How the run ended, or why it would not begin."""
+
+    preflight: PreflightResult | None = None
+    """None where there was none."""
+
+    summary: Summary | None = None
+    """What became of the images; None where nothing began."""
+
+    seconds: float | None = None
+    """Simulated seconds from the first line of the run to its last; None where nothing began."""
+
+    peak_imports: float = 0.0
+    """Import requests per second in the busiest WINDOW."""
+
+    peak_queries: float = 0.0
+    """Requests that count against query_rate, per second in the busiest WINDOW."""
+
+    most_jobs: int = 0
+    """Jobs of one project that ran at once."""
+
+    requests: Mapping[str, int]
+    """By kind."""
+
+    error_codes: Mapping[str, int]
+    """Requests that were answered with an error, by its code."""
+
+    undelivered: Mapping[str, int]
+    """Requests that got no complete answer, by what happened to it."""
+
+    reports: Path | None = None
+    """The folder with the reports of the rehearsal, where they stay."""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal ended it, so that its figures say nothing."""
+        return self.exit_code in _INTERRUPTED
 
 
 async def rehearse(
-    plan: Plan, warnings: list[str], options: Options, look: Look, weather: str, keep: Path | None
-) -> int:
-    """Run the plan on a stand-in cloud, say what is to be expected, and return the exit code of that run.
+    plan: Plan, options: Options, console: Console, fault_profile: str, keep: Path | None
+) -> Rehearsal:
+    """Run the plan on a stand-in cloud, and measure it; `console` shows how far it is.
 
-    `warnings` are those of reading the plan. `keep` is where the reports of the rehearsal stay; None leaves
-    nothing. Of `options`, folder and environment are not looked at. Raises UsageError for another weather.
+    `keep` is where the reports of the rehearsal stay; None leaves nothing. Folder and environment of
+    `options` are not used. Raises UsageError for a fault profile that does not exist.
     """
-    if weather not in WEATHERS:
+    if fault_profile not in FAULT_PROFILES:
         raise UsageError(
-            f"--simulate {weather!r}: there is no such weather", hint=f"There are: {', '.join(WEATHERS)}."
+            f"--simulate {fault_profile!r}: there is no such fault profile",
+            hint=f"There are: {', '.join(FAULT_PROFILES)}.",
         )
     check_keys(plan, options)
     if any(wave.not_before is not None or wave.not_after is not None for wave in plan.waves):
-        look.say("the windows of waves (not_before, not_after) are ignored in a rehearsal")
-    settings = settings_for(plan, weather)
+        console.say("the windows of waves (not_before, not_after) are ignored in a rehearsal")
+    settings = settings_for(plan, fault_profile)
     with ExitStack() as stack:
         if keep is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="migrator-rehearsal-")))
         else:
             folder = keep
         named = plan.model_copy(update={"name": f"{plan.name[:36]}-rehearsal-{_stamp()}"})
-        alone = replace(options, path=None, reports_dir=folder, environ={})
-        ledger, meant = await ledger_ahead(named, alone)
-        keys = choose(named, ledger, options.limit, meant).keys
+        isolated = replace(options, path=None, reports_dir=folder, environ={})
+        ledger, selected = await ledger_ahead(named, isolated)
+        keys = choose(named, ledger, options.limit, selected).keys
         simulated = expected_seconds(plan, ledger, keys, settings)
         speed = speed_for(simulated, len(keys))
-        look.say(
-            f"rehearsing {plan.name} in {weather} weather, {speed:.0f} times as fast: "
+        console.say(
+            f"rehearsing {plan.name} under fault profile {fault_profile}, {speed:.0f} times as fast: "
             f"{plural(len(keys), 'image')}, about {span(simulated / speed)}; nothing leaves this machine"
         )
         async with serve(settings, speed=speed, anchor=time.time()) as running:
-            outcome = await _play(_redirected(named, running), alone, settings, running, look)
-        if outcome.exit_code in _OVER:
-            look.say("the rehearsal was interrupted, so it says nothing; no trace of it is in the cloud")
-            if look.json:
-                look.object({"plan": plan.name, "reason": outcome.reason, "exit_code": outcome.exit_code})
-            return outcome.exit_code
-        told = {"plan": plan.name, "weather": weather, "speed": speed, "warnings": warnings}
-        kept = plan_folder(folder, named) if keep is not None and outcome.facts is not None else None
-        _tell(outcome, told, kept, settings, running, look)
-    return outcome.exit_code
+            outcome = await _carry_out(_redirected(named, running), isolated, settings, running, console)
+    stats = running.simulator.stats
+    return Rehearsal(
+        plan=plan.name,
+        fault_profile=fault_profile,
+        speed=speed,
+        job_seconds=settings.job_seconds,
+        exit_code=outcome.exit_code,
+        reason=outcome.reason,
+        preflight=outcome.preflight,
+        summary=outcome.summary,
+        seconds=outcome.seconds,
+        peak_imports=peak([stats.seconds.get("import", {})]),
+        peak_queries=peak([counts for kind, counts in stats.seconds.items() if kind not in _NOT_QUERIES]),
+        most_jobs=running.simulator.most_running,
+        requests=dict(stats.requests),
+        error_codes=dict(stats.codes),
+        undelivered=dict(stats.acts),
+        reports=plan_folder(folder, named) if keep is not None and outcome.summary is not None else None,
+    )
 
 
-# --- The stage ------------------------------------------------------------------------------------------
+# --- The cloud and the plan -----------------------------------------------------------------------------
 
 
-def settings_for(plan: Plan, weather: str) -> Settings:
+def settings_for(plan: Plan, fault_profile: str) -> Settings:
     """A cloud in which all that a plan counts on is there: regions and projects, buckets and objects.
 
     Each object is smaller than its disk, and each bucket lies where the first image that names it goes to. A
-    job lasts TYPICAL seconds on average in calm weather, and as much longer in another as the scenario says.
+    job lasts TYPICAL seconds on average in "calm", and as much longer in another fault profile as that says.
     """
-    base = SCENARIOS[weather]
+    base = SCENARIOS[fault_profile]
     regions: dict[str, str] = {}
     for number, target in enumerate(plan.targets.values(), 1):
         regions.setdefault(target.region, target.project_id or f"{number:032x}")
-    buckets: dict[str, Bucket] = {}
-    objects: dict[str, Object] = {}
+    buckets: dict[str, BucketSettings] = {}
+    objects: dict[str, ObjectSettings] = {}
     for image in plan.images:
-        bucket, _, key = image.image_url.partition(":")
-        buckets.setdefault(bucket, Bucket(region=plan.targets[image.target].region))
+        buckets.setdefault(image.source.bucket, BucketSettings(region=plan.targets[image.target].region))
         size = _size(image)
         earlier = objects.get(image.image_url)
-        objects[image.image_url] = Object(size=min(size, earlier.size) if earlier else size)
-        if key.lower().endswith(".raw"):
-            objects[f"{image.image_url[:-4]}.mf"] = Object(size=100_000)
+        objects[image.image_url] = ObjectSettings(size=min(size, earlier.size) if earlier else size)
+        if (companion := method_of(image).companion(image.source)) is not None:
+            objects[str(companion)] = ObjectSettings(size=100_000)
     return base.model_copy(
         update={
             "any_project": True,
@@ -164,7 +229,7 @@ def speed_for(simulated: float, images: int) -> float:
 
 
 def _redirected(plan: Plan, running: Running) -> Plan:
-    """The plan as it is played: every service on this machine, other credentials, and windows open."""
+    """The plan as it is rehearsed: every service on this machine, other credentials, and windows open."""
 
     def at_speed(target: Target) -> Target:
         timeout = target.limits.request_timeout
@@ -177,65 +242,60 @@ def _redirected(plan: Plan, running: Running) -> Plan:
     return at_endpoint(plan.model_copy(update={"targets": targets, "waves": waves}), running.url)
 
 
-# --- The play -------------------------------------------------------------------------------------------
+# --- The run --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:
-    """How it ended."""
+    """How the run ended; fields as those of Rehearsal."""
 
     exit_code: int
     reason: str
-    seen: Seen | None = None
-    """What preflight found; None where nobody looked."""
-
-    facts: Summary | None = None
-    """What became of the images; None where nothing began."""
-
+    preflight: PreflightResult | None = None
+    summary: Summary | None = None
     seconds: float | None = None
-    """Simulated seconds from the first line of the run to its last; None where nothing began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Still(Look):
+class _ProgressOnly(Console):
     """Shows how far it is, and says nothing: its advice would be about a run that never was."""
 
     def say(self, text: str) -> None:
         """Nothing."""
 
 
-async def _play(plan: Plan, options: Options, settings: Settings, running: Running, look: Look) -> _Outcome:
+async def _carry_out(
+    plan: Plan, options: Options, settings: Settings, running: Running, console: Console
+) -> _Outcome:
     environ = {
         "HUAWEICLOUD_SDK_AK": settings.access_key,
         "HUAWEICLOUD_SDK_SK": settings.secret_key,
         REHEARSAL: f"{running.speed}@{running.anchor}",
     }
-    still = _Still(quiet=look.quiet, color=look.color)
-    seen = None
+    silent = _ProgressOnly(quiet=console.quiet, color=console.color)
+    preflight = None
     if options.preflight:
         clock = clock_for(plan, environ)
-        ledger, meant = await ledger_ahead(plan, options)
-        keys = choose(plan, ledger, options.limit, meant).keys
-        async with open_clouds(plan, clock, environ) as parts:
-            seen = await ask_all(plan, ledger, keys, parts, clock, still, command=False)
-        if seen.exit_code:
-            return _Outcome(exit_code=seen.exit_code, reason="preflight would refuse the run", seen=seen)
+        ledger, selected = await ledger_ahead(plan, options)
+        keys = choose(plan, ledger, options.limit, selected).keys
+        async with open_clouds(plan, clock, environ) as services:
+            preflight = await run_preflight(plan, ledger, keys, services, clock, silent)
+        if preflight.exit_code:
+            return _Outcome(
+                exit_code=preflight.exit_code, reason="preflight would refuse the run", preflight=preflight
+            )
     now = running.now()
     running.simulator.stats = Stats(began_at=now, last_at=now)
-    code = await run(plan, replace(options, preflight=False, environ=environ), still)
-    path = plan_folder(options.reports_dir, plan) / "journal.db"
-    ledger = await Journal.read(path).ledger(listed(plan))
+    code = await run(plan, replace(options, preflight=False, environ=environ), silent)
+    ledger = await journal_of(plan, options.reports_dir).read().ledger(listed(plan))
     last = ledger.runs[-1]
     return _Outcome(
         exit_code=code,
         reason=last.reason or "",
-        seen=seen,
-        facts=summary(ledger, plan=plan, now=running.now()),
+        preflight=preflight,
+        summary=summary(ledger, plan=plan, now=running.now()),
         seconds=max((last.ended_at or running.now()) - last.began_at, 0.0),
     )
-
-
-# --- The review -----------------------------------------------------------------------------------------
 
 
 def peak(seconds: Iterable[Mapping[int, int]], window: int = WINDOW) -> float:
@@ -253,90 +313,6 @@ def peak(seconds: Iterable[Mapping[int, int]], window: int = WINDOW) -> float:
             oldest += 1
         most = max(most, inside)
     return most / window
-
-
-def _tell(
-    outcome: _Outcome,
-    told: dict[str, object],
-    kept: Path | None,
-    settings: Settings,
-    running: Running,
-    look: Look,
-) -> None:
-    stats = running.simulator.stats
-    imports = peak([stats.seconds.get("import", {})])
-    queries = peak([counts for kind, counts in stats.seconds.items() if kind not in _LEFT_OUT])
-    findings = _worth_telling(outcome.seen)
-    if look.json:
-        images = outcome.seen.images if outcome.seen else 0
-        look.object(
-            {
-                **told,
-                "job_seconds": settings.job_seconds,
-                "expected_seconds": None if outcome.seconds is None else round(outcome.seconds),
-                "totals": _totals(outcome.facts),
-                "peak_imports_per_second": round(imports, 2),
-                "peak_queries_per_second": round(queries, 2),
-                "peak_window_seconds": WINDOW,
-                "most_jobs": running.simulator.most_running,
-                "requests": dict(stats.requests),
-                "refused": dict(stats.codes),
-                "lost": dict(stats.acts),
-                "preflight": None
-                if outcome.seen is None
-                else as_json(str(told["plan"]), findings, images=images, exit_code=outcome.seen.exit_code),
-                "failures": _failures(outcome.facts),
-                "reason": outcome.reason,
-                "exit_code": outcome.exit_code,
-                "reports": None if kept is None else str(kept),
-            }
-        )
-        return
-    for line in as_text(finding for finding in findings if finding.code not in TOLD_OFFLINE):
-        look.out(line)
-    if outcome.facts is not None and outcome.seconds is not None:
-        until = " until it stops" if outcome.facts.totals.unfinished else ""
-        assumed = f"if one import takes {span(settings.job_seconds)} on average (assumed)"
-        look.out(f"{'takes':<14}{span(outcome.seconds)}{until}, {assumed}")
-        look.out(f"{'peak':<14}{imports:.2g} imports/s, {queries:.2g} queries/s in the busiest minute")
-        look.out(f"{'most jobs':<14}{running.simulator.most_running} at once")
-        look.out(f"{'refused':<14}{_refused(stats)}")
-        totals = _totals(outcome.facts)
-        look.out(f"{'images':<14}{', '.join(f'{n} {name}' for name, n in totals.items() if n) or 'none'}")
-        for cause in outcome.facts.failures:
-            look.out(f"{'fails':<14}{cause.count} x {cause.code} {cause.message}")
-            if cause.remedy:
-                look.out(f"{'':<14}{cause.remedy}")
-    warnings = told["warnings"]
-    if isinstance(warnings, list) and warnings:
-        look.out(f"{'warnings':<14}{len(warnings)} about the plan itself, said above")
-    look.out(f"{'would end':<14}{outcome.reason} (exit code {outcome.exit_code})")
-    if kept is not None:
-        look.say(f"reports of the rehearsal: {kept}")
-
-
-def _worth_telling(seen: Seen | None) -> list[Finding]:
-    return [] if seen is None else [one for one in seen.findings if one.severity is not Severity.INFO]
-
-
-def _totals(facts: Summary | None) -> dict[str, int]:
-    return {} if facts is None else {phase.value: count for phase, count in facts.totals.by_status.items()}
-
-
-def _failures(facts: Summary | None) -> list[dict[str, object]]:
-    return [
-        {"code": cause.code, "message": cause.message, "remedy": cause.remedy, "count": cause.count}
-        for cause in (facts.failures if facts else ())
-    ]
-
-
-def _refused(stats: Stats) -> str:
-    """Requests of any kind that were answered with an error, or not at all, by code."""
-    counts = Counter(stats.codes) + Counter(stats.acts)
-    if not counts:
-        return f"none of {sum(stats.requests.values()):,} requests"
-    most = ", ".join(f"{count} x {code}" for code, count in counts.most_common(5))
-    return f"{sum(counts.values()):,} of {sum(stats.requests.values()):,} requests ({most})"
 
 
 def _stamp() -> str:

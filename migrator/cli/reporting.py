@@ -1,4 +1,4 @@
-"""Reports written from a ledger, whole or not at all."""
+"""Reports written from a ledger, each file atomically."""
 
 from copy import copy
 from dataclasses import replace
@@ -6,11 +6,12 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from migrator.core.ledger import Ledger
-from migrator.core.summary import Summary, summary
-from migrator.edges.whole import write_whole
-from migrator.model import Moment, Plan
-from migrator.render import FORMATS
+from migrator.domain.plan import Plan
+from migrator.domain.units import Moment
+from migrator.io.atomic_write import write_atomically
+from migrator.reports.formats import FORMATS
+from migrator.reports.summary import Summary, summary
+from migrator.workflow.ledger import Ledger
 
 
 def snapshot(ledger: Ledger) -> Ledger:
@@ -36,6 +37,6 @@ def _write(plan: Plan, ledger: Ledger, folder: Path, now: Moment, running: bool)
     paths = []
     for suffix, write in FORMATS.items():
         path = folder / f"report.{suffix}"
-        write_whole(path, lambda stream, write=write: write(facts, stream))  # type: ignore[misc]
+        write_atomically(path, lambda stream, write=write: write(facts, stream))  # type: ignore[misc]
         paths.append(path)
     return paths

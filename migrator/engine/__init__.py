@@ -1,6 +1,6 @@
 """The circle: decide, perform, record, advance, until every image is finished; no policy of its own."""
 
-from migrator.core.verdict import Ending, Stop
-from migrator.engine.run import Engine
+from migrator.engine.engine import Engine
+from migrator.workflow.verdict import Ending, StopReason
 
-__all__ = ["Ending", "Engine", "Stop"]
+__all__ = ["Ending", "Engine", "StopReason"]

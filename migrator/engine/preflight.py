@@ -1,5 +1,5 @@
 """Preflight: every question about a plan that can be asked without changing anything, within each target's
-budget. What the answers mean is decided in `migrator.core.checks`.
+budget. What the answers mean is decided in `migrator.preflight`.
 
 The order, for each target at the same time:
 
@@ -9,64 +9,51 @@ The order, for each target at the same time:
 """
 
 import random
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from typing import TypeVar
 
 import anyio
 
-from migrator.core import retry
-from migrator.core.bucket import Bucket
-from migrator.core.checks import Facts, Finding, Unknown, Why, exit_code, findings, sizes, unknown
-from migrator.core.checks.facts import Address, address, addresses
-from migrator.core.ledger import Ledger
-from migrator.core.lifecycle import IN_CLOUD, Phase
-from migrator.core.lookup import Shelf, shelve
-from migrator.core.reconcile import marker
-from migrator.errors import CloudError, Halted, Unavailable
-from migrator.model import (
-    CloudImage,
-    Fault,
-    Image,
-    ImageQuery,
-    ImageType,
-    MarkerKind,
-    ObjectInfo,
-    Plan,
-    Target,
+from migrator.domain.cloud import CloudImage, Fault, ImageQuery, ObjectInfo
+from migrator.domain.image import Image, ImageType
+from migrator.domain.object_ref import ObjectRef
+from migrator.domain.plan import MarkerKind, Plan
+from migrator.domain.ports import Clock
+from migrator.engine.ports import Catalogue, ObjectStore, Registry
+from migrator.engine.preflight_requests import AnswerCount, CircuitBreaker, RequestLimiter
+from migrator.preflight import (
+    Finding,
+    TargetFacts,
+    Unknown,
+    UnknownReason,
+    exit_code,
+    file_sizes,
+    findings,
 )
-from migrator.ports import Catalogue, Clock, ObjectStore, Registry
+from migrator.preflight.facts import objects_of
+from migrator.workflow.ledger import Ledger
+from migrator.workflow.lookup import ImageMatches, match_images
+from migrator.workflow.resume import marker
+from migrator.workflow.states import IN_CLOUD, Phase
 
-Answer = TypeVar("Answer")
 Thing = TypeVar("Thing")
-
-TRIES = 5
-"""How often one question is asked that gets no answer."""
-
-LONGEST_PAUSE = 10.0
-"""Seconds between two tries, unless the service asks for more."""
-
-MOST_PATIENCE = 60.0
-"""Seconds that a service may ask for; for longer than that it counts as silent."""
-
-SILENT = 3
-"""Questions of one kind that got no answer in all their tries, in a row: then no more of it are asked."""
 
 REFUSALS = 3
 """Objects that may not be read, and none that may, in a bucket that may not either: the rest is not asked."""
 
 SAMPLE = 100
-"""Objects of a target whose encryption is looked at where there is no time to look at each."""
+"""Objects of a target whose encryption is checked where there is no time to check each."""
 
 WORTH_A_LIST = 3
 """Objects that are worth a list of their bucket, which shows up to a thousand at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Whom to ask about one target."""
+class PreflightServices:
+    """The services that preflight asks about one target."""
 
     images: Catalogue
     objects: ObjectStore
@@ -76,15 +63,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class PreflightResult:
     """What preflight found."""
 
     findings: list[Finding]
     sizes: dict[str, int]
-    """Bytes of each image's file, by key, as far as they were told."""
+    """Bytes of each image's file, by key, as far as they are known."""
 
     images: int
-    """Images that were looked at."""
+    """Images that were checked."""
 
     @property
     def exit_code(self) -> int:
@@ -96,45 +83,48 @@ async def preflight(
     plan: Plan,
     ledger: Ledger,
     keys: Iterable[str],
-    places: Mapping[str, Place],
+    services: Mapping[str, PreflightServices],
     clock: Clock,
     wall: Clock,
     rng: random.Random,
     *,
     targets: Iterable[str] = (),
     thorough: bool = True,
-    told: Callable[[int], None] = lambda asked: None,
-) -> Seen:
+    on_answer: Callable[[int], None] = lambda answers: None,
+) -> PreflightResult:
     """Ask about the images `keys` that are yet to be submitted, and about the targets of all `keys`, and
     `targets` besides.
 
     `wall` is this computer's own clock, which is compared with the service's. Without `thorough`, large
-    buckets are listed instead of asking about every object, which shows all but encryption. `told` is called
-    with the number of questions asked so far. Nothing is changed, and what goes wrong is a finding.
+    buckets are listed instead of asking about every object, which shows all but encryption. `on_answer` is
+    called with the number of answers so far. Nothing is changed, and what goes wrong is a finding.
     """
     known = _open(plan, ledger, keys, targets)
-    asked = _Counter(told)
+    answers = AnswerCount(on_answer)
     async with anyio.create_task_group() as group:
         for facts in known:
             name = facts.target.name
-            budget = Budget(facts.target, clock)
-            scout = Scout(plan, facts, places[name], budget, clock, wall, rng, asked, thorough=thorough)
-            group.start_soon(scout.look, name=name)
-    return Seen(
+            limiter = RequestLimiter(facts.target, clock)
+            breaker = partial(CircuitBreaker, plan.retry, limiter, clock, rng, answers)
+            worker = PreflightTargetWorker(
+                plan, facts, services[name], limiter, breaker, wall, thorough=thorough
+            )
+            group.start_soon(worker.run, name=name)
+    return PreflightResult(
         findings=findings(plan, known),
-        sizes={key: size for facts in known for key, size in sizes(facts).items()},
+        sizes={key: size for facts in known for key, size in file_sizes(facts).items()},
         images=sum(len(facts.work) for facts in known),
     )
 
 
-def _open(plan: Plan, ledger: Ledger, keys: Iterable[str], targets: Iterable[str]) -> list[Facts]:
+def _open(plan: Plan, ledger: Ledger, keys: Iterable[str], targets: Iterable[str]) -> list[TargetFacts]:
     """What is known before anybody is asked: the work of each target."""
-    known = {name: Facts(target=plan.targets[name]) for name in targets}
+    known = {name: TargetFacts(target=plan.targets[name]) for name in targets}
     for key in keys:
         image, state = ledger.planned[key].image, ledger.states[key]
         facts = known.get(image.target)
         if facts is None:
-            facts = known[image.target] = Facts(target=plan.targets[image.target])
+            facts = known[image.target] = TargetFacts(target=plan.targets[image.target])
         if state.phase is Phase.PENDING:
             facts.work.append((image, state))
     for key, state in ledger.states.items():
@@ -144,187 +134,93 @@ def _open(plan: Plan, ledger: Ledger, keys: Iterable[str], targets: Iterable[str
     return list(known.values())
 
 
-class _Counter:
-    def __init__(self, told: Callable[[int], None]) -> None:
-        self._told = told
-        self._count = 0
-
-    def one_more(self) -> None:
-        self._count += 1
-        self._told(self._count)
-
-
-class Budget:
-    """How fast, and how many at once, one target may be asked."""
-
-    def __init__(self, target: Target, clock: Clock) -> None:
-        limits = target.limits
-        self.at_once = limits.max_requests
-        self._clock = clock
-        self._bucket = Bucket(limits.query_rate.per_second, limits.query_burst, clock.monotonic())
-        self._slots = anyio.Semaphore(limits.max_requests)
-
-    async def spend(self, question: Callable[[], Awaitable[Answer]]) -> Answer:
-        """What `question` answers, asked when its turn has come."""
-        async with self._slots:
-            while (seconds := self._bucket.wait(self._clock.monotonic())) > 0:
-                await self._clock.sleep(seconds)
-            self._bucket.take(self._clock.monotonic())
-            return await question()
-
-    def pause(self, seconds: float) -> None:
-        """Ask nothing for a while: the service said that it is too much."""
-        self._bucket.block(self._clock.monotonic() + seconds)
-
-    async def each(self, things: Sequence[Thing], ask: Callable[[Thing], Awaitable[None]]) -> None:
-        """Call `ask` with each of `things`, as many at once as may be."""
-        queue = iter(things)
-
-        async def work() -> None:
-            for thing in queue:
-                await ask(thing)
-
-        async with anyio.create_task_group() as group:
-            for _ in range(min(self.at_once, len(things))):
-                group.start_soon(work)
-
-
-class Service:
-    """Questions of one kind to one service: asked patiently, but not for ever."""
-
-    def __init__(self, plan: Plan, budget: Budget, clock: Clock, rng: random.Random, asked: _Counter) -> None:
-        self._retry = plan.retry
-        self._budget = budget
-        self._clock = clock
-        self._rng = rng
-        self._asked = asked
-        self._silent = 0
-        self.over: Unknown | None = None
-        """Why nothing more is asked."""
-
-    async def ask(self, question: Callable[[], Awaitable[Answer]]) -> Answer | Unknown:
-        """The answer, or why there is none."""
-        for attempt in range(1, TRIES + 1):
-            if self.over is not None:
-                return self.over
-            try:
-                answer = await self._budget.spend(question)
-            except Unavailable as error:
-                last = unknown(error)
-                wait = max(
-                    min(retry.backoff(self._retry, attempt, self._rng), LONGEST_PAUSE),
-                    error.retry_after or 0.0,
-                )
-                if error.fault.code == "MIG.tls" or wait > MOST_PATIENCE:
-                    break  # no patience would help
-                if error.throttled:
-                    self._budget.pause(wait)
-                if attempt < TRIES:
-                    await self._clock.sleep(wait)
-            except CloudError as error:
-                refused = unknown(error)
-                if isinstance(error, Halted):
-                    self.over = refused
-                return refused
-            else:
-                self._silent = 0
-                self._asked.one_more()
-                return answer
-        if last.fault.code == "MIG.unreadable":  # time and again: that is somebody else
-            last = replace(last, why=Why.ELSEWHERE)
-        self._silent += 1
-        if self._silent >= SILENT:
-            self.over = last
-        return last
-
-
-class Scout:
+class PreflightTargetWorker:
     """Asks everything about one target, and writes the answers into its facts."""
 
     def __init__(
         self,
         plan: Plan,
-        facts: Facts,
-        place: Place,
-        budget: Budget,
-        clock: Clock,
+        facts: TargetFacts,
+        services: PreflightServices,
+        limiter: RequestLimiter,
+        breaker: Callable[[], CircuitBreaker],
         wall: Clock,
-        rng: random.Random,
-        asked: _Counter,
         *,
         thorough: bool,
     ) -> None:
         self._plan = plan
         self._facts = facts
-        self._place = place
-        self._budget = budget
+        self._services = services
+        self._limiter = limiter
+        self._breaker = breaker
+        """Makes a new one, for questions of one kind."""
+
         self._wall = wall
         self._thorough = thorough
-        self._service = partial(Service, plan, budget, clock, rng, asked)
-        self._storage = self._service()
+        self._storage = breaker()
 
-    async def look(self) -> None:
-        """All of it, until something shows that the target cannot be used."""
-        facts, place = self._facts, self._place
+    async def run(self) -> None:
+        """Every question, until something shows that the target cannot be used."""
+        facts, services = self._facts, self._services
         facts.date = await self._ahead()
-        if facts.off:
+        if facts.unusable:
             return
-        facts.quota = await self._service().ask(place.images.quota)
-        if facts.off or not facts.work:
+        facts.quota = await self._breaker().ask(services.images.quota)
+        if facts.unusable or not facts.work:
             return
         async with anyio.create_task_group() as group:
             group.start_soon(self._names_and_files)
             group.start_soon(self._systems)
-            if place.project_id is not None:
-                group.start_soon(self._project, place.project_id)
+            if services.project_id is not None:
+                group.start_soon(self._project, services.project_id)
 
     async def _ahead(self) -> float | Unknown:
         """Seconds by which our clock is ahead; half the round trip is taken for the way there."""
 
         async def compare() -> float | None:
             began = self._wall.now()
-            theirs = await self._place.images.date()
+            theirs = await self._services.images.date()
             # Dates have whole seconds, cut off: on average half of one is missing.
             return None if theirs is None else (began + self._wall.now()) / 2 - (theirs + 0.5)
 
-        answer = await self._service().ask(compare)
+        answer = await self._breaker().ask(compare)
         if answer is None:
-            return Unknown(why=Why.UNANSWERED, fault=Fault(message="the answer bears no date"))
+            return Unknown(reason=UnknownReason.UNANSWERED, fault=Fault(message="the answer bears no date"))
         return answer
 
     async def _project(self, project_id: str) -> None:
         self._facts.project_id = project_id
-        answer = await self._service().ask(self._place.registry.projects)
+        answer = await self._breaker().ask(self._services.registry.projects)
         self._facts.projects = answer if isinstance(answer, Unknown) else tuple(answer)
 
     async def _systems(self) -> None:
         images = [image for image, _ in self._facts.work if image.type is not ImageType.DATA]
         wanted = sorted({"", *(image.architecture or "x86" for image in images)}) if images else []
-        service = self._service()
+        breaker = self._breaker()
 
         async def ask(architecture: str) -> None:
-            catalogue = self._place.images
-            self._facts.systems[architecture] = await service.ask(
+            catalogue = self._services.images
+            self._facts.systems[architecture] = await breaker.ask(
                 lambda: catalogue.os_versions(architecture or None)
             )
 
-        await self._budget.each(wanted, ask)
+        await self._limiter.for_each(wanted, ask)
 
     # --- Names ------------------------------------------------------------------------------------------
 
     async def _names_and_files(self) -> None:
         self._facts.names = await self._names()
-        await self._files(self._facts.absent)
+        await self._files(self._facts.to_import)
 
-    async def _names(self) -> dict[str, Shelf] | Unknown:
-        """One list of every private image, sorted by the items that they may belong to."""
+    async def _names(self) -> dict[str, ImageMatches] | Unknown:
+        """One list of every private image, matched with the items that they may belong to."""
         marked = self._plan.policy.marker is MarkerKind.TAG
         found: list[CloudImage] = []
         after: str | None = None
-        service = self._service()
+        breaker = self._breaker()
         while True:
-            answer = await service.ask(
-                lambda after=after: self._place.images.images(ImageQuery(), after=after)  # type: ignore[misc]
+            answer = await breaker.ask(
+                lambda after=after: self._services.images.images(ImageQuery(), after=after)  # type: ignore[misc]
             )
             if isinstance(answer, Unknown):
                 return answer
@@ -336,58 +232,58 @@ class Scout:
             (image, marker(self._plan.name, image.key) if marked else None, state)
             for image, state in self._facts.work
         ]
-        return shelve(wanted, found)
+        return match_images(wanted, found)
 
     # --- Objects ----------------------------------------------------------------------------------------
 
     async def _files(self, images: Sequence[Image]) -> None:
-        files = sorted({address(image.image_url) for image in images})
-        every = sorted({place for image in images for place in addresses(image)})
-        buckets = sorted({bucket for bucket, _ in every})
-        await self._budget.each(buckets, self._bucket)
+        files = sorted({image.source for image in images})
+        every = sorted({ref for image in images for ref in objects_of(image)})
+        buckets = sorted({ref.bucket for ref in every})
+        await self._limiter.for_each(buckets, self._bucket)
         one_by_one = set(files if self._thorough else _spread(files, SAMPLE))
-        there = [place for place in every if self._facts.buckets[place[0]] is not None]
+        there = [ref for ref in every if self._facts.buckets[ref.bucket] is not None]
         async with anyio.create_task_group() as group:
-            for _, keys in groupby(there, key=lambda place: place[0]):
+            for _, keys in groupby(there, key=lambda ref: ref.bucket):
                 group.start_soon(self._in_bucket, list(keys), one_by_one)
 
     async def _bucket(self, bucket: str) -> None:
-        answer = await self._storage.ask(lambda: self._place.objects.bucket(bucket))
+        answer = await self._storage.ask(lambda: self._services.objects.bucket(bucket))
         self._facts.buckets[bucket] = answer
 
-    async def _in_bucket(self, places: list[Address], one_by_one: set[Address]) -> None:
+    async def _in_bucket(self, refs: list[ObjectRef], one_by_one: set[ObjectRef]) -> None:
         """The objects of one bucket: those that a list can show by list, the others one by one."""
-        bucket = places[0][0]
-        listable = [place for place in places if place not in one_by_one]
+        bucket = refs[0].bucket
+        listable = [ref for ref in refs if ref not in one_by_one]
         listed: dict[str, ObjectInfo] = {}
         if len(listable) > WORTH_A_LIST:
-            listed = await self._list(bucket, [key for _, key in listable])
-        for place in listable:
-            if place[1] in listed:
-                self._facts.objects[place] = listed[place[1]]
+            listed = await self._list(bucket, [ref.key for ref in listable])
+        for ref in listable:
+            if ref.key in listed:
+                self._facts.objects[ref] = listed[ref.key]
         refusals = _Refusals(expected=isinstance(self._facts.buckets[bucket], Unknown))
 
-        async def ask(place: Address) -> None:
+        async def ask(ref: ObjectRef) -> None:
             if refusals.enough is not None:
-                self._facts.objects[place] = refusals.enough
+                self._facts.objects[ref] = refusals.enough
                 return
-            answer = await self._storage.ask(lambda: self._place.objects.object(*place))
-            refusals.heard(answer)
-            self._facts.objects[place] = answer
+            answer = await self._storage.ask(lambda: self._services.objects.object(ref.bucket, ref.key))
+            refusals.on_answer(answer)
+            self._facts.objects[ref] = answer
 
-        await self._budget.each([place for place in places if place not in self._facts.objects], ask)
-        missing = [key for _, key in places if self._facts.objects[bucket, key] is None]
+        await self._limiter.for_each([ref for ref in refs if ref not in self._facts.objects], ask)
+        missing = [ref.key for ref in refs if self._facts.objects[ref] is None]
         if missing:
             uploads = await self._storage.ask(
-                lambda: self._place.objects.uploads(bucket, _common_beginning(missing))
+                lambda: self._services.objects.uploads(bucket, _common_prefix(missing))
             )
             if not isinstance(uploads, Unknown):
-                self._facts.uploads |= {(bucket, key) for key in missing if key in uploads}
+                self._facts.uploads |= {ObjectRef(bucket, key) for key in missing if key in uploads}
 
     async def _list(self, bucket: str, keys: list[str]) -> dict[str, ObjectInfo]:
         """What lists of the bucket show of `keys`, which are in order.
 
-        Each page begins right before the next key that is still looked for, so it answers for at least one
+        Each page begins right before the next key that is still wanted, so it answers for at least one
         key, and a page never costs more than a question about each. A list that is refused shows nothing.
         """
         found: dict[str, ObjectInfo] = {}
@@ -395,7 +291,7 @@ class Scout:
         while position < len(keys):
             after = keys[position][:-1]
             page = await self._storage.ask(
-                lambda after=after: self._place.objects.objects(bucket, after=after)  # type: ignore[misc]
+                lambda after=after: self._services.objects.objects(bucket, after=after)  # type: ignore[misc]
             )
             if isinstance(page, Unknown):
                 break
@@ -417,10 +313,10 @@ class _Refusals:
         self._readable = not expected
         self.enough: Unknown | None = None
 
-    def heard(self, answer: object) -> None:
+    def on_answer(self, answer: object) -> None:
         if not isinstance(answer, Unknown):
             self._readable = True
-        elif answer.why is Why.FORBIDDEN:
+        elif answer.reason is UnknownReason.FORBIDDEN:
             self._count += 1
             if self._count >= REFUSALS and not self._readable:
                 self.enough = answer
@@ -434,8 +330,8 @@ def _spread(things: Sequence[Thing], count: int) -> Iterator[Thing]:
         yield from (things[index * len(things) // count] for index in range(count))
 
 
-def _common_beginning(keys: Sequence[str]) -> str:
-    """The longest text that all keys begin with."""
+def _common_prefix(keys: Sequence[str]) -> str:
+    """The longest prefix of all keys."""
     first, last = min(keys), max(keys)
     length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[:length]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from random import Random
 
-from migrator.model import Moment
+from migrator.domain.units import Moment
 from migrator.simulator import signature
 from migrator.simulator.settings import Settings
 from migrator.simulator.wire import Call, Reply, gateway_error, stamp
@@ -45,7 +45,7 @@ class Token:
     project_id: str
     region: str | None
     says: Moment
-    """When it expires, by its own words."""
+    """When it expires, as it says itself."""
     dies: Moment
     """When it really does."""
 

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: the dice, the bursts and the rate limits.
+"""Fault injection: what goes wrong on purpose, by dice, in bursts and under rate limits.
 
 Texts: API gateway, "Error Codes" (0201, 0308, 0601, 0613) and the throttling sub-text of the developer guide;
 the form of X-Apig-Ratelimit-Api is that of the gateway's own examples.
@@ -8,7 +8,7 @@ import math
 from dataclasses import replace
 from random import Random
 
-from migrator.model import Moment
+from migrator.domain.units import Moment
 from migrator.simulator.settings import Odds, Settings
 from migrator.simulator.wire import (
     Act,
@@ -43,12 +43,13 @@ _ORDER = (
 )
 
 
-class Weather:
+class FaultInjector:
     """The dice that every request throws once, and the clocks of bursts and rate limits."""
 
     def __init__(self, settings: Settings, start: Moment) -> None:
         self.settings = settings
         self._start = start
+        # The text is part of the seed: with another, every recorded figure would be one of other dice.
         self._dice = Random(f"{settings.seed}:weather")  # noqa: S311
         self._phase = Random(f"{settings.seed}:bursts").uniform(0.0, settings.burst_every)  # noqa: S311
         self._windows: dict[str, tuple[int, int]] = {}
@@ -58,7 +59,7 @@ class Weather:
         least, most = self.settings.latency
         return self._dice.uniform(least, most) if most > 0 else 0.0
 
-    def mishap(self, kind: str) -> str:
+    def fault(self, kind: str) -> str:
         """Which of the fields of Odds befalls this request; empty for none. One throw of the dice."""
         odds = self._odds(kind)
         if not odds.any:
@@ -75,9 +76,9 @@ class Weather:
             return self.settings.import_odds
         return self.settings.poll_odds if kind == "poll" else self.settings.other_odds
 
-    def instead(self, mishap: str, kind: str) -> Reply | None:
+    def instead(self, fault: str, kind: str) -> Reply | None:
         """The reply to a request that never reached the service; None when it did."""
-        match mishap:
+        match fault:
             case "error_before":
                 return self._error(kind)
             case "reset_before":
@@ -90,9 +91,9 @@ class Weather:
                 return self.throttled(kind)
         return None
 
-    def spoiled(self, mishap: str, kind: str, reply: Reply) -> Reply:
+    def spoiled(self, fault: str, kind: str, reply: Reply) -> Reply:
         """What the client gets of `reply`, which the service has already acted upon."""
-        match mishap:
+        match fault:
             case "error_after":
                 return self._error(kind)
             case "reset_after":
@@ -118,9 +119,9 @@ class Weather:
             case 503:
                 return gateway_error("APIGW.0613")
             case 502:
-                return gateway_error("APIGW.0201", status=502, whole="Backend unavailable")
+                return gateway_error("APIGW.0201", status=502, message="Backend unavailable")
             case 504:
-                return gateway_error("APIGW.0201", status=504, whole="Backend timeout")
+                return gateway_error("APIGW.0201", status=504, message="Backend timeout")
         return ok({"error_msg": _TITLES.get(status, "Error"), "request_id": ""}, status)
 
     # --- Throttling ---
@@ -139,7 +140,7 @@ class Weather:
         return ims_error("IMG.0060") if kind == "import" else None
 
     def throttled(self, kind: str, text: str = "", seconds: float = 1.0) -> Reply:
-        """A 429 in the words of whoever is asked."""
+        """A 429 in the shape of whichever service is asked."""
         if kind in ("object", "bucket"):
             return obs_error(503, "SlowDown", "Please reduce your request rate.", method="HEAD")
         if kind in ("token", "projects"):

@@ -9,14 +9,14 @@ import secrets
 from hashlib import blake2b
 from typing import Any
 
-from migrator.model import Moment
+from migrator.domain.units import Moment
 from migrator.simulator.access import LOGIN_LOCK, Caller, Guard
 from migrator.simulator.wire import Call, Reply, iam_error, iam_new_error, ok, stamp
 
 METADATA_TOKEN_SECONDS = 21600
 
 
-class Identity:
+class IdentityService:
     """Hands out what Guard then checks."""
 
     def __init__(self, guard: Guard) -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from migrator.model import Moment
+from migrator.domain.units import Moment
 from migrator.simulator.jobs import Project, Record
 from migrator.simulator.settings import Settings
 from migrator.simulator.validate import os_list

@@ -1,4 +1,4 @@
-"""One project's imports: which job becomes what, when, and how it tells of itself.
+"""One project's imports: which job becomes what, when, and what queries answer about it.
 
 A job's whole life is decided when it is accepted, by a dice of its own (seed, project, image name, which
 import of that name), so that neither the order of submissions nor other faults change it. What is true at a
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from migrator.model import Moment
+from migrator.domain.units import Moment
 from migrator.simulator.settings import Settings
-from migrator.simulator.validate import Asked
+from migrator.simulator.validate import ImportRequest
 from migrator.simulator.wire import message_of, stamp
 
 
@@ -28,7 +28,7 @@ class Record:
     """Place in the order of creation."""
 
     id: str
-    asked: Asked
+    asked: ImportRequest
     project_id: str
     size: int
     created: Moment
@@ -74,7 +74,7 @@ class Job:
     fate: str
     """"ok", "missing", "killed", "different", or the code it fails with."""
 
-    place: str
+    fail_place: str
     """Where a failure hides its code: "top", "entities" or "sub_job"."""
 
     leaves_killed: bool
@@ -92,8 +92,8 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """A line of the ledger: one import that the service took in, whatever its client was told."""
+class AcceptedImport:
+    """A line of the ledger: one import that the service took in, whatever its client was answered."""
 
     project_id: str
     name: str
@@ -124,7 +124,7 @@ class Project:
 
     # --- Room ---
 
-    def settle(self, now: Moment) -> None:
+    def release_finished(self, now: Moment) -> None:
         """Give back what jobs that have ended by now held."""
         while self._unfinished and self._unfinished[0][0] <= now:
             _, number = heapq.heappop(self._unfinished)
@@ -138,22 +138,24 @@ class Project:
 
     def unfinished(self, now: Moment) -> int:
         """Jobs accepted and not ended."""
-        self.settle(now)
+        self.release_finished(now)
         return len(self._unfinished)
 
-    def window_full(self, now: Moment) -> bool:
+    def job_limit_reached(self, now: Moment) -> bool:
         """Whether one more job has to be refused with IMG.0060."""
         room = self.settings.max_jobs - self.settings.other_jobs
-        return self.settings.window == "refuse" and self.unfinished(now) >= room
+        return self.settings.at_job_limit == "refuse" and self.unfinished(now) >= room
 
     def used(self, now: Moment) -> int:
         """Private images that count for the quota."""
-        self.settle(now)
+        self.release_finished(now)
         return self._used
 
     # --- Taking in ---
 
-    def accept(self, asked: Asked, size: int, now: Moment, broken: str = "") -> tuple[Job, Accepted]:
+    def accept(
+        self, asked: ImportRequest, size: int, now: Moment, broken: str = ""
+    ) -> tuple[Job, AcceptedImport]:
         """Start an import. `broken` is the code that it must fail with, because its object is no good."""
         earlier = self.by_name.get(asked.name, [])
         twice = any(r.status(now) in ("queued", "saving", "active") for r in earlier)
@@ -171,7 +173,7 @@ class Project:
             starts=starts,
             ends=starts + seconds,
             fate=fate,
-            place=place,
+            fail_place=place,
             leaves_killed=leaves,
         )
         bits = f"{self._ids.getrandbits(128):032x}"
@@ -194,7 +196,7 @@ class Project:
             self._used += 1
         running = min(self.unfinished(now), self.settings.max_jobs - self.settings.other_jobs)
         self.most_running = max(self.most_running, running)
-        line = Accepted(
+        line = AcceptedImport(
             project_id=self.id,
             name=asked.name,
             job_id=job.id,
@@ -206,7 +208,7 @@ class Project:
         return job, line
 
     def _start(self, now: Moment, seconds: float) -> Moment:
-        if self.settings.window == "refuse":
+        if self.settings.at_job_limit == "refuse":
             return now
         if len(self._slots) < max(1, self.settings.max_jobs - self.settings.other_jobs):
             heapq.heappush(self._slots, now + seconds)
@@ -240,7 +242,7 @@ class Project:
         insort(self.by_name.setdefault(name, []), record, key=lambda r: r.number)
 
     def delete(self, record: Record, now: Moment) -> None:
-        self.settle(now)
+        self.release_finished(now)
         if record.status(now) is not None:
             self._used -= 1
         record.deleted = True
@@ -282,7 +284,7 @@ def _fate(settings: Settings, name: str, dice: Random) -> tuple[str, str, bool, 
     return lie if lying < settings.lie else "ok", place, leaves, part
 
 
-def _spoiled(asked: Asked, size: int, dice: Random) -> dict[str, Any]:
+def _spoiled(asked: ImportRequest, size: int, dice: Random) -> dict[str, Any]:
     """One attribute of the finished image that is not what was asked for."""
     choices: list[dict[str, Any]] = [{"min_disk": max(1, asked.min_disk - 1)}]
     if asked.os_version is not None:
@@ -293,7 +295,7 @@ def _spoiled(asked: Asked, size: int, dice: Random) -> dict[str, Any]:
     return dice.choice(choices)
 
 
-# --- Telling ---
+# --- Answers to queries ---
 
 
 def job_body(job: Job, now: Moment, settings: Settings) -> dict[str, Any]:
@@ -316,7 +318,7 @@ def job_body(job: Job, now: Moment, settings: Settings) -> dict[str, Any]:
     entities: dict[str, Any] = {"image_name": job.record.asked.name}
     body["entities"] = entities
     if status == "FAIL":
-        _tell_failure(job, body, entities)
+        _add_failure(job, body, entities)
         return body
     entities["image_id"] = job.record.id
     entities["current_task"] = "" if over else "ImportImageTask:"
@@ -341,13 +343,13 @@ def _percent(job: Job, now: Moment, settings: Settings) -> float | None:
             return min(0.99, round(part, 2))
 
 
-def _tell_failure(job: Job, body: dict[str, Any], entities: dict[str, Any]) -> None:
+def _add_failure(job: Job, body: dict[str, Any], entities: dict[str, Any]) -> None:
     reason = message_of(job.fate)
     if job.leaves_killed:
         entities["image_id"] = job.record.id
-    if job.place == "top":
+    if job.fail_place == "top":
         body["error_code"], body["fail_reason"] = job.fate, reason
-    elif job.place == "entities":
+    elif job.fail_place == "entities":
         entities["error_code"], entities["fail_reason"] = job.fate, reason
     else:
         entities["sub_jobs_list"] = [job.sub_id]

@@ -10,10 +10,10 @@ from html import escape
 from random import Random
 from urllib.parse import quote
 
-from migrator.model import Moment
+from migrator.domain.units import Moment
 from migrator.simulator import signature
 from migrator.simulator.access import Guard
-from migrator.simulator.settings import Bucket, Object, Settings
+from migrator.simulator.settings import BucketSettings, ObjectSettings, Settings
 from migrator.simulator.wire import Call, Reply, obs_error
 
 _S3 = {
@@ -22,7 +22,7 @@ _S3 = {
     "x-obs-server-side-encryption": "x-amz-server-side-encryption",
     "x-obs-server-side-encryption-customer-algorithm": "x-amz-server-side-encryption-customer-algorithm",
 }
-"""How the S3-like dialect calls the headers that are told."""
+"""How the S3-like dialect calls the headers of an answer."""
 
 MOST_KEYS = 1000
 """Objects that one list shows."""
@@ -30,34 +30,34 @@ MOST_KEYS = 1000
 _SCHEMA = 'xmlns="http://obs.myhwclouds.com/doc/2015-06-30/"'
 
 
-class Store:
+class ObjectStorage:
     """Every bucket and object, listed or made up."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def bucket(self, name: str) -> Bucket:
+    def bucket(self, name: str) -> BucketSettings:
         found = self.settings.buckets.get(name)
         if found is not None:
             return found
         listed = any(address.startswith(f"{name}:") for address in self.settings.objects)
-        return Bucket(missing=not (listed or self.settings.any_object))
+        return BucketSettings(missing=not (listed or self.settings.any_object))
 
     def listed(self, bucket: str, key: str) -> bool:
         """Whether somebody said what this object is like."""
         return f"{bucket}:{key}" in self.settings.objects
 
-    def object(self, bucket: str, key: str) -> Object:
+    def object(self, bucket: str, key: str) -> ObjectSettings:
         found = self.settings.objects.get(f"{bucket}:{key}")
         if found is not None:
             return found
         if not self.settings.any_object:
-            return Object(missing=True)
+            return ObjectSettings(missing=True)
         least, most = self.settings.object_gb
         gigabytes = Random(f"{self.settings.seed}:{bucket}:{key}").uniform(least, most)  # noqa: S311
         if key.endswith(".mf"):
             gigabytes /= 100_000
-        return Object(size=int(gigabytes * 2**30))
+        return ObjectSettings(size=int(gigabytes * 2**30))
 
 
 def resource(call: Call) -> tuple[str, str]:
@@ -71,7 +71,7 @@ def resource(call: Call) -> tuple[str, str]:
 
 
 def is_storage(call: Call) -> bool:
-    """Whether a call is meant for the object storage, to judge by its signature or its host."""
+    """Whether a call is for the object storage, to judge by its signature or its host."""
     return (
         signature.obs_claim(call.headers.get("authorization", "")) is not None
         or call.host.startswith("obs.")
@@ -80,7 +80,7 @@ def is_storage(call: Call) -> bool:
     )
 
 
-def answer(store: Store, guard: Guard, call: Call, now: Moment) -> Reply:
+def answer(store: ObjectStorage, guard: Guard, call: Call, now: Moment) -> Reply:
     """The answer to one call of the object storage, in the dialect that it was asked in."""
     reply = _answer(store, guard, call, now)
     if _dialect(call) == "x-obs-":
@@ -94,7 +94,7 @@ def _dialect(call: Call) -> str:
     return said.prefix if said else "x-obs-"
 
 
-def _answer(store: Store, guard: Guard, call: Call, now: Moment) -> Reply:
+def _answer(store: ObjectStorage, guard: Guard, call: Call, now: Moment) -> Reply:
     method = call.method
     if call.one("apiversion") is not None:
         return Reply(status=200, headers={"x-obs-api": "3.0"})
@@ -143,7 +143,7 @@ def _refusal(guard: Guard, call: Call, bucket: str, key: str, now: Moment) -> Re
     return None
 
 
-def _object(store: Store, bucket: str, key: str, method: str, now: Moment) -> Reply:
+def _object(store: ObjectStorage, bucket: str, key: str, method: str, now: Moment) -> Reply:
     its = store.object(bucket, key)
     if its.missing:
         return obs_error(404, "NoSuchKey", "The specified key does not exist.", method=method)
@@ -166,7 +166,7 @@ def _object(store: Store, bucket: str, key: str, method: str, now: Moment) -> Re
     return Reply(status=200, headers=headers)
 
 
-def _bucket(its: Bucket, region: str) -> Reply:
+def _bucket(its: BucketSettings, region: str) -> Reply:
     headers = {
         "x-obs-bucket-location": region,
         "x-obs-storage-class": its.storage_class,
@@ -178,7 +178,7 @@ def _bucket(its: Bucket, region: str) -> Reply:
     return Reply(status=200, headers=headers)
 
 
-def _bucket_question(store: Store, call: Call, bucket: str, region: str) -> Reply:
+def _bucket_question(store: ObjectStorage, call: Call, bucket: str, region: str) -> Reply:
     names = {name for name, _ in call.query}
     if "location" in names:
         body = f"<Location {_SCHEMA}>{region}</Location>"
@@ -221,7 +221,7 @@ def _bucket_question(store: Store, call: Call, bucket: str, region: str) -> Repl
     return Reply(status=200, headers={"Content-Type": "application/xml"}, body=text.encode())
 
 
-def _listed(store: Store, bucket: str, prefix: str) -> list[tuple[str, Object]]:
+def _listed(store: ObjectStorage, bucket: str, prefix: str) -> list[tuple[str, ObjectSettings]]:
     """The objects of a bucket that somebody said something of, in the order of their keys' bytes."""
     found = [
         (key, its)

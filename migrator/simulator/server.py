@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from migrator.model import Moment
+from migrator.domain.units import Moment
 from migrator.simulator.settings import Settings
-from migrator.simulator.state import Simulator
+from migrator.simulator.simulator import Simulator
 from migrator.simulator.wire import Act, Call, Reply
 
 

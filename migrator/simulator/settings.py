@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from migrator.model import Frequency
+from migrator.domain.units import RateSetting
 
 Chance = Annotated[float, Field(ge=0, le=1)]
 
@@ -53,7 +53,7 @@ class Odds(_Values):
         return any(value for value in self.__dict__.values() if isinstance(value, float))
 
 
-class Object(_Values):
+class ObjectSettings(_Values):
     """One object in OBS."""
 
     size: int = 10 * 2**30
@@ -67,7 +67,7 @@ class Object(_Values):
     """Whoever asks gets 403."""
 
 
-class Bucket(_Values):
+class BucketSettings(_Values):
     """One bucket in OBS."""
 
     region: str | None = None
@@ -99,7 +99,7 @@ class Settings(_Values):
         "ap-southeast-1": "3123456789abcdef0123456789abcdef",
         "eu-west-101": "4123456789abcdef0123456789abcdef",
     }
-    """Project id of each region; the first is meant where a request does not say."""
+    """Project id of each region; the first is taken where a request does not say."""
 
     any_project: bool = False
     """Take any 32 hex digits for a project of this account, and any region name for a region."""
@@ -124,10 +124,10 @@ class Settings(_Values):
 
     # --- What lies in it ---
 
-    objects: dict[str, Object] = {}
+    objects: dict[str, ObjectSettings] = {}
     """By "bucket:key"."""
 
-    buckets: dict[str, Bucket] = {}
+    buckets: dict[str, BucketSettings] = {}
     any_object: bool = True
     """Objects and buckets that are not listed exist, too; otherwise they are missing."""
 
@@ -135,7 +135,7 @@ class Settings(_Values):
     """Size of an object that is not listed: somewhere between, by seed and key. A listed one may be any."""
 
     check_objects: Literal["submit", "job"] = "submit"
-    """When the service looks at the object: an import of a missing one is refused, or its job fails."""
+    """When the service checks the object: an import of a missing one is refused, or its job fails."""
 
     quota: int = 100_000
     quota_used: int = 0
@@ -169,11 +169,11 @@ class Settings(_Values):
     other_jobs: Annotated[int, Field(ge=0)] = 0
     """Slots of max_jobs that somebody else's jobs hold all the time."""
 
-    window: Literal["refuse", "queue"] = "refuse"
-    """When max_jobs run: IMG.0060, or accept and leave the job in INIT until it is its turn."""
+    at_job_limit: Literal["refuse", "queue"] = "refuse"
+    """When max_jobs run: IMG.0060, or accept and leave the job in INIT until a slot is free."""
 
     progress: Literal["linear", "stuck", "missing", "coarse"] = "linear"
-    """What process_percent tells of a running job."""
+    """What process_percent says of a running job."""
 
     progress_path: bool = True
     """Serve GET /v1/cloudimages/job/{id}; otherwise 404 APIGW.0101."""
@@ -233,9 +233,9 @@ class Settings(_Values):
 
     burst_seconds: Annotated[float, Field(ge=0)] = 0.0
     burst_kinds: tuple[Literal["throttle", "flow"], ...] = ("throttle", "flow")
-    """In turn: 429 APIGW.0308 to every call of the image service, or 400 IMG.0060 to every import."""
+    """Alternating: 429 APIGW.0308 to every call of the image service, or 400 IMG.0060 to every import."""
 
-    rate_limits: dict[str, Frequency] = {}
+    rate_limits: dict[str, RateSetting] = {}
     """Most calls in a period, by call ("import", "poll", "list", "token", ..., "*" for each of the rest)."""
 
     retry_after: bool = False
@@ -335,7 +335,9 @@ SCENARIOS: dict[str, Settings] = {
         retry_after=True,
     ),
 }
-"""Weather to rehearse in, from a quiet day to one that nobody wants; `demo` is short and has a bit of all."""
+"""Named settings to rehearse under, from faultless to hostile; `demo` is short and has a bit of all.
+
+`calm`, `busy` and `storm` are the fault profiles of `run --simulate`."""
 
 
 def scenario(name: str, *, seed: int = 0) -> Settings:

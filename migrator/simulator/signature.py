@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from urllib.parse import quote
 
-from migrator.model import Moment
+from migrator.domain.units import Moment
 from migrator.simulator.wire import Call
 
 ALGORITHM = "SDK-HMAC-SHA256"
@@ -84,10 +84,10 @@ class Claim:
 def claim(authorization: str) -> Claim | None:
     """The claim in an SDK-HMAC-SHA256 header; None when it is not one."""
     algorithm, _, rest = authorization.partition(" ")
-    parts = dict(part.strip().partition("=")[::2] for part in rest.split(","))
-    if algorithm != ALGORITHM or not {"Access", "SignedHeaders", "Signature"} <= parts.keys():
+    fields = dict(field.strip().partition("=")[::2] for field in rest.split(","))
+    if algorithm != ALGORITHM or not {"Access", "SignedHeaders", "Signature"} <= fields.keys():
         return None
-    return Claim(parts["Access"], tuple(parts["SignedHeaders"].split(";")), parts["Signature"])
+    return Claim(fields["Access"], tuple(fields["SignedHeaders"].split(";")), fields["Signature"])
 
 
 @lru_cache(maxsize=4096)

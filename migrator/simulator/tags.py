@@ -6,7 +6,7 @@ Tags", "Querying Tags of an Image", "Querying All Tags of a Tenant".
 
 import json
 
-from migrator.model import Moment
+from migrator.domain.units import Moment
 from migrator.simulator.images import tags_shown, visible
 from migrator.simulator.jobs import Project, Record
 from migrator.simulator.validate import MOST_TAGS, Invalid, check_tag

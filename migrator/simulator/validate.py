@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from migrator.simulator.settings import Bucket, Object, Settings
+from migrator.simulator.settings import BucketSettings, ObjectSettings, Settings
 
 _HAN = "\u3400-\u9fff"
 _NAME = re.compile(rf"[A-Za-z0-9{_HAN}._-](?:[A-Za-z0-9{_HAN}._ -]*[A-Za-z0-9{_HAN}._-])?")
@@ -39,7 +39,7 @@ class Invalid(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ImportRequest:
     """An import as the service understood it."""
 
     name: str
@@ -106,7 +106,7 @@ def os_list() -> dict[str, dict[str, Any]]:
     return table
 
 
-def read_import(body: bytes, settings: Settings) -> Asked:
+def read_import(body: bytes, settings: Settings) -> ImportRequest:
     """The import that `body` asks for. Raises Invalid with the service's code for the first rule broken."""
     if not body.strip():
         raise Invalid("IMG.0007")
@@ -134,7 +134,7 @@ def read_import(body: bytes, settings: Settings) -> Asked:
     project = fields.get("enterprise_project_id", "0")
     if not isinstance(project, str) or not (project in ("", "0") or _UUID.fullmatch(project)):
         raise Invalid("IMG.0155")
-    return Asked(
+    return ImportRequest(
         name=name,
         bucket=bucket,
         key=key,
@@ -269,10 +269,10 @@ def _os(fields: dict[str, Any], settings: Settings, *, system: bool) -> tuple[st
 
 
 def check_object(
-    asked: Asked,
+    asked: ImportRequest,
     region: str | None,
-    bucket_at: Callable[[str], Bucket],
-    object_at: Callable[[str, str], Object],
+    bucket_at: Callable[[str], BucketSettings],
+    object_at: Callable[[str, str], ObjectSettings],
     *,
     listed: bool,
 ) -> None:

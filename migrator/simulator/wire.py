@@ -12,8 +12,8 @@ from enum import StrEnum
 from html import escape
 from typing import Any
 
-from migrator.clouds.codes import CODES
-from migrator.model import Moment
+from migrator.domain.units import Moment
+from migrator.ims.error_codes import CODES
 
 JSON_TYPE = {"Content-Type": "application/json"}
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -98,9 +98,9 @@ def ims_error(code: str, text: str = "") -> Reply:
     return replace(ok({"error": {"message": text or message_of(code), "code": code}}, status), code=code)
 
 
-def gateway_error(code: str, text: str = "", *, status: int | None = None, whole: str = "") -> Reply:
-    """An error of the gateway in front; `text` follows the documented message, `whole` replaces it."""
-    message = whole or message_of(code).rstrip(".")
+def gateway_error(code: str, text: str = "", *, status: int | None = None, message: str = "") -> Reply:
+    """An error of the gateway in front; `text` follows the documented message, or `message` itself."""
+    message = message or message_of(code).rstrip(".")
     body = {"error_msg": f"{message}: {text}" if text else message, "error_code": code, "request_id": ""}
     return replace(ok(body, status or CODES[code].status), code=code)
 

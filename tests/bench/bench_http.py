@@ -16,8 +16,8 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 from aiohttp import web
 
-from migrator.edges.http import AioHttp
-from migrator.model import Request
+from migrator.domain.http import Request
+from migrator.io.http import AioHttp
 
 CONNECTIONS = 64
 GOAL = 0.85

@@ -19,9 +19,17 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import cast
 
-from migrator import collector
-from migrator.core.ledger import Planned, after
-from migrator.core.lifecycle import (
+from migrator.domain import collector
+from migrator.domain.cloud import ImagePage, ImageQuery
+from migrator.domain.image import Image
+from migrator.domain.object_ref import ObjectRef
+from migrator.engine import Engine
+from migrator.engine.ports import Cloud
+from migrator.io.clock import SystemClock
+from migrator.journal.codec import event_text, state_text
+from migrator.journal.sqlite.database import connect
+from migrator.journal.sqlite.location import SqliteLocation
+from migrator.workflow.events import (
     AttemptBegan,
     ImageEvent,
     ImagePlanned,
@@ -30,16 +38,10 @@ from migrator.core.lifecycle import (
     JobProgressed,
     JobSucceeded,
     RunBegan,
-    State,
 )
-from migrator.core.reconcile import first_words, listed, planned, work_left
-from migrator.edges.clock import SystemClock
-from migrator.edges.journal import Journal
-from migrator.edges.journal.codec import event_text, state_text
-from migrator.edges.journal.store import connect
-from migrator.engine import Engine
-from migrator.model import Image, ImagePage, ImageQuery
-from migrator.ports import Cloud
+from migrator.workflow.ledger import Planned, after
+from migrator.workflow.resume import listed, planned, startup_events, work_left
+from migrator.workflow.states import State
 from tests.examples import a_plan
 
 IMAGES = 100_000
@@ -53,7 +55,7 @@ def image(number: int) -> Image:
     return Image(
         name=f"web-{number:06}",
         target="north",
-        image_url=f"migration-bucket:images/web-{number:06}.zvhd2",
+        source=ObjectRef.parse(f"migration-bucket:images/web-{number:06}.zvhd2"),
         min_disk=60,
         os_version="CentOS 7.6 64bit",
         wave="pilot",
@@ -79,10 +81,10 @@ def planned_events(known: dict[str, Planned]) -> list[ImagePlanned]:
     return [ImagePlanned(at=AT, key=key, image=item.image, digest=item.digest) for key, item in known.items()]
 
 
-async def appends(path: Path, tasks: int, lives: int) -> tuple[float, float]:
+async def appends(folder: Path, tasks: int, lives: int) -> tuple[float, float]:
     """Rows a second and commits a row, when each of `tasks` walks `lives` images from start to end."""
     known = plan(tasks * lives)
-    journal = await Journal.open(path, version="bench")
+    journal = await SqliteLocation(folder).open(version="bench")
     await journal.append(*planned_events(known))
     keys = list(known)
 
@@ -123,8 +125,8 @@ def ready_made(tasks: int, lives: int) -> list[list[Row]]:
     return [[row for key in keys[number::tasks] for row in rows(key)] for number in range(tasks)]
 
 
-async def prepare(path: Path, tasks: int, lives: int) -> None:
-    journal = await Journal.open(path, version="bench")
+async def prepare(folder: Path, tasks: int, lives: int) -> None:
+    journal = await SqliteLocation(folder).open(version="bench")
     await journal.append(*planned_events(plan(tasks * lives)))
     await journal.close()
 
@@ -136,9 +138,9 @@ def commit(connection: sqlite3.Connection, rows: list[Row]) -> None:
     connection.execute("COMMIT")
 
 
-async def bare(path: Path, tasks: int, lives: int) -> float:
+async def bare(folder: Path, tasks: int, lives: int) -> float:
     """Rows a second when each task hands ready-made rows to a bare thread, which commits all that wait."""
-    await prepare(path, tasks, lives)
+    await prepare(folder, tasks, lives)
     lines = ready_made(tasks, lives)
     loop = asyncio.get_running_loop()
     queue: SimpleQueue[tuple[Row, asyncio.Future[None]] | None] = SimpleQueue()
@@ -148,7 +150,7 @@ async def bare(path: Path, tasks: int, lives: int) -> float:
             future.set_result(None)
 
     def work() -> None:
-        with closing(connect(path, "rw")) as connection:
+        with closing(connect(SqliteLocation(folder).path, "rw")) as connection:
             connection.execute("PRAGMA synchronous = FULL")
             while (first := queue.get()) is not None:
                 group = [first]
@@ -176,11 +178,11 @@ async def bare(path: Path, tasks: int, lives: int) -> float:
     return tasks * lives * 5 / took
 
 
-def barest(path: Path, tasks: int, lives: int) -> float:
+def barest(folder: Path, tasks: int, lives: int) -> float:
     """Rows a second when nobody waits at all: the same rows in ready-made groups, one after the other."""
-    asyncio.run(prepare(path, tasks, lives))
+    asyncio.run(prepare(folder, tasks, lives))
     groups = [list(group) for group in zip(*ready_made(tasks, lives), strict=True)]
-    with closing(connect(path, "rw")) as connection:
+    with closing(connect(SqliteLocation(folder).path, "rw")) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         began = time.perf_counter()
         for group in groups:
@@ -188,9 +190,9 @@ def barest(path: Path, tasks: int, lives: int) -> float:
         return tasks * lives * 5 / (time.perf_counter() - began)
 
 
-async def half_done(path: Path) -> None:
+async def half_done(folder: Path) -> None:
     known = plan(IMAGES)
-    journal = await Journal.open(path, version="bench")
+    journal = await SqliteLocation(folder).open(version="bench")
     began = time.perf_counter()
     await journal.append(*planned_events(known))
     print(f"{IMAGES} images planned in one append: {time.perf_counter() - began:.2f} s")
@@ -207,24 +209,24 @@ class Asked(Exception):
 class Silent:
     """A cloud that gives no answer."""
 
-    def listen(self, told: object) -> None:
+    def listen(self, on_rate_hint: object) -> None:
         """It has nothing to tell."""
 
     async def images(self, query: ImageQuery, *, after: str | None = None) -> ImagePage:
         raise Asked
 
 
-async def resume(path: Path) -> None:
+async def resume(folder: Path) -> None:
     """What a run does between the plan that it read and its first request."""
     read = a_plan(0, images=tuple(item.image for item in plan(IMAGES).values()))
     clock, rng = SystemClock(), random.Random(1)
     collector.spared()  # as every run does once its plan is read
     began = time.perf_counter()
-    journal = await Journal.open(path, version="bench")
+    journal = await SqliteLocation(folder).open(version="bench")
     opened = time.perf_counter() - began
     ledger = await journal.ledger(listed(read))
     folded = time.perf_counter() - began
-    words = list(first_words(planned(read, ledger.planned), ledger, clock.now()))
+    words = list(startup_events(planned(read, ledger.planned), ledger, clock.now()))
     await journal.append(RunBegan(at=clock.now(), run="r", version="0", host="h", pid=1), *words)
     engine = Engine(read, ledger, {"north": cast("Cloud", Silent())}, journal, clock, rng)
     try:
@@ -240,10 +242,10 @@ async def resume(path: Path) -> None:
     await journal.close()
 
 
-async def weigh(path: Path) -> None:
+async def weigh(folder: Path) -> None:
     known = plan(IMAGES)
     tracemalloc.start()
-    journal = await Journal.open(path, version="bench")
+    journal = await SqliteLocation(folder).open(version="bench")
     events = planned_events(known)
     await journal.append(*events)
     await journal.ledger({key: item.image for key, item in known.items()})
@@ -259,23 +261,23 @@ def main() -> None:
     where = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     with tempfile.TemporaryDirectory(dir=where) as folder:
         here = Path(folder)
-        alone, _ = asyncio.run(appends(here / "alone.db", 1, 200))
+        alone, _ = asyncio.run(appends(here / "alone", 1, 200))
         print(f"one task: {alone:.0f} appends/s")
         ratios = []
-        for turn in range(5):
-            crowd, commits = asyncio.run(appends(here / f"crowd-{turn}.db", TASKS, 50))
-            least = asyncio.run(bare(here / f"bare-{turn}.db", TASKS, 50))
-            floor = barest(here / f"barest-{turn}.db", TASKS, 50)
-            ratios.append(crowd / least)
+        for number in range(5):
+            grouped, commits = asyncio.run(appends(here / f"grouped-{number}", TASKS, 50))
+            least = asyncio.run(bare(here / f"bare-{number}", TASKS, 50))
+            floor = barest(here / f"barest-{number}", TASKS, 50)
+            ratios.append(grouped / least)
             print(
-                f"{TASKS} tasks: {crowd:.0f} appends/s, {commits:.3f} syncs per row; ready-made rows"
-                f" through a bare thread: {least:.0f}/s, ratio {crowd / least:.2f};"
-                f" with nobody waiting: {floor:.0f}/s, ratio {crowd / floor:.2f}"
+                f"{TASKS} tasks: {grouped:.0f} appends/s, {commits:.3f} syncs per row; ready-made rows"
+                f" through a bare thread: {least:.0f}/s, ratio {grouped / least:.2f};"
+                f" with nobody waiting: {floor:.0f}/s, ratio {grouped / floor:.2f}"
             )
         print(f"ratio to a bare writer thread, the middle one: {sorted(ratios)[2]:.2f}")
-        asyncio.run(half_done(here / "half.db"))
-        asyncio.run(resume(here / "half.db"))
-        asyncio.run(weigh(here / "weigh.db"))
+        asyncio.run(half_done(here / "half"))
+        asyncio.run(resume(here / "half"))
+        asyncio.run(weigh(here / "weigh"))
 
 
 if __name__ == "__main__":

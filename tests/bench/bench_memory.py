@@ -13,13 +13,18 @@ import tracemalloc
 import anyio
 import structlog
 
-from migrator.core.lifecycle import RunBegan
-from migrator.core.reconcile import first_words, planned, work_left
-from migrator.core.verdict import Stop
+from migrator.domain.cloud import ImagePage, ImageQuery, JobStatus, Quota
+from migrator.domain.image import Image, Marker
+from migrator.domain.plan import Limits
+from migrator.domain.units import Rate
 from migrator.engine import Engine
-from migrator.model import Image, ImagePage, ImageQuery, JobReport, Limits, Marker, Quota, Rate
+from migrator.journal.memory import MemoryJournal, MemoryStore
+from migrator.journal.store import Rows
+from migrator.workflow.events import RunBegan
+from migrator.workflow.resume import planned, startup_events, work_left
+from migrator.workflow.verdict import StopReason
 from tests.conftest import JumpingLoop
-from tests.fakes import FakeClock, FakeCloud, MemoryJournal
+from tests.fakes import FakeClock, FakeCloud
 from tests.rehearsal import a_plan
 
 WAITING = 100_000
@@ -34,9 +39,9 @@ class Endless(FakeCloud):
         await self.clock.sleep(0.05)
         return f"ff80808295a1b2c30195a1f0{self.requests:08x}"
 
-    async def job(self, job_id: str) -> JobReport:
+    async def job(self, job_id: str) -> JobStatus:
         await self.clock.sleep(0.05)
-        return JobReport(job_id=job_id, status="RUNNING", progress=0.01)
+        return JobStatus(job_id=job_id, status="RUNNING", progress=0.01)
 
     async def images(self, query: ImageQuery, *, after: str | None = None) -> ImagePage:
         await self.clock.sleep(0.05)
@@ -46,11 +51,11 @@ class Endless(FakeCloud):
         return Quota(used=0, limit=1)
 
 
-class Forgetful(MemoryJournal):
-    """Keeps the ledger, as the real journal does, and no list of events, as the real one does not."""
+class Forgetful(MemoryStore):
+    """Keeps no events in memory, as the one on disk does not; the ledger is the journal's."""
 
-    def _keep(self, event: object) -> None:
-        self._ledger.apply(event)  # type: ignore[arg-type]
+    def commit(self, rows: Rows) -> None:
+        """Nothing is kept."""
 
 
 def held() -> int:
@@ -72,10 +77,10 @@ async def main() -> None:
     tracemalloc.start()
     plan = a_plan(WAITING, limits=limits)
     with_plan = held()
-    journal, clock = Forgetful(), FakeClock()
+    journal, clock = MemoryJournal(Forgetful()), FakeClock()
     ledger = await journal.ledger()
     began = RunBegan(at=clock.now(), run="r", version="0", host="h", pid=1)
-    await journal.append(began, *first_words(planned(plan), ledger, clock.now()))
+    await journal.append(began, *startup_events(planned(plan), ledger, clock.now()))
     engine = Engine(plan, ledger, {"north": Endless(clock=clock)}, journal, clock, random.Random(1))
     keys = work_left(ledger)
     marks: list[int] = []
@@ -84,7 +89,7 @@ async def main() -> None:
         marks.append(held())
         await anyio.sleep(120.0)
         marks.append(held())
-        engine.stop(Stop.TIME)
+        engine.stop(StopReason.TIME)
 
     async with anyio.create_task_group() as group:
         group.start_soon(watch)

@@ -14,9 +14,10 @@ from statistics import fmean
 import anyio
 import structlog
 
-from migrator.core.lifecycle import AttemptBegan, JobAccepted, JobFailed, JobSucceeded
-from migrator.model import Limits, Plan, Policy, Polling, Rate, Share
+from migrator.domain.plan import Limits, Plan, Policy, Polling
+from migrator.domain.units import Rate, Threshold
 from migrator.simulator.settings import Odds, Settings
+from migrator.workflow.events import AttemptBegan, JobAccepted, JobFailed, JobSucceeded
 from tests.conftest import JumpingLoop
 from tests.rehearsal import Rehearsal, a_plan
 
@@ -56,7 +57,7 @@ RATES: list[tuple[str, Rate, Rate, dict[str, object]]] = [
 """Name, the plan's submit rate, the service's limit, and how the service speaks of it."""
 
 POLLING = Polling(first=10.0, min_interval=2.0, max_interval=300.0)
-PATIENT = Policy(max_failures=Share(count=IMAGES))
+PATIENT = Policy(max_failures=Threshold(count=IMAGES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +197,9 @@ async def main() -> None:
         await show(f"progress {progress}, lists show it", CALM.model_copy(update={"progress": progress}))
         blind = {"progress": progress, "listed": "later", "listed_after": 1e6}
         await show(f"progress {progress}, lists show nothing", CALM.model_copy(update=blind), trusting)
-    await show("the service queues beyond 37", CALM.model_copy(update={"window": "queue", "max_jobs": 37}))
+    await show(
+        "the service queues beyond 37", CALM.model_copy(update={"at_job_limit": "queue", "max_jobs": 37})
+    )
     print(f"{'rates':<42}{'of the limit':>13}{'refused':>13}")
     for name, plan_rate, limit, more in RATES:
         if wanted in name:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import tomli
 
-from migrator.cli.parts import sheets_beside
-from migrator.core.plan import parse_plan
+from migrator.cli.wiring import sheets_beside
+from migrator.plan import parse_plan
 
 IMAGES = 100_000
 ROUNDS = 5

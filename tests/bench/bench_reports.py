@@ -19,8 +19,8 @@ from collections.abc import Callable
 from typing import Any, cast
 from zipfile import ZipFile
 
-from migrator.core.summary import Summary, summary
-from migrator.render import FORMATS
+from migrator.reports.formats import FORMATS
+from migrator.reports.summary import Summary, summary
 from tests.ledgers import latest, plan_for, random_ledger
 
 ROUNDS = 5

@@ -19,17 +19,19 @@ import aiohttp
 import anyio
 from pydantic import SecretStr
 
-from migrator import collector
-from migrator.clouds.iam import FixedTokenSigner
-from migrator.clouds.ims import Ims, submit_body
-from migrator.core.lifecycle import RunBegan
-from migrator.core.reconcile import first_words, marker, planned, work_left
-from migrator.edges import log
-from migrator.edges.clock import SystemClock
-from migrator.edges.http import AioHttp
-from migrator.edges.journal import Journal
+from migrator.domain import collector
+from migrator.domain.credentials import ReadyToken
+from migrator.domain.plan import Limits, Plan, Polling
+from migrator.domain.units import Rate
 from migrator.engine import Engine
-from migrator.model import Limits, Plan, Polling, Rate, ReadyToken
+from migrator.ims.client import Ims, submit_body
+from migrator.ims.identity import FixedTokenSigner
+from migrator.io import log
+from migrator.io.clock import SystemClock
+from migrator.io.http import AioHttp
+from migrator.journal.sqlite.location import SqliteLocation
+from migrator.workflow.events import RunBegan
+from migrator.workflow.resume import marker, planned, startup_events, work_left
 from tests.rehearsal import a_plan
 
 PARALLEL = 64
@@ -75,10 +77,10 @@ async def ours(url: str, token: str, count: int) -> float:
     collector.spared()
     with tempfile.TemporaryDirectory() as folder:
         async with AioHttp(max_requests=PARALLEL) as http:
-            journal = await Journal.open(Path(folder) / "journal.db", version="bench")
+            journal = await SqliteLocation(Path(folder)).open(version="bench")
             ledger = await journal.ledger()
             began = time.perf_counter()
-            words = first_words(planned(plan), ledger, clock.now())
+            words = startup_events(planned(plan), ledger, clock.now())
             await journal.append(RunBegan(at=clock.now(), run="r", version="0", host="h", pid=1), *words)
             signer = FixedTokenSigner(ReadyToken(token=SecretStr(token)))
             cloud = Ims(http, signer, plan.targets["north"], PROJECT)

@@ -4,13 +4,17 @@ import heapq
 import math
 import random
 
-from migrator.clouds.codes import CODES
-from migrator.core.ledger import Ledger
-from migrator.core.lifecycle import (
+from migrator.domain.cloud import Fault
+from migrator.domain.image import Image, ImageType
+from migrator.domain.object_ref import ObjectRef
+from migrator.domain.plan import Limits, Plan, Target
+from migrator.domain.units import Rate
+from migrator.ims.error_codes import CODES
+from migrator.workflow.events import (
     AttemptBegan,
-    AttemptLost,
-    AttemptRefused,
     AttemptRejected,
+    AttemptThrottled,
+    AttemptUnknown,
     Event,
     ImageFound,
     ImagePlanned,
@@ -22,7 +26,7 @@ from migrator.core.lifecycle import (
     RunBegan,
     VerificationFailed,
 )
-from migrator.model import Fault, Image, ImageType, Limits, Plan, Rate, Target
+from migrator.workflow.ledger import Ledger
 
 START = 1_780_000_000.0
 """2026-05-28T20:26:40Z."""
@@ -102,7 +106,7 @@ def _images(rng: random.Random, n: int) -> list[Image]:
             Image(
                 name=name,
                 target="north" if rng.random() < 0.66 else "south",
-                image_url=f"dc-east-images:export/{name}" + (".raw" if data else ".zvhd2"),
+                source=ObjectRef.parse(f"dc-east-images:export/{name}" + (".raw" if data else ".zvhd2")),
                 min_disk=rng.choice((40, 60, 100, 200, 500)),
                 wave=wave,
                 type=ImageType.DATA if data else ImageType.ECS,
@@ -158,7 +162,7 @@ def _life(rng: random.Random, image: Image, begin: float, facts: list[Event]) ->
 
     while rng.random() < 0.12:
         busy = _fault("IMG.0060", rng)
-        facts += [began(), AttemptRefused(at=_wall(at + 0.3), key=key, fault=busy, throttled=True)]
+        facts += [began(), AttemptThrottled(at=_wall(at + 0.3), key=key, fault=busy)]
         at += rng.uniform(20, 240)
         attempt += 1
     facts.append(began())
@@ -171,7 +175,7 @@ def _life(rng: random.Random, image: Image, begin: float, facts: list[Event]) ->
             code="", message="no answer within 60 s", remedy="Nothing to do: migrator looks for the image."
         )
         facts += [
-            AttemptLost(at=_wall(at + 60), key=key, fault=lost),
+            AttemptUnknown(at=_wall(at + 60), key=key, fault=lost),
             ImageFound(at=_wall(at + 95), key=key, image_id=f"{rng.getrandbits(128):032x}", active=False),
         ]
     else:

@@ -10,9 +10,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
 
-from migrator.core.summary import Summary, summary
-from migrator.render import as_html
-from migrator.render.terminal import facts_of, view
+from migrator.reports.formats import as_html
+from migrator.reports.summary import Summary, summary
+from migrator.reports.terminal import live_status, view
 from tests.browser.conftest import CHROMIUM
 from tests.browser.realistic import migration
 
@@ -50,7 +50,7 @@ def main() -> None:
 def terminal(told: Summary) -> str:
     """The live view of a run as a page, 80 columns wide."""
     console = Console(record=True, width=80, file=io.StringIO(), force_terminal=True)
-    for line in view(facts_of(told, said="")):
+    for line in view(live_status(told, run="")):
         console.print(line)
     return console.export_svg(title="migrator run plans/east.toml")
 

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from migrator.core.causes import one_line
-from migrator.core.ledger import Ledger
-from migrator.core.summary import Summary, summary
-from migrator.render import as_html
-from migrator.render.as_html import STATUSES
+from migrator.reports.causes import one_line
+from migrator.reports.formats import as_html
+from migrator.reports.glossary import STATUSES
+from migrator.reports.summary import Summary, summary
+from migrator.workflow.ledger import Ledger
 from tests.browser.conftest import AXE, IN_CI, Visit
 from tests.browser.realistic import migration
 from tests.ledgers import START, plan_for
-from tests.render.test_as_html import HOSTILE, hostile
+from tests.reports.test_as_html import HOSTILE, hostile
 
 Visiting = Callable[..., Visit]
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -173,7 +173,7 @@ def test_a_filter_keeps_the_images_of_one_status_target_or_wave(visit: Visiting,
 
 def test_sorting_goes_up_then_down_then_back(visit: Visiting, path: Path, told: Summary):
     page = visit(path).open(charts=False)
-    head = page.locator("#rows th[data-sort=seconds]")
+    head = page.locator("#rows th[data-sort=minutes]")
     before = names(page)
     longest = sorted((row for row in told.images if row.seconds), key=lambda row: row.seconds or 0)
 
@@ -324,7 +324,7 @@ def test_the_pace_is_drawn_against_what_the_limits_allow(visit: Visiting, path: 
 
     bars = page.locator("#pace .bars .point").count()
 
-    assert bars >= sum(bucket.succeeded > 0 for bucket in told.throughput.buckets)
+    assert bars >= sum(each.succeeded > 0 for each in told.throughput.slices)
     expect(page.locator("#pace")).to_contain_text(
         f"limits allow {told.throughput.possible_per_hour:.0f} an hour"
     )
@@ -376,7 +376,7 @@ def test_without_scripts_the_tables_tell_it_all(visit: Visiting, path: Path):
 
     expect(page.locator("#rows tbody tr")).to_have_count(50)
     expect(page.locator("#found")).to_contain_text("report.csv")
-    expect(page.locator("#buckets")).to_be_visible()
+    expect(page.locator("#slices")).to_be_visible()
     for part in ("#filters", "#pager", "#pace", "#timeline", "#zone", "[data-cause]"):
         expect(page.locator(part).first).to_be_hidden()
     assert here.requests == [here.url]

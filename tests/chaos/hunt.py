@@ -1,4 +1,5 @@
-"""Runs in every weather that lists can make, on virtual time: `python -m tests.chaos.hunt [FIRST LAST]`.
+"""Runs under every fault profile that lists can make, on virtual time:
+`python -m tests.chaos.hunt [FIRST LAST]`.
 
 Each seed draws how soon imports and their tags show, how long jobs take, what goes wrong and when the program
 is killed. The simulator's own books are the judge: no name may have two images that did not fail.
@@ -12,20 +13,21 @@ from collections import Counter
 import anyio
 import structlog
 
-from migrator.core.lifecycle import Phase
-from migrator.model import Limits, Plan, Policy, Polling, Rate, Share
+from migrator.domain.plan import Limits, Plan, Policy, Polling
+from migrator.domain.units import Rate, Threshold
 from migrator.simulator.settings import Odds, Settings
+from migrator.workflow.states import Phase
 from tests.conftest import JumpingLoop
 from tests.rehearsal import Rehearsal, a_plan
 
 LOST = Odds(error_before=0.05, error_after=0.05, reset_before=0.03, reset_after=0.03, hang_after=0.02)
-PATIENT = Policy(max_failures=Share(count=1000))
+PATIENT = Policy(max_failures=Threshold(count=1000))
 QUICK = Limits(
     submit_rate=Rate(count=2, unit="s"), query_rate=Rate(count=20, unit="s"), query_burst=5, max_jobs=40
 )
 
 
-def weather(dice: random.Random, seed: int) -> Settings:
+def fault_profile(dice: random.Random, seed: int) -> Settings:
     """How lists lag, how jobs go, and what gets lost."""
     return Settings(
         seed=seed,
@@ -38,7 +40,7 @@ def weather(dice: random.Random, seed: int) -> Settings:
         job_spread=dice.choice(["fixed", "lognormal", "exponential"]),
         job_seconds=dice.choice([20.0, 120.0, 600.0]),
         progress=dice.choice(["linear", "linear", "missing", "stuck"]),
-        window=dice.choice(["refuse", "refuse", "queue"]),
+        at_job_limit=dice.choice(["refuse", "refuse", "queue"]),
         fail=dice.choice([0.0, 0.0, 0.05]),
         import_odds=LOST,
         poll_odds=Odds(error_before=0.05, reset_before=0.02),
@@ -52,9 +54,9 @@ def plan_for(dice: random.Random) -> Plan:
 
 
 def drawn(seed: int) -> tuple[Rehearsal, random.Random]:
-    """The plan and its weather, and the dice that go on from there."""
+    """The plan and its fault profile, and the dice that go on from there."""
     dice = random.Random(seed)
-    settings = weather(dice, seed)
+    settings = fault_profile(dice, seed)
     return Rehearsal(plan_for(dice), settings, seed=seed), dice
 
 

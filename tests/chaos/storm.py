@@ -1,4 +1,4 @@
-"""One storm: a plan, a cloud in the worst weather, a program that is killed again and again and resumed."""
+"""One storm: a plan, a cloud under the worst faults, a program that is killed again and again and resumed."""
 
 import json
 import os
@@ -63,9 +63,9 @@ class Outcome:
 
 
 @contextmanager
-def sky(seed: int, speed: float) -> Iterator[dict[str, object]]:
+def cloud_process(seed: int, speed: float) -> Iterator[dict[str, object]]:
     """A cloud in another process."""
-    command = [sys.executable, str(HERE / "sky.py"), str(seed), str(speed)]
+    command = [sys.executable, str(HERE / "chaos_cloud.py"), str(seed), str(speed)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent.parent)
     try:
         assert process.stdout is not None
@@ -80,7 +80,7 @@ def sky(seed: int, speed: float) -> Iterator[dict[str, object]]:
 def storm(folder: Path, *, seed: int, images: int, kills: int, speed: float) -> Outcome:
     """Run one plan through a storm with `kills` SIGKILLs at random moments, then let it come to its end."""
     rng = random.Random(seed)
-    with sky(seed, speed) as cloud:
+    with cloud_process(seed, speed) as cloud:
         plan = folder / "plan.toml"
         rows = "".join(IMAGE.format(number=number) for number in range(images))
         plan.write_text(PLAN.format(url=cloud["url"]) + rows)
@@ -151,8 +151,8 @@ def main() -> int:
                 failed += 1
                 Path(f"chaos-{seed}.log").write_text(outcome.log)
         seconds = time.monotonic() - began
-        told = f"{sum(outcome.imports.values())} imports of {images} images, {outcome.kills} kills"
-        print(f"seed {seed}: {told}, {seconds:.0f} s: {'; '.join(wrong) or 'well'}", flush=True)
+        line = f"{sum(outcome.imports.values())} imports of {images} images, {outcome.kills} kills"
+        print(f"seed {seed}: {line}, {seconds:.0f} s: {'; '.join(wrong) or 'well'}", flush=True)
     print(f"{seeds - failed} passed, {failed} failed")
     return 1 if failed else 0
 

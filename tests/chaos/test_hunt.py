@@ -1,4 +1,4 @@
-"""A few of the weathers of `make chaos`, and those that once went wrong."""
+"""A few of the fault profiles of `make chaos`, and those that once went wrong."""
 
 import os
 import subprocess
@@ -27,14 +27,14 @@ import anyio, structlog
 from tests.chaos.hunt import drawn
 from tests.conftest import JumpingLoop
 
-async def tell(seed):
+async def run(seed):
     rehearsal, _ = drawn(seed)
     await rehearsal.run()
     print(*rehearsal.journal.facts, sep="\\n")
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 for seed in (1, 2):
-    anyio.run(tell, seed, backend_options={"loop_factory": JumpingLoop})
+    anyio.run(run, seed, backend_options={"loop_factory": JumpingLoop})
 """
 
 

@@ -20,11 +20,11 @@ import structlog
 from typer.testing import CliRunner
 
 from migrator.cli.app import app
-from migrator.core.ledger import Ledger
-from migrator.core.lifecycle import Phase
-from migrator.edges.journal import Journal
+from migrator.journal.stores import journal_at
 from migrator.simulator.server import Running, serve
 from migrator.simulator.settings import Settings
+from migrator.workflow.ledger import Ledger
+from migrator.workflow.states import Phase
 
 AK, SK = "CANARYACCESSKEY00001", "canary-secret-key-0000000000000000000001"
 
@@ -51,7 +51,7 @@ class Desk:
     running: Running
     env: dict[str, str] = field(default_factory=dict)
     preflight: bool = False
-    """Whether runs look before they start; most tests are about what comes afterwards."""
+    """Whether runs start with preflight; most tests are about what comes afterwards."""
 
     _children: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -102,7 +102,7 @@ class Desk:
     def __call__(self, *arguments: object, stdin: str | None = None, **env: str | None) -> Result:
         """Run the program in this process."""
         runner = CliRunner(env={**self.env, **env})
-        done = runner.invoke(app, self._words(arguments), input=stdin, catch_exceptions=False)
+        done = runner.invoke(app, self._arguments(arguments), input=stdin, catch_exceptions=False)
         return Result(code=done.exit_code, out=done.stdout, err=done.stderr)
 
     def start(
@@ -123,7 +123,7 @@ class Desk:
             before()
 
         child = subprocess.Popen(
-            [sys.executable, "-m", "migrator", *self._words(arguments)],
+            [sys.executable, "-m", "migrator", *self._arguments(arguments)],
             cwd=self.folder,
             env={**_clean(os.environ), **self.env, **env},
             stdin=stdin,
@@ -139,7 +139,7 @@ class Desk:
         """Run the program in a process of its own, to its end."""
         return ended(self.start(*arguments, **options))
 
-    def _words(self, arguments: tuple[object, ...]) -> list[str]:
+    def _arguments(self, arguments: tuple[object, ...]) -> list[str]:
         later = arguments[:1] == ("run",) and not self.preflight
         return [*map(str, arguments), *(["--no-preflight"] if later else [])]
 
@@ -184,7 +184,7 @@ class Desk:
         wait_until(lambda: len(self.running.simulator.accepted) >= count)
 
     def ledger(self, name: str = "dc-east") -> Ledger:
-        return asyncio.run(Journal.read(self.reports / name / "journal.db").ledger())
+        return asyncio.run(journal_at(self.reports / name).read().ledger())
 
     def phases(self, name: str = "dc-east") -> list[Phase]:
         return [state.phase for state in self.ledger(name).states.values()]
@@ -197,7 +197,7 @@ def ended(child: subprocess.Popen[str], seconds: float = 20.0) -> Result:
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 15.0) -> None:
-    """Return as soon as something holds; it is another process's doing, so it has to be looked for."""
+    """Return as soon as something holds; it is another process's doing, so it has to be polled for."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it never happened"

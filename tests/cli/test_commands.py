@@ -39,10 +39,10 @@ def test_init_never_writes_over_a_file(desk):
     it = desk()
     (it.folder / "plan.toml").write_text("mine")
 
-    told = it("init")
+    result = it("init")
 
-    assert told.code == 2
-    assert "plan.toml is there already" in told.err
+    assert result.code == 2
+    assert "plan.toml is there already" in result.err
     assert (it.folder / "plan.toml").read_text() == "mine"
 
 
@@ -50,35 +50,35 @@ def test_validate_tells_every_problem_with_its_line(desk):
     it = desk()
     path = it.plan(2, more='[[images]]\nname = ""\n[[images]]\nname = "x"\nwhat = 1\n')
 
-    told = it("validate", path, "--json")
+    result = it("validate", path, "--json")
 
-    assert told.code == 2
-    assert len(re.findall(r"dc-east\.toml:\d+: ", told.err)) >= 3
-    assert told.objects[0]["exit_code"] == 2
-    assert len(told.objects[0]["problems"]) >= 3
+    assert result.code == 2
+    assert len(re.findall(r"dc-east\.toml:\d+: ", result.err)) >= 3
+    assert result.objects[0]["exit_code"] == 2
+    assert len(result.objects[0]["problems"]) >= 3
 
 
 def test_validate_says_as_json_that_a_plan_is_valid(desk):
     it = desk()
 
-    told = it("validate", it.plan(2), "--json")
+    result = it("validate", it.plan(2), "--json")
 
-    assert (told.code, told.objects) == (0, [{"valid": True, "images": 2, "warnings": []}])
+    assert (result.code, result.objects) == (0, [{"valid": True, "images": 2, "warnings": []}])
 
 
 @pytest.mark.parametrize("what", ["plan", "report"])
 def test_schema_prints_a_json_schema(desk, what):
-    told = desk()("schema", what)
+    result = desk()("schema", what)
 
-    assert told.code == 0
-    jsonschema.Draft202012Validator.check_schema(json.loads(told.out))
+    assert result.code == 0
+    jsonschema.Draft202012Validator.check_schema(json.loads(result.out))
 
 
 def test_there_is_no_schema_of_anything_else(desk):
-    told = desk()("schema", "journal")
+    result = desk()("schema", "journal")
 
-    assert told.code == 2
-    assert "journal" in told.err
+    assert result.code == 2
+    assert "journal" in result.err
 
 
 # --- Run ------------------------------------------------------------------------------------------------
@@ -87,11 +87,11 @@ def test_there_is_no_schema_of_anything_else(desk):
 def test_a_run_imports_every_image_once_and_reports_it(desk):
     it = desk()
 
-    told = it("run", it.plan(3))
+    result = it("run", it.plan(3))
 
-    assert told.code == 0
-    assert told.out == ""
-    assert "all images succeeded" in told.err
+    assert result.code == 0
+    assert result.out == ""
+    assert "all images succeeded" in result.err
     assert it.accepted == {"web-01": 1, "web-02": 1, "web-03": 1}
     assert statuses(it) == {"succeeded": 3}
     rows = list(csv.DictReader(io.StringIO((it.reports / "dc-east/report.csv").read_text("utf-8-sig"))))
@@ -117,10 +117,10 @@ def test_a_second_run_has_nothing_to_do(desk):
     path = it.plan(3)
     it("run", path)
 
-    told = it("run", path)
+    result = it("run", path)
 
-    assert told.code == 0
-    assert "0 of 3 images to do" in told.err
+    assert result.code == 0
+    assert "0 of 3 images to do" in result.err
     assert sum(it.accepted.values()) == 3
 
 
@@ -142,10 +142,10 @@ def test_limit_submits_so_many_and_does_not_claim_to_be_done(desk):
     it = desk()
     path = it.plan(5)
 
-    told = it("run", path, "--limit", 2)
+    result = it("run", path, "--limit", 2)
 
-    assert told.code == 7
-    assert "3 more are not finished" in told.err
+    assert result.code == 7
+    assert "3 more are not finished" in result.err
     assert sorted(it.accepted) == ["web-01", "web-02"]
     assert statuses(it) == {"succeeded": 2, "pending": 3}
     assert it("run", path).code == 0
@@ -158,9 +158,9 @@ def test_limit_counts_new_imports_and_what_runs_is_followed_all_the_same(desk):
     assert it("run", path, "--limit", 3, "--max-duration", "500ms").code == 7
     it.finish_jobs()
 
-    told = it("run", path, "--limit", 1)
+    result = it("run", path, "--limit", 1)
 
-    assert told.code == 7
+    assert result.code == 7
     assert statuses(it) == {"succeeded": 4, "pending": 1}
 
 
@@ -169,9 +169,9 @@ def test_again_imports_a_done_image_once_more(desk):
     path = it.plan(2)
     it("run", path)
 
-    told = it("run", path, "--again", "north/web-02")
+    result = it("run", path, "--again", "north/web-02")
 
-    assert told.code == 0
+    assert result.code == 0
     assert it.accepted == {"web-01": 1, "web-02": 2}
 
 
@@ -179,12 +179,12 @@ def test_max_duration_ends_a_run_that_may_be_continued(desk):
     it = desk(job_seconds=60.0)
     path = it.plan(3)
 
-    told = it("run", path, "--max-duration", "400ms")
+    result = it("run", path, "--max-duration", "400ms")
     it.finish_jobs()
     resumed = it("run", path)
 
-    assert told.code == 7
-    assert "run again to continue" in told.err
+    assert result.code == 7
+    assert "run again to continue" in result.err
     assert resumed.code == 0
     assert sum(it.accepted.values()) == 3
 
@@ -194,9 +194,9 @@ def test_a_run_works_with_a_token_that_it_fetches_and_renews(desk):
     login = {"HW_USER_NAME": "simulator", "HW_USER_PASSWORD": "simulator", "HW_DOMAIN_NAME": "simulator"}
     it.env = login
 
-    told = it("run", it.plan(3))
+    result = it("run", it.plan(3))
 
-    assert told.code == 0
+    assert result.code == 0
     assert it.running.simulator.stats.requests["token"] >= 2
 
 
@@ -209,11 +209,11 @@ def test_images_of_a_target_that_left_the_plan_are_said_and_not_followed(desk):
     assert it("run", both, "--max-duration", "400ms").code == 7
     it.finish_jobs()
 
-    told = it("run", it.plan(1))
+    result = it("run", it.plan(1))
 
-    assert "[targets.south]" in told.err
-    assert told.code == 7
-    assert "1 more" in told.err
+    assert "[targets.south]" in result.err
+    assert result.code == 7
+    assert "1 more" in result.err
 
 
 # --- Dry run --------------------------------------------------------------------------------------------
@@ -260,13 +260,13 @@ def test_status_tells_counts_and_causes(desk):
     path = it.plan(3)
     it("run", path)
 
-    told = it("status", path)
+    result = it("status", path)
     counted = it("status", path, "--json")
 
-    assert told.code == 0
-    assert re.search(r"succeeded +2", told.out)
-    assert re.search(r"failed +1", told.out)
-    assert "IMG.0057" in told.out
+    assert result.code == 0
+    assert re.search(r"imported +2", result.out)
+    assert re.search(r"failed +1", result.out)
+    assert "IMG.0057" in result.out
     assert counted.objects[0]["totals"]["failed"] == 1
     assert sum(counted.objects[0]["totals"].values()) == 3
 
@@ -277,10 +277,10 @@ def test_status_reads_while_a_run_writes(desk):
     child = it.start("run", path)
     it.wait_for_imports(3)
 
-    told = it("status", path, "--json")
+    result = it("status", path, "--json")
 
-    assert told.code == 0
-    assert sum(told.objects[0]["totals"].values()) == 3
+    assert result.code == 0
+    assert sum(result.objects[0]["totals"].values()) == 3
     child.send_signal(signal.SIGTERM)
     assert ended(child).code == 143
 
@@ -288,10 +288,10 @@ def test_status_reads_while_a_run_writes(desk):
 def test_status_of_a_plan_that_never_ran_says_how_to_start(desk):
     it = desk()
 
-    told = it("status", it.plan(1))
+    result = it("status", it.plan(1))
 
-    assert told.code == 2
-    assert "migrator run" in told.err
+    assert result.code == 2
+    assert "migrator run" in result.err
 
 
 def test_report_rebuilds_every_report_from_the_journal_alone(desk):
@@ -302,10 +302,10 @@ def test_report_rebuilds_every_report_from_the_journal_alone(desk):
     for file in written:
         file.unlink()
 
-    told = it("report", path, HUAWEICLOUD_SDK_AK=None, HUAWEICLOUD_SDK_SK=None)
+    result = it("report", path, HUAWEICLOUD_SDK_AK=None, HUAWEICLOUD_SDK_SK=None)
 
-    assert told.code == 0
-    assert sorted(told.out.split()) == [str(file.relative_to(it.folder)) for file in written]
+    assert result.code == 0
+    assert sorted(result.out.split()) == [str(file.relative_to(it.folder)) for file in written]
     assert statuses(it) == {"succeeded": 3}
 
 
@@ -345,15 +345,15 @@ def test_demo_runs_from_start_to_report_without_an_account(desk, monkeypatch):
     quick = {"job_seconds": 0.3, "import_odds": Odds(throttle=0.05)}
     monkeypatch.setitem(SCENARIOS, "demo", SCENARIOS["demo"].model_copy(update=quick))
 
-    told = it("demo", "--seed", "3")
+    result = it("demo", "--seed", "3")
 
-    assert told.code == 0
+    assert result.code == 0
     folder = next(it.reports.iterdir())
     assert folder.name.startswith("demo-")
     report = json.loads((folder / "report.json").read_text())
     assert {image["status"] for image in report["images"]} == {"succeeded", "failed"}
-    assert "nothing is real" in told.err
-    assert told.err.splitlines()[-1] == (
+    assert "nothing is real" in result.err
+    assert result.err.splitlines()[-1] == (
         f"next: open {folder.relative_to(it.folder)}/report.html in a browser; "
         "migrator init begins a plan of your own"
     )
@@ -364,10 +364,10 @@ def test_a_machine_that_asks_for_the_demo_hears_nothing_about_what_to_do_next(de
     quick = {"job_seconds": 0.1, "import_odds": Odds()}
     monkeypatch.setitem(SCENARIOS, "demo", SCENARIOS["demo"].model_copy(update=quick))
 
-    told = it("demo", "--json")
+    result = it("demo", "--json")
 
-    assert told.code == 0
-    assert "next:" not in told.err + told.out
+    assert result.code == 0
+    assert "next:" not in result.err + result.out
 
 
 @pytest.mark.parametrize(

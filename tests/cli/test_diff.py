@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from migrator.cli.app import app
 from tests.cli.conftest import Result
-from tests.core.test_diff import document, shown
+from tests.reports.test_diff import document, shown
 
 
 class Reports:
@@ -105,9 +105,9 @@ slower (1 image)
   north/slow  10 min → 25 min (+150%)
 
 status moves
-     pending → succeeded         11
-     pending → failed             1
-      failed → succeeded          1
+         to do → imported          11
+         to do → failed             1
+        failed → imported           1
 """
     )
 

@@ -9,29 +9,29 @@ import time
 import pytest
 import trustme
 
-from migrator.core.lifecycle import Phase
 from migrator.simulator.settings import Odds
 from migrator.simulator.wire import Reply
+from migrator.workflow.states import Phase
 from tests.cli.conftest import Desk, Result, ended
 
 NO_IMAGES = b'[plan]\nname = "x"\n[targets.north]\nregion = "cn-north-4"\n'
 NO_KEYS = {"HUAWEICLOUD_SDK_AK": None, "HUAWEICLOUD_SDK_SK": None}
 
 
-def is_clear(told: Result, code: int, *words: str) -> None:
-    """The exit code is right, every word was said, what to do comes last, and nobody is shown a traceback."""
-    assert told.code == code, told.err
-    for word in words:
-        assert word in told.err, told.err
-    assert "Traceback" not in told.err
-    assert "internal error" not in told.err
-    assert told.err.count("\n") <= 12
+def is_clear(result: Result, code: int, *texts: str) -> None:
+    """The exit code is right, every text is there, what to do comes last, and nobody is shown a traceback."""
+    assert result.code == code, result.err
+    for text in texts:
+        assert text in result.err, result.err
+    assert "Traceback" not in result.err
+    assert "internal error" not in result.err
+    assert result.err.count("\n") <= 12
 
 
 def continues(it: Desk, path, images: int = 3) -> None:
     """The next run brings it to its end, each image imported once."""
-    told = it("run", path)
-    assert told.code == 0, told.err
+    result = it("run", path)
+    assert result.code == 0, result.err
     assert it.phases() == [Phase.SUCCEEDED] * images
     assert it.duplicates == 0
 
@@ -40,7 +40,7 @@ def continues(it: Desk, path, images: int = 3) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "texts"),
     [
         pytest.param(None, ["there is no such file", "migrator init"], id="missing"),
         pytest.param(b"", ["empty"], id="empty"),
@@ -52,15 +52,15 @@ def continues(it: Desk, path, images: int = 3) -> None:
     ],
 )
 @pytest.mark.parametrize("command", ["validate", "run"])
-def test_a_plan_that_cannot_be_run(desk, command, content, words):
+def test_a_plan_that_cannot_be_run(desk, command, content, texts):
     it = desk()
     path = it.folder / "plan.toml"
     if content is not None:
         path.write_bytes(content)
 
-    told = it(command, path)
+    result = it(command, path)
 
-    is_clear(told, 2, "plan.toml", *words, "nothing was sent")
+    is_clear(result, 2, "plan.toml", *texts, "nothing was sent")
     assert not it.reports.exists()
 
 
@@ -86,9 +86,9 @@ def test_no_credentials(desk):
     it = desk()
     it.env = {}
 
-    told = it("run", it.plan(1))
+    result = it("run", it.plan(1))
 
-    is_clear(told, 6, "no credentials", "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")
+    is_clear(result, 6, "no credentials", "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")
     assert not it.reports.exists()
 
 
@@ -120,11 +120,11 @@ def test_credentials_that_are_not_accepted(desk, env):
     it = desk()
     path = it.plan(3)
 
-    told = it("run", path, "--no-preflight", **env)
+    result = it("run", path, "--no-preflight", **env)
 
-    is_clear(told, 6, "target north stopped")
+    is_clear(result, 6, "target north stopped")
     assert it.phases() == [Phase.PENDING] * 3
-    assert "wrong" not in told.err.replace("is wrong", "").replace("are wrong", "")
+    assert "wrong" not in result.err.replace("is wrong", "").replace("are wrong", "")
     assert it.running.simulator.stats.requests.total() <= 3
     continues(it, path)
 
@@ -143,9 +143,9 @@ def test_credentials_that_stop_being_accepted_halt_their_target_only(desk):
     env = {f"NORTH_{name}": value for name, value in login.items()}
     env |= {f"SOUTH_{name}": value for name, value in good.items()}
 
-    told = it("run", path, "--no-preflight", **env)
+    result = it("run", path, "--no-preflight", **env)
 
-    is_clear(told, 6, "target north stopped")
+    is_clear(result, 6, "target north stopped")
     assert it.accepted == {"db-01": 1}
     assert it.phases() == [Phase.PENDING, Phase.PENDING, Phase.SUCCEEDED]
 
@@ -169,22 +169,22 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "word"),
+    ("endpoint", "text"),
     [
         pytest.param("http://127.0.0.1:PORT", "connection refused", id="nobody listens"),
         pytest.param("https://ims.cn-nroth-4.invalid", "cannot be resolved", id="no such host"),
     ],
 )
-def test_a_service_that_cannot_be_reached_ends_the_run_soon_and_it_may_be_continued(desk, endpoint, word):
+def test_a_service_that_cannot_be_reached_ends_the_run_soon_and_it_may_be_continued(desk, endpoint, text):
     it = desk()
     endpoint = endpoint.replace("PORT", str(free_port()))
     path = it.plan(3, target=f'project_id = "{"0" * 32}"\nims_endpoint = "{endpoint}"\n')
 
     began = time.monotonic()
-    told = it("run", path, "--no-preflight")
+    result = it("run", path, "--no-preflight")
 
     assert time.monotonic() - began < 10
-    is_clear(told, 7, "target north stopped", word, "Check the")
+    is_clear(result, 7, "target north stopped", text, "Check the")
     continues(it, it.plan(3))
 
 
@@ -199,9 +199,9 @@ def test_an_endpoint_that_is_something_else(desk):
     it.running.simulator.answer = some_web_page
     path = it.plan(3)
 
-    told = it("run", path, "--no-preflight")
+    result = it("run", path, "--no-preflight")
 
-    is_clear(told, 7, "Welcome!", "Check ims_endpoint")
+    is_clear(result, 7, "Welcome!", "Check ims_endpoint")
     del it.running.simulator.answer
     continues(it, path)
 
@@ -216,9 +216,9 @@ def test_a_certificate_that_nobody_vouches_for(desk, clouds):
     it.running = clouds(tls=context)
     path = it.plan(3)
 
-    told = it("run", path)
+    result = it("run", path)
 
-    is_clear(told, 7, "its certificate is not trusted", "SSL_CERT_FILE")
+    is_clear(result, 7, "its certificate is not trusted", "SSL_CERT_FILE")
     authority.cert_pem.write_to_path(str(it.folder / "ca.pem"))
     it.env["MIGRATOR_CA_FILE"] = str(it.folder / "ca.pem")
     continues(it, path)
@@ -240,9 +240,9 @@ def test_a_journal_that_another_run_holds(desk):
     child = it.start("run", path)
     it.wait_for_imports(2)
 
-    told = it("run", path)
+    result = it("run", path)
 
-    is_clear(told, 8, f"process {child.pid} on {socket.gethostname()}", "migrator status")
+    is_clear(result, 8, f"process {child.pid} on {socket.gethostname()}", "migrator status")
     child.send_signal(signal.SIGINT)
     assert ended(child).code == 130
     it.finish_jobs()
@@ -253,9 +253,9 @@ def test_a_reports_folder_that_cannot_be_made(desk):
     it = desk()
     (it.folder / "file").write_text("in the way")
 
-    told = it("run", it.plan(2), "--reports-dir", it.folder / "file/reports")
+    result = it("run", it.plan(2), "--reports-dir", it.folder / "file/reports")
 
-    is_clear(told, 1, "file", "Check the folder")
+    is_clear(result, 1, "file", "Check the folder")
     assert it.accepted == {}
 
 
@@ -264,9 +264,9 @@ def test_reports_that_cannot_be_written_do_not_hide_how_the_run_ended(desk):
     path = it.plan(2)
     (it.reports / "dc-east/report.json").mkdir(parents=True)
 
-    told = it("run", path)
+    result = it("run", path)
 
-    is_clear(told, 1, "all images succeeded", "report.json", "A folder has that name")
+    is_clear(result, 1, "all images succeeded", "report.json", "A folder has that name")
     (it.reports / "dc-east/report.json").rmdir()
     assert it("report", path).code == 0
 
@@ -279,9 +279,9 @@ def test_a_full_disk_stops_the_run_and_the_next_one_goes_on(desk):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
 
-    told = it.spawn("run", path, before=small_disk)
+    result = it.spawn("run", path, before=small_disk)
 
-    is_clear(told, 1, "journal.db", "again")
+    is_clear(result, 1, "journal.db", "again")
     assert len(it.accepted) < 40
     continues(it, path, 40)
 
@@ -326,26 +326,26 @@ def test_a_port_that_is_taken(desk):
     is_clear(it("simulate", "--port", port), 2, port, "--port")
 
 
-# --- For those who look behind it -----------------------------------------------------------------------
+# --- Verbose --------------------------------------------------------------------------------------------
 
 
 def test_verbose_shows_the_traceback(desk):
     it = desk()
 
-    told = it("run", it.folder / "nowhere.toml", "-v")
+    result = it("run", it.folder / "nowhere.toml", "-v")
 
-    assert told.code == 2
-    assert "Traceback" in told.err
+    assert result.code == 2
+    assert "Traceback" in result.err
 
 
 def test_with_json_an_error_is_an_object_too(desk):
     it = desk()
 
-    told = it("status", it.plan(1), "--json")
+    result = it("status", it.plan(1), "--json")
 
-    assert told.objects[0]["exit_code"] == told.code == 2
-    assert told.objects[0]["error"]
-    assert told.objects[0]["hint"]
+    assert result.objects[0]["exit_code"] == result.code == 2
+    assert result.objects[0]["error"]
+    assert result.objects[0]["hint"]
 
 
 def test_a_bug_is_called_one_and_exits_1(desk, monkeypatch):
@@ -358,9 +358,9 @@ def test_a_bug_is_called_one_and_exits_1(desk, monkeypatch):
     path = it.plan(1)
     it("run", path)
 
-    told = it("status", path)
+    result = it("status", path)
 
-    assert told.code == 1
-    assert "internal error: ZeroDivisionError: oops" in told.err
-    assert "run again with -v" in told.err
-    assert "Traceback" not in told.err
+    assert result.code == 1
+    assert "internal error: ZeroDivisionError: oops" in result.err
+    assert "run again with -v" in result.err
+    assert "Traceback" not in result.err

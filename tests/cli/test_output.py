@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
-from migrator.core.plan import parse_plan
+from migrator.plan import parse_plan
 from tests.cli.conftest import ended
 
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
@@ -19,33 +19,33 @@ COLOUR = re.compile(r"\x1b\[[\d;]*m")
 def test_with_json_every_line_of_stdout_is_an_object_and_everything_else_is_on_stderr(desk):
     it = desk(fates={"web-02": "IMG.0057"})
 
-    told = it("run", it.plan(3), "--json", "-v", "-v", "--log-format", "json")
+    result = it("run", it.plan(3), "--json", "-v", "-v", "--log-format", "json")
 
-    assert told.code == 3
-    kinds = [line.get("event") for line in told.objects]
+    assert result.code == 3
+    kinds = [line.get("event") for line in result.objects]
     assert {"AttemptBegan", "JobAccepted", "ImageVerified", "JobFailed", "RunEnded"} <= set(kinds)
-    assert told.objects[-1]["exit_code"] == 3
-    assert told.objects[-1]["reports"][0].endswith("report.json")
-    assert "migration.submitted" not in told.out
-    assert "migration.submitted" in told.err
+    assert result.objects[-1]["exit_code"] == 3
+    assert result.objects[-1]["reports"][0].endswith("report.json")
+    assert "migration.submitted" not in result.out
+    assert "migration.submitted" in result.err
 
 
 def test_log_lines_are_json_when_asked_for(desk):
     it = desk(fates={"web-02": "IMG.0057"})
 
-    told = it("run", it.plan(3), "-v", "--log-format", "json")
+    result = it("run", it.plan(3), "-v", "--log-format", "json")
 
-    logged = [json.loads(line) for line in told.err.splitlines() if line.startswith("{")]
+    logged = [json.loads(line) for line in result.err.splitlines() if line.startswith("{")]
     assert "migration.failed" in {line["event"] for line in logged}
 
 
 def test_a_quiet_run_says_nothing_unless_something_is_wrong(desk):
     it = desk()
 
-    told = it("run", it.plan(2), "-q")
+    result = it("run", it.plan(2), "-q")
     wrong = it("run", it.plan(2), "-q", "--again", "north/nobody")
 
-    assert (told.out, told.err) == ("", "")
+    assert (result.out, result.err) == ("", "")
     assert "north/nobody" in wrong.err
 
 
@@ -66,11 +66,11 @@ def test_how_much_is_logged(desk, monkeypatch, option, shown):
             getattr(structlog.get_logger(), level)(f"this is {level}")
         return parse_plan(*given, **more)
 
-    monkeypatch.setattr("migrator.cli.parts.parse_plan", speaking)
+    monkeypatch.setattr("migrator.cli.wiring.parse_plan", speaking)
 
-    told = it("validate", it.plan(1), option)
+    result = it("validate", it.plan(1), option)
 
-    assert re.findall(r"this is (\w+)", told.err) == shown
+    assert re.findall(r"this is (\w+)", result.err) == shown
 
 
 def test_the_log_file_gets_json_lines_that_only_its_owner_may_read(desk):
@@ -97,30 +97,30 @@ def test_the_log_file_gets_json_lines_that_only_its_owner_may_read(desk):
 def test_colours(desk, options, env, coloured):
     it = desk()
 
-    told = it("run", it.folder / "nowhere.toml", *options, **env)
+    result = it("run", it.folder / "nowhere.toml", *options, **env)
 
-    assert bool(COLOUR.search(told.err)) is coloured
+    assert bool(COLOUR.search(result.err)) is coloured
 
 
 def test_no_color_counts_on_a_terminal_unless_colours_are_asked_for(desk, monkeypatch):
-    from migrator.cli.common import Look
-    from migrator.cli.streams import STDERR
+    from migrator.cli.common import Console
+    from migrator.io.console import STDERR
 
     monkeypatch.setattr(STDERR, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
-    assert Look().colored
+    assert Console().colored
     monkeypatch.setenv("NO_COLOR", "1")
-    assert not Look().colored
-    assert Look(color="always").colored
+    assert not Console().colored
+    assert Console(color="always").colored
 
 
 @pytest.mark.parametrize(
     ("variable", "value", "sign"),
     [
-        pytest.param("MIGRATOR_JSON", "1", lambda told: told.objects[-1]["exit_code"] == 0, id="json"),
-        pytest.param("MIGRATOR_QUIET", "1", lambda told: told.err == "", id="quiet"),
-        pytest.param("MIGRATOR_VERBOSE", "1", lambda told: "run.began" in told.err, id="verbose"),
-        pytest.param("MIGRATOR_LOG_FORMAT", "yaml", lambda told: told.code == 2, id="log format"),
+        pytest.param("MIGRATOR_JSON", "1", lambda result: result.objects[-1]["exit_code"] == 0, id="json"),
+        pytest.param("MIGRATOR_QUIET", "1", lambda result: result.err == "", id="quiet"),
+        pytest.param("MIGRATOR_VERBOSE", "1", lambda result: "run.began" in result.err, id="verbose"),
+        pytest.param("MIGRATOR_LOG_FORMAT", "yaml", lambda result: result.code == 2, id="log format"),
     ],
 )
 def test_options_may_stand_in_the_environment(desk, variable, value, sign):
@@ -170,9 +170,9 @@ def test_a_command_whose_reader_hangs_up_ends_cleanly(desk, command):
     os.close(read)
 
     with os.fdopen(write, "w") as nobody:
-        told = it.spawn(*{"status": ["status", path], "schema": ["schema"]}[command], stdout=nobody)
+        result = it.spawn(*{"status": ["status", path], "schema": ["schema"]}[command], stdout=nobody)
 
-    assert (told.code, told.err) == (0, "")
+    assert (result.code, result.err) == (0, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
@@ -182,11 +182,11 @@ def test_data_that_could_not_be_written_is_said_and_is_no_success(desk):
     it("run", path)
 
     with Path("/dev/full").open("w") as full:
-        told = it.spawn("status", path, stdout=full)
+        result = it.spawn("status", path, stdout=full)
 
-    assert told.code == 1
-    assert "stdout cannot be written: No space left on device" in told.err
-    assert "Traceback" not in told.err
+    assert result.code == 1
+    assert "stdout cannot be written: No space left on device" in result.err
+    assert "Traceback" not in result.err
 
 
 def test_a_run_without_any_streams_works(desk):
@@ -205,15 +205,15 @@ def test_names_in_chinese_survive_a_terminal_that_cannot_show_them(desk):
     it = desk()
     path = it.plan(1, more='[[images]]\nname = "数据库"\nobject = "db.zvhd2"\n')
 
-    told = it.spawn("run", path, "--dry-run", "--json", PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
+    result = it.spawn("run", path, "--dry-run", "--json", PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
 
-    assert told.code == 0
-    assert "数据库" in [line["body"]["name"] for line in told.objects]
+    assert result.code == 0
+    assert "数据库" in [line["body"]["name"] for line in result.objects]
 
 
 def test_completion_can_be_installed(desk):
-    told = desk().spawn("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    result = desk().spawn("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
 
-    assert told.code == 0
-    assert "_MIGRATOR_COMPLETE" in told.out or "COMPLETE" in told.out
-    assert subprocess.list2cmdline(["migrator"]) in told.out
+    assert result.code == 0
+    assert "_MIGRATOR_COMPLETE" in result.out or "COMPLETE" in result.out
+    assert subprocess.list2cmdline(["migrator"]) in result.out

@@ -1,4 +1,4 @@
-"""The look before the start, end to end: a plan, a stand-in cloud on a real port, what a person is told."""
+"""The look before the start, end to end: a plan, a stand-in cloud on a real port, what a person is result."""
 
 import json
 from collections.abc import Callable
@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from migrator.core.lifecycle import Phase
-from migrator.edges.clock import SystemClock
-from migrator.simulator.settings import Bucket, Object, Odds
+from migrator.io.clock import SystemClock
+from migrator.simulator.settings import BucketSettings, ObjectSettings, Odds
+from migrator.workflow.states import Phase
 from tests.cli.conftest import Desk, wait_until
 
 GB = 2**30
-FINE = Object(size=GB)
+FINE = ObjectSettings(size=GB)
 LOGIN = {"HW_USER_NAME": "simulator", "HW_USER_PASSWORD": "simulator", "HW_DOMAIN_NAME": "simulator"}
 
 PLANTED = """
@@ -43,7 +43,7 @@ os_version = "Windows Server 2019 Standard 64bit"
 
 @pytest.fixture
 def desk(desk: Callable[..., Desk]) -> Callable[..., Desk]:
-    """Sets up a desk whose runs look first, as they do everywhere but in the other tests."""
+    """Sets up a desk whose runs start with preflight, as they do everywhere but in the other tests."""
 
     def build(**settings: Any) -> Desk:
         it = desk(**settings)
@@ -57,15 +57,15 @@ def planted() -> dict[str, object]:
     """A cloud with a dozen things wrong in it, for four images and PLANTED."""
     objects = {
         "bucket:web-01.zvhd2": FINE,
-        "bucket:web-02.zvhd2": Object(missing=True, upload_begun=True),
-        "bucket:web-03.zvhd2": Object(size=0),
-        "bucket:web-04.zvhd2": Object(sse="customer", storage_class="COLD"),
+        "bucket:web-02.zvhd2": ObjectSettings(missing=True, upload_begun=True),
+        "bucket:web-03.zvhd2": ObjectSettings(size=0),
+        "bucket:web-04.zvhd2": ObjectSettings(sse="customer", storage_class="COLD"),
         "bucket:raw.raw": FINE,
-        "bucket:exact.zvhd2": Object(size=40 * GB),
+        "bucket:exact.zvhd2": ObjectSettings(size=40 * GB),
         "bucket:windows.zvhd2": FINE,
         "east:x.zvhd2": FINE,
     }
-    buckets = {"east": Bucket(region="cn-east-3"), "warm": Bucket(storage_class="WARM")}
+    buckets = {"east": BucketSettings(region="cn-east-3"), "warm": BucketSettings(storage_class="WARM")}
     return {"objects": objects, "buckets": buckets, "any_object": False, "quota": 5}
 
 
@@ -89,14 +89,14 @@ CODES = {
 def test_everything_that_is_planted_is_found_over_real_sockets_and_nothing_is_sent(desk):
     it = desk(**planted())
 
-    told = it("preflight", it.plan(4, more=PLANTED), "--json")
+    result = it("preflight", it.plan(4, more=PLANTED), "--json")
 
-    assert told.code == 4
-    (seen,) = told.objects
-    found = {one["code"]: one for one in seen["findings"] if one["severity"] != "info"}
+    assert result.code == 4
+    (shown,) = result.objects
+    found = {one["code"]: one for one in shown["findings"] if one["severity"] != "info"}
     assert set(found) == CODES
     assert found["PF051"]["items"] == [{"key": "north/web-02", "says": "bucket:web-02.zvhd2"}]
-    assert (seen["errors"], seen["warnings"], seen["exit_code"]) == (11, 2, 4)
+    assert (shown["errors"], shown["warnings"], shown["exit_code"]) == (11, 2, 4)
     assert it.accepted == {}
     assert "import" not in it.running.simulator.stats.requests
     assert not it.reports.exists()
@@ -106,33 +106,33 @@ def test_a_run_is_refused_before_anything_is_sent_and_the_journal_hears_nothing(
     it = desk(**planted())
     path = it.plan(4, more=PLANTED)
 
-    told = it("run", path)
+    result = it("run", path)
 
-    assert told.code == 4
+    assert result.code == 4
     for code in CODES - {"PF032", "PF070"}:
-        assert f"error {code}" in told.err
-    assert told.err.splitlines()[-1].endswith("--no-preflight.")
+        assert f"error {code}" in result.err
+    assert result.err.splitlines()[-1].endswith("--no-preflight.")
     assert "import" not in it.running.simulator.stats.requests
     assert it.ledger().runs == []
     assert not (it.reports / "dc-east/report.json").exists()
 
 
 def test_with_no_preflight_a_run_starts_all_the_same(desk):
-    it = desk(objects={"bucket:web-02.zvhd2": Object(size=0)})
+    it = desk(objects={"bucket:web-02.zvhd2": ObjectSettings(size=0)})
 
-    told = it("run", it.plan(3, max_failures="100%"), "--no-preflight")
+    result = it("run", it.plan(3, max_failures="100%"), "--no-preflight")
 
-    assert told.code == 3
-    assert "preflight:" not in told.err
+    assert result.code == 3
+    assert "preflight:" not in result.err
     assert it.phases() == [Phase.SUCCEEDED, Phase.FAILED, Phase.SUCCEEDED]
 
 
 def test_the_text_fits_80_columns_and_shows_the_first_three_of_many(desk):
-    it = desk(any_object=False, buckets={"bucket": Bucket()})
+    it = desk(any_object=False, buckets={"bucket": BucketSettings()})
 
-    told = it("preflight", it.plan(40))
+    result = it("preflight", it.plan(40))
 
-    assert told.out.splitlines() == [
+    assert result.out.splitlines() == [
         "error PF050: the object does not exist (40 images)",
         "    north/web-01: bucket:web-01.zvhd2",
         "    north/web-02: bucket:web-02.zvhd2",
@@ -140,7 +140,7 @@ def test_the_text_fits_80_columns_and_shows_the_first_three_of_many(desk):
         "    and 37 more (--json lists all of them)",
         "    fix: Upload it, or correct image_url in the plan.",
     ]
-    assert "40 images looked at: 1 error; nothing was changed" in told.err
+    assert "40 images checked: 1 error; nothing was changed" in result.err
     assert len(it("preflight", it.plan(40), "--json").objects[0]["findings"][0]["items"]) == 40
 
 
@@ -148,24 +148,24 @@ def test_nothing_in_the_way_is_said_in_one_line_and_the_run_goes_on(desk):
     it = desk()
     path = it.plan(3)
 
-    looked = it("preflight", path)
+    result = it("preflight", path)
     ran = it("run", path)
 
-    assert (looked.code, ran.code) == (0, 0)
-    assert "nothing stands in the way" in looked.err
-    assert "preflight: 3 images looked at: nothing stands in the way" in ran.err
+    assert (result.code, ran.code) == (0, 0)
+    assert "nothing stands in the way" in result.err
+    assert "preflight: 3 images checked: nothing stands in the way" in ran.err
     assert it.accepted == {"web-01": 1, "web-02": 1, "web-03": 1}
 
 
 def test_warnings_are_said_once_and_stop_nobody(desk):
-    it = desk(objects={"bucket:web-01.zvhd2": Object(forbidden=True)}, check_objects="job")
+    it = desk(objects={"bucket:web-01.zvhd2": ObjectSettings(forbidden=True)}, check_objects="job")
     path = it.plan(2, max_failures="100%")
 
-    told = it("run", path)
+    result = it("run", path)
     as_json = it("run", path, "--retry-failed", "--json")
 
-    assert told.err.count("PF096") == 1
-    assert "preflight: 2 images looked at: 1 warning" in told.err
+    assert result.err.count("PF096") == 1
+    assert "preflight: 2 images checked: 1 warning" in result.err
     assert as_json.objects[0]["preflight"]["findings"][0]["code"] == "PF096"
 
 
@@ -173,26 +173,26 @@ def test_only_what_is_still_to_do_is_looked_at(desk):
     it = desk()
     path = it.plan(3)
     it("run", path, "--limit", 2)
-    it.change(any_object=False, buckets={"bucket": Bucket()})
+    it.change(any_object=False, buckets={"bucket": BucketSettings()})
 
-    told = it("preflight", path, "--json")
+    result = it("preflight", path, "--json")
 
-    assert [item["key"] for item in told.objects[0]["findings"][0]["items"]] == ["north/web-03"]
-    assert told.objects[0]["images"] == 1
+    assert [item["key"] for item in result.objects[0]["findings"][0]["items"]] == ["north/web-03"]
+    assert result.objects[0]["images"] == 1
 
 
 def test_failed_images_are_looked_at_when_they_are_asked_for(desk):
     it = desk(fates={"web-02": "IMG.0057"})
     path = it.plan(3)
     it("run", path)
-    it.change(any_object=False, buckets={"bucket": Bucket()})
+    it.change(any_object=False, buckets={"bucket": BucketSettings()})
 
     assert it("preflight", path).code == 0
-    told = it("preflight", path, "--retry-failed")
+    result = it("preflight", path, "--retry-failed")
     refused = it("run", path, "--retry-failed")
 
-    assert told.code == refused.code == 4
-    assert "north/web-02" in told.out
+    assert result.code == refused.code == 4
+    assert "north/web-02" in result.out
     assert it.phases() == [Phase.SUCCEEDED, Phase.FAILED, Phase.SUCCEEDED]  # not reopened by a refused run
 
 
@@ -202,12 +202,12 @@ def test_a_plan_that_is_done_is_only_asked_whether_its_targets_work(desk):
     it("run", path)
     before = dict(it.running.simulator.stats.requests)
 
-    told = it("preflight", path)
+    result = it("preflight", path)
     again = it("run", path)
 
     after = it.running.simulator.stats.requests
-    assert (told.code, again.code) == (0, 0)
-    assert "0 images looked at" in told.err
+    assert (result.code, again.code) == (0, 0)
+    assert "0 images checked" in result.err
     assert after["quota"] == before["quota"] + 1
     assert after["object"] == before["object"]
 
@@ -217,12 +217,12 @@ def test_an_image_that_is_there_already_is_taken_over_though_its_file_is_gone(de
     path = it.plan(2)
     it("run", path)
     (it.reports / "dc-east/journal.db").unlink()
-    it.change(any_object=False, buckets={"bucket": Bucket()})
+    it.change(any_object=False, buckets={"bucket": BucketSettings()})
 
-    looked = it("preflight", path, "--json")
+    result = it("preflight", path, "--json")
     ran = it("run", path)
 
-    assert [one["code"] for one in looked.objects[0]["findings"]] == ["PF021"]
+    assert [one["code"] for one in result.objects[0]["findings"]] == ["PF021"]
     assert ran.code == 0
     assert sum(it.accepted.values()) == 2
 
@@ -243,11 +243,11 @@ def test_credentials_that_are_not_accepted_end_it_with_6_and_are_not_shown(desk,
     it = desk()
     it.env = {**it.env, **env} if "HUAWEICLOUD_SDK_SK" in env else env
 
-    told = it(command, it.plan(3), "--json", "-v", "-v")
+    result = it(command, it.plan(3), "--json", "-v", "-v")
 
-    assert told.code == 6
-    assert "PF002" in told.out
-    assert "canary-wrong" not in told.out + told.err
+    assert result.code == 6
+    assert "PF002" in result.out
+    assert "canary-wrong" not in result.out + result.err
     assert it.accepted == {}
 
 
@@ -257,11 +257,11 @@ def test_a_service_out_of_reach_ends_it_with_7(desk):
         3, target='ims_endpoint = "http://127.0.0.1:9"\nproject_id = "0123456789abcdef0123456789abcdef"'
     )
 
-    looked = it("preflight", path)
+    result = it("preflight", path)
     ran = it("run", path)
 
-    assert (looked.code, ran.code) == (7, 7)
-    assert "PF001" in looked.out
+    assert (result.code, ran.code) == (7, 7)
+    assert "PF001" in result.out
     assert "connection refused" in ran.err
     assert ran.err.splitlines()[-1].startswith("Run again")
 
@@ -273,15 +273,15 @@ def test_a_wrong_clock_is_what_is_said_and_not_wrong_signatures(desk, monkeypatc
     real = SystemClock.now
     monkeypatch.setattr(SystemClock, "now", lambda clock: real(clock) + ahead)
 
-    told = it("preflight", path)
+    result = it("preflight", path)
 
-    assert told.code == code
-    assert ("PF004" if code else "PF005") in told.out
-    assert "PF002" not in told.out
+    assert result.code == code
+    assert ("PF004" if code else "PF005") in result.out
+    assert "PF002" not in result.out
 
 
 def test_a_login_is_enough_to_look_at_objects_too(desk):
-    it = desk(any_object=False, buckets={"bucket": Bucket()})
+    it = desk(any_object=False, buckets={"bucket": BucketSettings()})
     it.env = LOGIN
 
     assert "PF050" in it("preflight", it.plan(1)).out
@@ -291,9 +291,9 @@ def test_a_storm_delays_the_look_and_refuses_nothing(desk):
     odds = Odds(error_before=0.1, reset_before=0.05, throttle=0.1, error_after=0.1)
     it = desk(other_odds=odds)
 
-    told = it("preflight", it.plan(20))
+    result = it("preflight", it.plan(20))
 
-    assert told.code == 0
+    assert result.code == 0
 
 
 def test_ctrl_c_during_the_look_ends_it_at_once(desk):
@@ -325,11 +325,11 @@ def test_a_dry_run_says_how_long_it_takes_at_best(desk):
 
 
 def test_the_json_of_a_refused_run_ends_with_the_error(desk):
-    it = desk(any_object=False, buckets={"bucket": Bucket()})
+    it = desk(any_object=False, buckets={"bucket": BucketSettings()})
 
-    told = it("run", it.plan(2), "--json")
+    result = it("run", it.plan(2), "--json")
 
-    lines = [json.loads(line) for line in told.out.splitlines()]
+    lines = [json.loads(line) for line in result.out.splitlines()]
     assert lines[0]["preflight"]["exit_code"] == 4
     assert lines[-1]["exit_code"] == 4
     assert "preflight found 1 error" in lines[-1]["error"]
@@ -337,7 +337,7 @@ def test_the_json_of_a_refused_run_ends_with_the_error(desk):
 
 def test_the_sizes_that_it_saw_let_the_largest_go_first(desk):
     sizes = {1: 3, 2: 9, 3: 5}
-    it = desk(objects={f"bucket:web-{n:02}.zvhd2": Object(size=gb * GB) for n, gb in sizes.items()})
+    it = desk(objects={f"bucket:web-{n:02}.zvhd2": ObjectSettings(size=gb * GB) for n, gb in sizes.items()})
 
     # One request at a time: what leaves together may arrive in any order.
     it("run", it.plan(3, target="limits.max_requests = 1\n"))

@@ -43,22 +43,22 @@ def test_a_plan_in_good_order_has_nothing_left_over(desk):
     path = it.plan(2)
     it("run", path)
 
-    told = it("reconcile", path)
+    result = it("reconcile", path)
 
-    assert (told.code, told.out) == (0, "")
-    assert "nothing is left over" in told.err
+    assert (result.code, result.out) == (0, "")
+    assert "nothing is left over" in result.err
 
 
 def test_left_overs_are_listed_with_their_reason_and_stay(finished):
     second = second_image_of(finished, "web-01")
     before = images(finished)
 
-    told = finished("reconcile", finished.path)
+    result = finished("reconcile", finished.path)
 
-    assert told.code == 3
-    assert f"left over: north {second} web-01 (active; a second image of north/web-01" in told.out
-    assert "web-02 (killed; left by a failed import of north/web-02)" in told.out
-    assert len(told.out.splitlines()) == 2
+    assert result.code == 3
+    assert f"left over: north {second} web-01 (active; a second image of north/web-01" in result.out
+    assert "web-02 (killed; left by a failed import of north/web-02)" in result.out
+    assert len(result.out.splitlines()) == 2
     assert images(finished) == before
 
 
@@ -67,11 +67,11 @@ def test_an_image_that_somebody_deleted_is_reported_as_gone_with_what_to_do(fini
     lost = project.by_name["web-01"][0]
     project.delete(lost, finished.running.now())
 
-    told = finished("reconcile", finished.path, "--json")
+    result = finished("reconcile", finished.path, "--json")
 
-    assert told.code == 3
-    assert {"gone": lost.id, "key": "north/web-01"} in told.objects
-    assert "--again 'north/web-01'" in told.err
+    assert result.code == 3
+    assert {"gone": lost.id, "key": "north/web-01"} in result.objects
+    assert "--again 'north/web-01'" in result.err
 
 
 def test_an_image_that_lost_its_tags_is_not_gone(finished):
@@ -80,18 +80,18 @@ def test_an_image_that_lost_its_tags_is_not_gone(finished):
     for key in list(record.tags):
         project.untag(record, key)
 
-    told = finished("reconcile", finished.path, "--json")
+    result = finished("reconcile", finished.path, "--json")
 
-    assert [line for line in told.objects if "gone" in line] == []
+    assert [line for line in result.objects if "gone" in line] == []
 
 
 def test_deleting_without_a_terminal_needs_yes(finished):
     before = images(finished)
 
-    told = finished("reconcile", finished.path, "--delete")
+    result = finished("reconcile", finished.path, "--delete")
 
-    assert told.code == 2
-    assert "--yes" in told.err
+    assert result.code == 2
+    assert "--yes" in result.err
     assert images(finished) == before
 
 
@@ -100,11 +100,11 @@ def test_yes_deletes_what_is_left_over_and_nothing_else(finished):
     before = images(finished)
     wreck = next(image for image, name in before.items() if name == "web-02")
 
-    told = finished("reconcile", finished.path, "--delete", "--yes")
+    result = finished("reconcile", finished.path, "--delete", "--yes")
 
-    assert told.code == 0
-    assert f"deleted: north {wreck} web-02" in told.out
-    assert f"deleted: north {second} web-03" in told.out
+    assert result.code == 0
+    assert f"deleted: north {wreck} web-02" in result.out
+    assert f"deleted: north {second} web-03" in result.out
     assert before.keys() - images(finished).keys() == {wreck, second}
     assert finished("reconcile", finished.path).code == 0
 
@@ -127,11 +127,11 @@ def test_a_deletion_that_is_refused_does_not_stop_the_rest(finished):
 
     simulator.answer = refuse_one
 
-    told = finished("reconcile", finished.path, "--delete", "--yes", "--json")
+    result = finished("reconcile", finished.path, "--delete", "--yes", "--json")
 
-    assert told.code == 3
-    assert [line["failed"] for line in told.objects if "failed" in line] == [wreck]
-    assert [line["deleted"] for line in told.objects if "deleted" in line] == [second]
+    assert result.code == 3
+    assert [line["failed"] for line in result.objects if "failed" in line] == [wreck]
+    assert [line["deleted"] for line in result.objects if "deleted" in line] == [second]
     assert wreck in images(finished)
 
 
@@ -149,11 +149,11 @@ def test_an_image_that_came_into_somebodys_hands_meanwhile_is_kept(finished):
 
     simulator.answer = lose_the_marker
 
-    told = finished("reconcile", finished.path, "--delete", "--yes")
+    result = finished("reconcile", finished.path, "--delete", "--yes")
 
     assert asked
-    assert told.code == 3
-    assert f"kept: north {second} web-01 (it is not left over any more)" in told.out
+    assert result.code == 3
+    assert f"kept: north {second} web-01 (it is not left over any more)" in result.out
     assert second in images(finished)
 
 
@@ -163,11 +163,11 @@ def test_nothing_is_deleted_while_a_run_goes_on(desk):
     child = it.start("run", path)
     it.wait_for_imports(2)
 
-    told = it("reconcile", path, "--delete", "--yes")
+    result = it("reconcile", path, "--delete", "--yes")
     listed = it("reconcile", path)
 
-    assert told.code == 8
-    assert str(child.pid) in told.err
+    assert result.code == 8
+    assert str(child.pid) in result.err
     assert listed.code == 0
     child.send_signal(signal.SIGINT)
     assert ended(child).code == 130
@@ -176,10 +176,10 @@ def test_nothing_is_deleted_while_a_run_goes_on(desk):
 def test_a_plan_that_never_ran_is_refused_because_nobody_could_tell_whose_is_whose(desk):
     it = desk()
 
-    told = it("reconcile", it.plan(1), "--delete", "--yes")
+    result = it("reconcile", it.plan(1), "--delete", "--yes")
 
-    assert told.code == 2
-    assert "journal" in told.err
+    assert result.code == 2
+    assert "journal" in result.err
     assert not it.reports.exists()
 
 

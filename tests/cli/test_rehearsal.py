@@ -6,14 +6,16 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from migrator.cli import rehearsal
-from migrator.cli.rehearsal import FASTEST, expected_seconds, peak, settings_for, speed_for
-from migrator.core.ledger import Ledger
-from migrator.core.plan import parse_plan
-from migrator.core.reconcile import first_words, planned
+from migrator.cli import rehearsal, rehearsal_output
+from migrator.cli.common import Console
+from migrator.cli.rehearsal import FASTEST, Rehearsal, expected_seconds, peak, settings_for, speed_for
+from migrator.plan import parse_plan
+from migrator.workflow.ledger import Ledger
+from migrator.workflow.resume import planned, startup_events
 from tests.cli.conftest import AK, SK, Desk
 
 CANARIES = {
@@ -29,7 +31,7 @@ CANARIES = {
 
 @pytest.fixture
 def desk(desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Desk:
-    """A desk whose plans are for a real cloud, whose time flies, and whose runs look first."""
+    """A desk whose plans are for a real cloud, whose time flies, and whose runs start with preflight."""
     monkeypatch.setattr(rehearsal, "REAL_SECONDS", 0.5)
     monkeypatch.setattr(rehearsal, "SECONDS_PER_IMAGE", 0.0)
     monkeypatch.setattr(rehearsal, "FASTEST", 3000.0)
@@ -61,33 +63,33 @@ def a_plan(
 def test_a_rehearsal_says_what_is_to_be_expected_and_leaves_nothing(desk, tmp_path):
     path = a_plan(desk)
 
-    told = desk("run", path, "--simulate")
+    result = desk("run", path, "--simulate")
 
-    assert told.code == 0
-    lines = dict(line.split(maxsplit=1) for line in told.out.splitlines())
+    assert result.code == 0
+    lines = dict(line.split(maxsplit=1) for line in result.out.splitlines())
     assert "if one import takes 10 min on average (assumed)" in lines["takes"]
     assert lines["images"] == "20 succeeded"
     assert lines["refused"].startswith("none of ")
-    assert "would end     all images succeeded (exit code 0)" in told.out
-    assert "rehearsing dc-east in calm weather" in told.err
-    assert "nothing leaves this machine" in told.err
+    assert "would end     all images succeeded (exit code 0)" in result.out
+    assert "rehearsing dc-east under fault profile calm" in result.err
+    assert "nothing leaves this machine" in result.err
     assert sorted(one.name for one in tmp_path.iterdir()) == ["dc-east.toml", "temporary"]
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_the_same_as_json_is_one_object(desk):
-    told = desk("run", a_plan(desk), "--simulate", "--json")
+    result = desk("run", a_plan(desk), "--simulate", "--json")
 
-    (seen,) = told.objects
-    assert (seen["plan"], seen["weather"], seen["exit_code"]) == ("dc-east", "calm", 0)
-    assert seen["totals"]["succeeded"] == 20
-    assert 600 < seen["expected_seconds"] < 4 * 3600
-    assert seen["requests"]["import"] == 20
-    assert 0 < seen["peak_imports_per_second"] <= 2
-    assert 1 < seen["most_jobs"] <= 20
-    assert (seen["refused"], seen["lost"], seen["failures"]) == ({}, {}, [])
-    assert seen["preflight"]["findings"] == []
-    assert seen["reports"] is None
+    (shown,) = result.objects
+    assert (shown["plan"], shown["fault_profile"], shown["exit_code"]) == ("dc-east", "calm", 0)
+    assert shown["totals"]["succeeded"] == 20
+    assert 600 < shown["expected_seconds"] < 4 * 3600
+    assert shown["requests"]["import"] == 20
+    assert 0 < shown["peak_imports_per_second"] <= 2
+    assert 1 < shown["most_jobs"] <= 20
+    assert (shown["refused"], shown["lost"], shown["failures"]) == ({}, {}, [])
+    assert shown["preflight"]["findings"] == []
+    assert shown["reports"] is None
 
 
 def test_neither_credentials_nor_the_reports_of_the_plan_are_touched(desk, monkeypatch):
@@ -95,7 +97,7 @@ def test_neither_credentials_nor_the_reports_of_the_plan_are_touched(desk, monke
     mine = desk.reports / "dc-east"
     mine.mkdir(parents=True)
     (mine / "journal.db").write_text("not a journal at all")
-    desk.env = {}  # the runner itself looks at what it sets
+    desk.env = {}  # the runner itself reads what it sets
     looked_up: list[str] = []
     addresses: set[str] = set()
     real = socket.socket.connect
@@ -114,10 +116,10 @@ def test_neither_credentials_nor_the_reports_of_the_plan_are_touched(desk, monke
     environ = Environment(CANARIES)
     monkeypatch.setattr("migrator.cli.session.os.environ", environ, raising=False)
 
-    told = desk("run", path, "--simulate", "--json", "-v", "-v", MIGRATOR_REPORTS_DIR=str(desk.reports))
+    result = desk("run", path, "--simulate", "--json", "-v", "-v", MIGRATOR_REPORTS_DIR=str(desk.reports))
 
-    assert told.code == 0
-    assert not any(canary in told.out + told.err for canary in ("canary", AK, SK))
+    assert result.code == 0
+    assert not any(canary in result.out + result.err for canary in ("canary", AK, SK))
     assert set(looked_up).isdisjoint(CANARIES)
     assert addresses <= {"127.0.0.1"}
     assert (mine / "journal.db").read_text() == "not a journal at all"
@@ -127,11 +129,11 @@ def test_neither_credentials_nor_the_reports_of_the_plan_are_touched(desk, monke
 
 
 def test_with_a_folder_of_its_own_the_reports_stay_beside_those_of_the_plan(desk):
-    told = desk("run", a_plan(desk, 2), "--simulate", "--json", "--reports-dir", desk.reports)
+    result = desk("run", a_plan(desk, 2), "--simulate", "--json", "--reports-dir", desk.reports)
 
     (kept,) = desk.reports.iterdir()
     assert kept.name.startswith("dc-east-rehearsal-")
-    assert told.objects[0]["reports"] == str(kept.relative_to(desk.folder)) or told.objects[0][
+    assert result.objects[0]["reports"] == str(kept.relative_to(desk.folder)) or result.objects[0][
         "reports"
     ] == str(kept)
     assert json.loads((kept / "report.json").read_text())["totals"]["images"] == 2
@@ -139,19 +141,19 @@ def test_with_a_folder_of_its_own_the_reports_stay_beside_those_of_the_plan(desk
 
 
 def test_what_would_fail_is_told_by_cause_and_ends_with_3(desk, monkeypatch):
-    def unlucky(plan, weather):
-        return settings_for(plan, weather).model_copy(update={"fates": {"web-01": "IMG.1075"}})
+    def unlucky(plan, fault_profile):
+        return settings_for(plan, fault_profile).model_copy(update={"fates": {"web-01": "IMG.1075"}})
 
     monkeypatch.setattr(rehearsal, "settings_for", unlucky)
     path = a_plan(desk)
 
-    told = desk("run", path, "--simulate")
+    result = desk("run", path, "--simulate")
     as_json = desk("run", path, "--simulate", "--json")
 
-    assert (told.code, as_json.code) == (3, 3)
-    assert "fails         1 x IMG.1075 Failed to register the image file." in told.out
-    assert "(exit code 3)" in told.out
-    assert "--retry-failed`" not in told.err
+    assert (result.code, as_json.code) == (3, 3)
+    assert "fails         1 x IMG.1075 Failed to register the image file." in result.out
+    assert "(exit code 3)" in result.out
+    assert "--retry-failed`" not in result.err
     assert [(one["code"], one["count"]) for one in as_json.objects[0]["failures"]] == [("IMG.1075", 1)]
 
 
@@ -159,16 +161,16 @@ def test_what_preflight_would_refuse_is_told_and_ends_with_4(desk):
     wrong = '[[images]]\nname = "os"\nobject = "os.zvhd2"\nos_version = "CentOS 7.6 63bit"\n'
     path = a_plan(desk, 2, images=wrong)
 
-    told = desk("run", path, "--simulate")
+    result = desk("run", path, "--simulate")
     as_json = desk("run", path, "--simulate", "--json")
 
-    assert (told.code, as_json.code) == (4, 4)
-    assert "error PF030" in told.out
-    assert "would end     preflight would refuse the run (exit code 4)" in told.out
-    (seen,) = as_json.objects
-    assert [one["code"] for one in seen["preflight"]["findings"]] == ["PF030"]
-    assert len(seen["warnings"]) == 1
-    assert seen["expected_seconds"] is None
+    assert (result.code, as_json.code) == (4, 4)
+    assert "error PF030" in result.out
+    assert "would end     preflight would refuse the run (exit code 4)" in result.out
+    (shown,) = as_json.objects
+    assert [one["code"] for one in shown["preflight"]["findings"]] == ["PF030"]
+    assert len(shown["warnings"]) == 1
+    assert shown["expected_seconds"] is None
 
 
 def test_regions_projects_and_buckets_of_the_plan_are_taken_as_they_are(desk):
@@ -183,79 +185,79 @@ def test_regions_projects_and_buckets_of_the_plan_are_taken_as_they_are(desk):
         path.read_text().replace('[[images]]\nname = "web', '[[images]]\ntarget = "north"\nname = "web')
     )
 
-    told = desk("run", path, "--simulate", "--json")
+    result = desk("run", path, "--simulate", "--json")
 
-    assert told.code == 0, told.err
-    assert told.objects[0]["totals"]["succeeded"] == 3
+    assert result.code == 0, result.err
+    assert result.objects[0]["totals"]["succeeded"] == 3
 
 
 def test_windows_are_ignored_and_that_is_said(desk):
     waves = '[[waves]]\nname = "later"\nnot_before = 2099-12-01T20:00:00+08:00\n'
 
-    told = desk("run", a_plan(desk, 2, images=waves), "--simulate")
+    result = desk("run", a_plan(desk, 2, images=waves), "--simulate")
 
-    assert told.code == 0
-    assert "ignored in a rehearsal" in told.err
+    assert result.code == 0
+    assert "ignored in a rehearsal" in result.err
 
 
 def test_a_storm_is_told_by_what_was_refused(desk):
     path = a_plan(desk, 10, more='[policy]\nmax_failures = "100%"')
 
-    told = desk("run", path, "--simulate=storm", "--json", "--quiet")
+    result = desk("run", path, "--simulate=storm", "--json", "--quiet")
 
-    (seen,) = told.objects
-    assert seen["weather"] == "storm"
-    assert told.code in (0, 3, 7)
-    assert sum(seen["refused"].values()) > 5
-    assert sum(seen["totals"].values()) == 10
+    (shown,) = result.objects
+    assert shown["fault_profile"] == "storm"
+    assert result.code in (0, 3, 7)
+    assert sum(shown["refused"].values()) > 5
+    assert sum(shown["totals"].values()) == 10
 
 
 @pytest.mark.parametrize(
-    ("words", "weather"),
+    ("arguments", "fault_profile"),
     [
         pytest.param(["--simulate", "PLAN", "--limit", "1"], "calm", id="before the plan"),
         pytest.param(["PLAN", "--simulate", "--limit", "1"], "calm", id="before an option"),
-        pytest.param(["PLAN", "--simulate", "busy", "--limit", "1"], "busy", id="with its weather"),
+        pytest.param(["PLAN", "--simulate", "busy", "--limit", "1"], "busy", id="with its profile"),
         pytest.param(["--simulate", "busy", "PLAN", "--limit", "1"], "busy", id="with it before the plan"),
         pytest.param(["--simulate", "--limit", "1", "--", "PLAN"], "calm", id="with an end of options"),
     ],
 )
-def test_the_weather_may_be_left_out_wherever_the_option_stands(desk, words, weather):
+def test_the_fault_profile_may_be_left_out_wherever_the_option_stands(desk, arguments, fault_profile):
     path = a_plan(desk, 2)
 
-    told = desk("run", "--json", *[path if word == "PLAN" else word for word in words])
+    result = desk("run", "--json", *[path if argument == "PLAN" else argument for argument in arguments])
 
-    assert told.objects[0]["weather"] == weather
-    assert told.objects[0]["requests"]["import"] >= 1
+    assert result.objects[0]["fault_profile"] == fault_profile
+    assert result.objects[0]["requests"]["import"] >= 1
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "said"),
     [
-        pytest.param(["--simulate=hail"], "there is no such weather", id="no such weather"),
+        pytest.param(["--simulate=hail"], "there is no such fault profile", id="no such profile"),
         pytest.param(["--simulate", "--dry-run"], "two different things", id="with a dry run"),
     ],
 )
-def test_what_cannot_be_rehearsed_is_a_usage_error(desk, words, said):
-    told = desk("run", a_plan(desk, 1), *words)
+def test_what_cannot_be_rehearsed_is_a_usage_error(desk, arguments, said):
+    result = desk("run", a_plan(desk, 1), *arguments)
 
-    assert told.code == 2
-    assert said in told.err
+    assert result.code == 2
+    assert said in result.err
 
 
 def test_the_time_that_is_over_is_simulated_time_as_well(desk):
-    told = desk("run", a_plan(desk, 3), "--simulate", "--max-duration", "2m", "--json")
+    result = desk("run", a_plan(desk, 3), "--simulate", "--max-duration", "2m", "--json")
 
-    assert told.code == 7
-    assert told.objects[0]["expected_seconds"] < 3600
-    assert "max-duration is over" in told.objects[0]["reason"]
+    assert result.code == 7
+    assert result.objects[0]["expected_seconds"] < 3600
+    assert "max-duration is over" in result.objects[0]["reason"]
 
 
 @pytest.mark.parametrize(
     ("simulated", "images", "speed"),
     [
         pytest.param(0.0, 0, 1.0, id="never slower than real"),
-        pytest.param(rehearsal.REAL_SECONDS * 90, 20, 90.0, id="as long as it is meant to take"),
+        pytest.param(rehearsal.REAL_SECONDS * 90, 20, 90.0, id="as long as it should take"),
         pytest.param(300_000.0, 10_000, FASTEST, id="never faster than can be measured"),
         pytest.param(30_000.0, 10_000, 100.0, id="slower where there is much to do"),
     ],
@@ -270,16 +272,53 @@ def test_a_larger_plan_is_expected_to_take_longer_and_a_storm_longer_still():
     )
     head += b'os_version = "CentOS 7.6 64bit"\n'
 
-    def expected(count: int, weather: str) -> float:
+    def expected(count: int, fault_profile: str) -> float:
         rows = b"".join(b'[[images]]\nname = "v-%d"\nobject = "%d.raw"\n' % (n, n) for n in range(count))
         plan, _ = parse_plan(head + rows, path="p.toml")
         ledger = Ledger()
-        for event in first_words(planned(plan), ledger, 0.0):
+        for event in startup_events(planned(plan), ledger, 0.0):
             ledger.apply(event)
-        return expected_seconds(plan, ledger, list(ledger.states), settings_for(plan, weather))
+        return expected_seconds(plan, ledger, list(ledger.states), settings_for(plan, fault_profile))
 
     assert 600 < expected(1, "calm") < expected(400, "calm") < expected(400, "storm")
     assert 6000 < expected(400, "calm") < 10_000
+
+
+def measured(**more: Any) -> Rehearsal:
+    """A rehearsal that nobody had to run."""
+    fields: dict[str, Any] = {
+        "plan": "dc-east",
+        "fault_profile": "busy",
+        "speed": 90.0,
+        "job_seconds": 1200.0,
+        "exit_code": 0,
+        "reason": "all images succeeded",
+        "requests": {"import": 20, "poll": 80},
+        "error_codes": {"IMG.0060": 3, "APIGW.0308": 1},
+        "undelivered": {"hang": 2},
+    }
+    return Rehearsal(**(fields | more))
+
+
+@pytest.mark.parametrize("code", [130, 143, 129])
+def test_an_interrupted_rehearsal_says_that_it_was_and_shows_no_figures(capsys, code):
+    interrupted = measured(exit_code=code, reason="interrupted", peak_imports=1.5)
+
+    rehearsal_output.show(interrupted, ["a warning"], Console())
+    as_text = capsys.readouterr()
+    rehearsal_output.show(interrupted, ["a warning"], Console(json=True))
+    as_json = capsys.readouterr()
+
+    assert (as_text.out, as_text.err) == ("", as_json.err)
+    assert as_text.err.startswith("the rehearsal was interrupted, so it says nothing")
+    assert json.loads(as_json.out) == {"plan": "dc-east", "reason": "interrupted", "exit_code": code}
+
+
+def test_errors_and_lost_answers_are_both_counted_as_refused():
+    shown = rehearsal_output.refused(measured())
+
+    assert shown == "6 of 100 requests (3 x IMG.0060, 2 x hang, 1 x APIGW.0308)"
+    assert rehearsal_output.refused(measured(error_codes={}, undelivered={})) == "none of 100 requests"
 
 
 def test_the_peak_is_that_of_the_busiest_window_wherever_it_begins():

@@ -11,43 +11,43 @@ from tests.cli.conftest import AK, SK, Desk, Result, ended
 
 PASSWORD = "canary-password-öäü-!§$%&/()=?"
 LOGIN = {"HW_USER_NAME": "simulator", "HW_USER_PASSWORD": PASSWORD, "HW_DOMAIN_NAME": "simulator"}
-WEATHER = Odds(error_before=0.15, error_after=0.1, reset_before=0.05, truncate=0.05, throttle=0.1)
+FAULTS = Odds(error_before=0.15, error_after=0.1, reset_before=0.05, truncate=0.05, throttle=0.1)
 LOUD = ("-v", "-v", "--log-file", "run.log", "--json")
 
 
-def finds(it: Desk, told: Result, *canaries: str) -> dict[str, set[str]]:
+def finds(it: Desk, result: Result, *canaries: str) -> dict[str, set[str]]:
     """What of the canaries, of all that the cloud issued and of every signature can be read, and where."""
     guard = it.running.simulator.guard
     issued = {*guard.tokens, *(key.secret for key in guard.keys.values()), SK}
     issued |= {key.security_token for key in guard.keys.values() if key.security_token}
-    words = {word for word in issued | set(canaries) if word}
-    assert words
+    secrets = {secret for secret in issued | set(canaries) if secret}
+    assert secrets
     written = {
         str(path.relative_to(it.folder)): path.read_bytes() for path in it.folder.rglob("*") if path.is_file()
     }
     assert {"run.log", "reports/dc-east/journal.db", "reports/dc-east/report.json"} <= written.keys()
-    texts = written | {"stdout": told.out.encode(), "stderr": told.err.encode()}
+    texts = written | {"stdout": result.out.encode(), "stderr": result.err.encode()}
     found: dict[str, set[str]] = {}
-    for place, text in texts.items():
-        here = {word for word in words for form in forms(word) if form in text}
+    for where, text in texts.items():
+        here = {secret for secret in secrets for form in forms(secret) if form in text}
         here |= {match.decode() for match in re.findall(rb"Signature=(?!\*\*\*)[^\s\"']+", text)}
         if here:
-            found[place] = here
+            found[where] = here
     return found
 
 
-def forms(word: str) -> set[bytes]:
-    """How a word may have been written down."""
-    return {word.encode(), json.dumps(word)[1:-1].encode(), repr(word)[1:-1].encode()}
+def forms(secret: str) -> set[bytes]:
+    """How a secret may have been written down."""
+    return {secret.encode(), json.dumps(secret)[1:-1].encode(), repr(secret)[1:-1].encode()}
 
 
 def test_keys(desk):
-    it = desk(import_odds=WEATHER, poll_odds=WEATHER, other_odds=WEATHER, fates={"web-02": "IMG.0057"})
+    it = desk(import_odds=FAULTS, poll_odds=FAULTS, other_odds=FAULTS, fates={"web-02": "IMG.0057"})
 
-    told = it("run", it.plan(5), *LOUD)
+    result = it("run", it.plan(5), *LOUD)
 
-    assert told.code == 3
-    assert finds(it, told, AK) == {}
+    assert result.code == 3
+    assert finds(it, result, AK) == {}
 
 
 def test_temporary_keys(desk):
@@ -60,21 +60,21 @@ def test_temporary_keys(desk):
         "HUAWEICLOUD_SDK_SECURITY_TOKEN": key.security_token,
     }
 
-    told = it("run", it.plan(3), *LOUD)
+    result = it("run", it.plan(3), *LOUD)
 
-    assert told.code == 0
-    assert finds(it, told, key.access, key.secret, key.security_token) == {}
+    assert result.code == 0
+    assert finds(it, result, key.access, key.secret, key.security_token) == {}
 
 
 def test_a_login_and_the_tokens_that_it_gives(desk):
-    it = desk(password=PASSWORD, token_dies_after=0.5, job_seconds=1.0, poll_odds=WEATHER, other_odds=WEATHER)
+    it = desk(password=PASSWORD, token_dies_after=0.5, job_seconds=1.0, poll_odds=FAULTS, other_odds=FAULTS)
     it.env = LOGIN
 
-    told = it("run", it.plan(3), *LOUD)
+    result = it("run", it.plan(3), *LOUD)
 
-    assert told.code == 0
+    assert result.code == 0
     assert len(it.running.simulator.guard.tokens) >= 2
-    assert finds(it, told, PASSWORD) == {}
+    assert finds(it, result, PASSWORD) == {}
 
 
 @pytest.mark.parametrize(
@@ -91,11 +91,11 @@ def test_credentials_that_are_refused(desk, env):
     it = desk()
     it.env = env
 
-    told = it("run", it.plan(3), "--no-preflight", *LOUD)
+    result = it("run", it.plan(3), "--no-preflight", *LOUD)
 
-    assert told.code == 6
+    assert result.code == 6
     secret = [value for name, value in env.items() if not name.endswith("_NAME")]
-    assert finds(it, told, *secret) == {}
+    assert finds(it, result, *secret) == {}
 
 
 def test_a_traceback(desk, monkeypatch):
@@ -107,14 +107,14 @@ def test_a_traceback(desk, monkeypatch):
         signed = await signer.sign(request)  # type: ignore[attr-defined]
         raise RuntimeError(f"cannot cope with {signed.headers}")
 
-    monkeypatch.setattr("migrator.clouds.ims.exchange", broken)
+    monkeypatch.setattr("migrator.ims.client.exchange", broken)
 
-    told = it("run", path, *LOUD, "--again", "north/web-01")
+    result = it("run", path, *LOUD, "--again", "north/web-01")
 
-    assert told.code == 1
-    assert "Traceback" in told.err
-    assert "cannot cope with" in told.err
-    assert finds(it, told, AK) == {}
+    assert result.code == 1
+    assert "Traceback" in result.err
+    assert "cannot cope with" in result.err
+    assert finds(it, result, AK) == {}
 
 
 def test_a_run_that_is_cut_short_in_a_process_of_its_own(desk):
@@ -123,15 +123,15 @@ def test_a_run_that_is_cut_short_in_a_process_of_its_own(desk):
     it.wait_for_imports(3)
 
     child.send_signal(signal.SIGINT)
-    told = ended(child)
+    result = ended(child)
 
-    assert told.code == 130
-    assert finds(it, told, AK) == {}
+    assert result.code == 130
+    assert finds(it, result, AK) == {}
 
 
 def test_the_search_would_find_one(desk):
     it = desk()
-    told = it("run", it.plan(1), *LOUD)
+    result = it("run", it.plan(1), *LOUD)
     (it.folder / "leak.txt").write_text(f"Authorization: Access={AK}, Signature=0123abcd")
 
-    assert finds(it, told, AK) == {"leak.txt": {AK, "Signature=0123abcd"}}
+    assert finds(it, result, AK) == {"leak.txt": {AK, "Signature=0123abcd"}}

@@ -31,19 +31,19 @@ def pilot(desk: Desk, count: int = 3) -> Path:
 def test_a_run_submits_what_is_meant_and_says_that_there_is_more(desk, options, submitted):
     it = desk()
 
-    told = it("run", pilot(it), *options)
+    result = it("run", pilot(it), *options)
 
     assert set(it.accepted) == submitted
-    assert told.code == 7
-    assert f"{3 - len(submitted)} more are not finished" in told.err
+    assert result.code == 7
+    assert f"{3 - len(submitted)} more are not finished" in result.err
 
 
 def test_a_dry_run_shows_what_is_meant(desk):
     it = desk()
 
-    told = it("run", pilot(it), "--only", "name==web-03", "--dry-run", "--json")
+    result = it("run", pilot(it), "--only", "name==web-03", "--dry-run", "--json")
 
-    assert [line["key"] for line in told.objects] == ["north/web-03"]
+    assert [line["key"] for line in result.objects] == ["north/web-03"]
     assert it.accepted == {}
 
 
@@ -53,11 +53,11 @@ def test_only_failed_images_that_are_meant_are_tried_again(desk):
     assert it("run", path).code == 3
 
     it.change(fates={})
-    told = it("run", path, "--retry-failed", "--only", "status==failed and label.owner==li.wei")
+    result = it("run", path, "--retry-failed", "--only", "status==failed and label.owner==li.wei")
 
     assert it.accepted == {"web-01": 1, "web-02": 2, "web-03": 1}
     assert [phase.value for phase in it.phases()] == ["failed", "succeeded", "succeeded"]
-    assert told.code == 3
+    assert result.code == 3
 
 
 def test_a_wave_waits_for_the_ones_before_it_although_it_alone_is_meant(desk):
@@ -65,10 +65,10 @@ def test_a_wave_waits_for_the_ones_before_it_although_it_alone_is_meant(desk):
     path = pilot(it)
     path.write_text(path.read_text().replace("proceed = 0\n", ""))
 
-    told = it("run", path, "--wave", "rest")
+    result = it("run", path, "--wave", "rest")
 
-    assert (told.code, it.accepted) == (7, {})
-    assert "wave rest waits for wave pilot" in told.err
+    assert (result.code, it.accepted) == (7, {})
+    assert "wave rest waits for wave pilot" in result.err
 
 
 def test_a_named_image_is_imported_again_whatever_else_is_meant(desk):
@@ -104,20 +104,20 @@ def test_what_is_on_its_way_is_followed_although_it_is_not_meant(desk):
 def test_what_nobody_knows_is_a_usage_error_and_nothing_is_sent(desk, options, said):
     it = desk()
 
-    told = it("run", pilot(it), *options, "--json")
+    result = it("run", pilot(it), *options, "--json")
 
-    assert told.code == 2
-    assert said in told.err
-    assert said in told.objects[-1]["error"]
+    assert result.code == 2
+    assert said in result.err
+    assert said in result.objects[-1]["error"]
     assert it.accepted == {}
 
 
 def test_a_plan_without_waves_says_so(desk):
     it = desk()
 
-    told = it("run", it.plan(1), "--wave", "pilot")
+    result = it("run", it.plan(1), "--wave", "pilot")
 
-    assert (told.code, "It has none: see [[waves]]" in told.err) == (2, True)
+    assert (result.code, "It has none: see [[waves]]" in result.err) == (2, True)
 
 
 def test_an_inventory_is_run_like_any_list_of_images(desk):
@@ -125,9 +125,9 @@ def test_an_inventory_is_run_like_any_list_of_images(desk):
     path = it.plan(1, more='[[inventory]]\nfile = "more.csv"\n')
     (it.folder / "more.csv").write_text("name,object,label.owner\nfile-01,file-01.zvhd2,li.wei\n")
 
-    told = it("run", path)
+    result = it("run", path)
 
-    assert (told.code, set(it.accepted)) == (0, {"web-01", "file-01"})
+    assert (result.code, set(it.accepted)) == (0, {"web-01", "file-01"})
     report = json.loads((it.reports / "dc-east" / "report.json").read_text())
     assert report["images"][1]["labels"] == {"owner": "li.wei"}
 
@@ -140,8 +140,8 @@ def test_a_broken_inventory_is_told_by_its_path_from_here(desk):
     (it.folder / "plans" / "lists").mkdir()
     (it.folder / "plans" / "lists" / "more.csv").write_text("name,object\nfile 01 ,file-01.vmdk\n")
 
-    told = it("validate", "plans/p.toml")
+    result = it("validate", "plans/p.toml")
 
-    assert told.code == 2
-    assert 'plans/lists/more.csv:2: "file 01".object (B2): "bucket:file-01.vmdk" is a vmdk file' in told.err
-    assert "looked for plans/lists/less.csv; paths are relative to the plan" in told.err
+    assert result.code == 2
+    assert 'plans/lists/more.csv:2: "file 01".object (B2): "bucket:file-01.vmdk" is a vmdk file' in result.err
+    assert "looked for plans/lists/less.csv; paths are relative to the plan" in result.err

@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from migrator.core.lifecycle import Phase
+from migrator.workflow.states import Phase
 from tests.cli.conftest import ended, wait_until
 
 
@@ -24,8 +24,8 @@ def busy(desk):
 def continues(it) -> None:
     """The run that follows brings everything to its end, and each image was imported once."""
     it.finish_jobs()
-    told = it("run", it.path)
-    assert told.code == 0, told.err
+    result = it("run", it.path)
+    assert result.code == 0, result.err
     assert set(it.phases()) == {Phase.SUCCEEDED}
     assert it.duplicates == 0
     assert set(it.accepted.values()) == {1}
@@ -170,9 +170,9 @@ def test_nohup_is_respected(busy):
     assert ended(child).code == 0
 
 
-def said(child, word: str) -> str:
-    """The next line on stderr that holds `word`."""
+def said(child, text: str) -> str:
+    """The next line on stderr that holds `text`."""
     for line in child.stderr:
-        if word in line:
+        if text in line:
             return str(line)
-    raise AssertionError(f"it never said {word!r}")
+    raise AssertionError(f"it never said {text!r}")

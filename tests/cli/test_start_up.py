@@ -42,32 +42,32 @@ def test_what_needs_no_work_imports_no_workers(arguments, spared):
 
 
 def test_the_version_is_the_packages():
-    told = CliRunner().invoke(app, ["--version"])
+    result = CliRunner().invoke(app, ["--version"])
 
-    assert (told.exit_code, told.stdout) == (0, f"migrator {__version__}\n")
+    assert (result.exit_code, result.stdout) == (0, f"migrator {__version__}\n")
 
 
 def test_without_a_command_the_help_is_shown():
-    told = CliRunner().invoke(app, [])
+    result = CliRunner().invoke(app, [])
 
-    assert told.exit_code == 2
-    assert "Commands:" in told.output
-    assert "Traceback" not in told.output
+    assert result.exit_code == 2
+    assert "Commands:" in result.output
+    assert "Traceback" not in result.output
 
 
 @pytest.mark.parametrize("command", [None, *COMMANDS])
 def test_help_fits_80_columns_and_no_summary_is_cut_off(command):
-    told = CliRunner(env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}).invoke(
+    result = CliRunner(env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}).invoke(
         app, [*([command] if command else []), "--help"]
     )
 
-    assert told.exit_code == 0
-    assert max(map(len, told.stdout.splitlines())) <= 80
-    assert not re.search(r"^  .*\.\.\.$", told.stdout, re.MULTILINE)
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert not re.search(r"^  .*\.\.\.$", result.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "word"),
+    ("arguments", "text"),
     [
         pytest.param(["rnu"], "run", id="a command with a typo"),
         pytest.param(["run", "plan.toml", "--limt", "3"], "--limit", id="an option with a typo"),
@@ -79,10 +79,10 @@ def test_help_fits_80_columns_and_no_summary_is_cut_off(command):
         pytest.param(["simulate", "--scenario", "sunny"], "calm", id="not a scenario"),
     ],
 )
-def test_a_wrong_command_line_is_exit_code_2_with_a_word_that_helps(arguments, word):
-    told = CliRunner().invoke(app, arguments)
+def test_a_wrong_command_line_is_exit_code_2_with_a_word_that_helps(arguments, text):
+    result = CliRunner().invoke(app, arguments)
 
-    assert told.exit_code == 2
-    assert word in told.stderr
-    assert "Traceback" not in told.stderr
-    assert told.stdout == ""
+    assert result.exit_code == 2
+    assert text in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""

@@ -17,10 +17,10 @@ import pytest
 from rich.cells import cell_len
 
 from migrator.cli.progress import pause_after
-from migrator.cli.streams import Terminal
-from migrator.core.lifecycle import EVENTS
-from migrator.edges.journal.lock import Lock, holder
-from migrator.errors import JournalLocked
+from migrator.domain.errors import JournalLocked
+from migrator.io.console import Terminal
+from migrator.journal.lock import Lock, holder
+from migrator.workflow.events import EVENTS
 from tests.cli.conftest import ended, wait_until
 
 CONTROL = re.compile(r"\x1b\[[\d;]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+")
@@ -154,7 +154,7 @@ def test_status_says_who_runs_it_and_after_a_kill_that_it_was_killed(desk):
     path = it.plan(3)
     child = it.start("run", path)
     it.wait_for_imports(3)
-    wait_until(lambda: "3 running" in it("status", path).out)
+    wait_until(lambda: "3 in the cloud" in it("status", path).out)
 
     alive = it("status", path)
     child.kill()
@@ -175,11 +175,11 @@ def test_status_after_a_run_tells_how_it_ended_and_changes_nothing(desk):
     it("run", path)
     before = sorted((file.name, file.stat().st_mtime_ns) for file in (it.reports / "dc-east").iterdir())
 
-    told = it("status", path)
+    result = it("status", path)
 
-    assert "no run is at work; the last ended today" in told.out
-    assert "all images succeeded" in told.out
-    assert "\x1b" not in told.out
+    assert "no run is at work; the last ended today" in result.out
+    assert "all images succeeded" in result.out
+    assert "\x1b" not in result.out
     after = sorted((file.name, file.stat().st_mtime_ns) for file in (it.reports / "dc-east").iterdir())
     assert [entry for entry in after if "-" not in entry[0]] == [
         entry for entry in before if "-" not in entry[0]
@@ -190,11 +190,11 @@ def test_images_that_the_plan_gained_since_are_counted_as_pending(desk):
     it = desk()
     it("run", it.plan(2))
 
-    told = it("status", it.plan(5))
+    result = it("status", it.plan(5))
     counted = it("status", it.plan(5), "--json").objects[0]
 
-    assert "2/5 done" in told.out
-    assert "3 images new in the plan since the last run" in told.out
+    assert "2/5 done" in result.out
+    assert "3 images new in the plan since the last run" in result.out
     assert (counted["totals"]["pending"], counted["new_in_plan"], counted["images"]) == (3, 3, 5)
     assert len(it.ledger().states) == 2
 
@@ -234,7 +234,7 @@ def test_to_ask_who_holds_a_journal_does_not_keep_anybody_from_taking_it(tmp_pat
 
     lock = Lock.acquire(path, version="1")
     assert holder(path) == holder(path)
-    assert f"process {os.getpid()} on" in (holder(path) or "")
+    assert f"process {os.getpid()} on" in str(holder(path))
     with pytest.raises(JournalLocked):
         Lock.acquire(path, version="1")
     lock.release()
@@ -252,7 +252,7 @@ def test_a_run_that_begins_while_somebody_looks_who_runs_is_not_turned_away(tmp_
     def wait(seconds: float) -> None:
         os.close(looking)
 
-    monkeypatch.setattr("migrator.edges.journal.lock.time.sleep", wait)
+    monkeypatch.setattr("migrator.journal.lock.time.sleep", wait)
 
     Lock.acquire(path, version="1").release()
 
@@ -310,7 +310,7 @@ def test_messages_stand_above_live_lines_and_whatever_is_unfinished_is_not_torn(
     terminal.write("half ")
     terminal.write("a message\n")
     terminal.live("last")
-    terminal.settle()
+    terminal.keep_live()
     terminal.line("the end")
 
     rows, _ = screen(sent.getvalue().replace("\n", "\n\r"), 20)

@@ -102,14 +102,14 @@ def test_signatures_are_dated_by_the_clock_of_the_run(desk, clouds):
     it.running = clouds(speed=60.0, anchor=anchor)
     answer, dates = it.running.simulator.answer, {}
 
-    def look(call, now):
+    def console(call, now):
         if date := call.headers.get("x-sdk-date"):
             dates["ims"] = (datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp(), now)
         elif "authorization" in call.headers:
             dates["obs"] = (parsedate_to_datetime(call.headers["date"]).timestamp(), now)
         return answer(call, now)
 
-    it.running.simulator.answer = look
+    it.running.simulator.answer = console
     told = it("run", it.plan(), **{CLOCK: f"60@{anchor}"})
 
     assert told.code == 0, told.err

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from migrator.core.ledger import Ledger
-from migrator.core.lifecycle import Phase, RunBegan, State
-from migrator.core.reconcile import first_words, planned, work_left
-from migrator.core.verdict import Ending
+from migrator.domain.plan import Plan
 from migrator.engine import Engine
-from migrator.model import Plan
+from migrator.journal.memory import MemoryJournal
+from migrator.workflow.events import RunBegan
+from migrator.workflow.ledger import Ledger
+from migrator.workflow.resume import planned, startup_events, work_left
+from migrator.workflow.states import Phase, State
+from migrator.workflow.verdict import Ending
 from tests.examples import a_plan
-from tests.fakes import FakeClock, FakeCloud, MemoryJournal
+from tests.fakes import FakeClock, FakeCloud
 
 
 @dataclass
@@ -32,7 +34,9 @@ class Bench:
         self.ledger = await self.journal.ledger()
         await self.journal.append(RunBegan(at=clock.now(), run="r", version="0", host="h", pid=1))
         words = list(
-            first_words(planned(self.plan), self.ledger, clock.now(), again=again, retry_failed=retry_failed)
+            startup_events(
+                planned(self.plan), self.ledger, clock.now(), again=again, retry_failed=retry_failed
+            )
         )
         if words:
             await self.journal.append(*words)

@@ -3,13 +3,15 @@
 import anyio
 import pytest
 
-from migrator.core.lifecycle import ImageFound, ListingLearned, Outcome, Phase
-from migrator.core.settle import By
-from migrator.core.verdict import Stop
-from migrator.model import Limits, MarkerKind, Policy, Polling, Rate, Share
+from migrator.domain.plan import Limits, MarkerKind, Policy, Polling
+from migrator.domain.units import Rate, Threshold
+from migrator.journal.memory import MemoryJournal
 from migrator.simulator import jobs
 from migrator.simulator.settings import Odds, Settings
-from tests.fakes import MemoryJournal
+from migrator.workflow.events import ImageFound, VisibilityLearned
+from migrator.workflow.states import Outcome, Phase
+from migrator.workflow.verdict import StopReason
+from migrator.workflow.visibility_delay import ListedBy
 from tests.rehearsal import Rehearsal, a_plan
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +23,7 @@ FAST = Limits(
     query_burst=5,
 )
 LOST = Odds(error_before=0.05, error_after=0.05, reset_before=0.03, reset_after=0.03, hang_after=0.02)
-PATIENT = Policy(max_failures=Share(count=1000))
+PATIENT = Policy(max_failures=Threshold(count=1000))
 
 
 @pytest.mark.parametrize(
@@ -77,10 +79,10 @@ async def test_what_was_learned_of_lists_is_journalled_and_the_next_run_knows_it
 
     await rehearsal.run()
 
-    learned = rehearsal.ledger.learned["north", By.TAG]
+    learned = rehearsal.ledger.learned["north", ListedBy.TAG]
     assert learned.listed is True
-    assert any(isinstance(fact, ListingLearned) for fact in rehearsal.journal.facts)
-    assert (await rehearsal.journal.reopened().ledger()).learned["north", By.TAG] == learned
+    assert any(isinstance(fact, VisibilityLearned) for fact in rehearsal.journal.facts)
+    assert (await rehearsal.journal.reopened().ledger()).learned["north", ListedBy.TAG] == learned
 
 
 async def test_a_fixed_settle_time_that_is_too_short_may_duplicate_and_says_so():
@@ -94,7 +96,7 @@ async def test_a_fixed_settle_time_that_is_too_short_may_duplicate_and_says_so()
     lost = {
         state.key.partition("/")[2]
         for state in rehearsal.ledger.states.values()
-        if any(attempt.outcome is Outcome.LOST for attempt in state.attempts)
+        if any(attempt.outcome is Outcome.NOT_FOUND for attempt in state.attempts)
     }
     assert doubled
     assert doubled <= lost
@@ -167,7 +169,7 @@ async def test_a_journal_deleted_in_the_middle_of_a_run_duplicates_nothing():
     async with anyio.create_task_group() as group:
         group.start_soon(rehearsal.engine.run, keys)
         await anyio.sleep(120.0)
-        rehearsal.engine.stop(Stop.INTERRUPT)
+        rehearsal.engine.stop(StopReason.INTERRUPT)
     rehearsal.journal = MemoryJournal()
 
     ending = await rehearsal.run()

@@ -6,32 +6,22 @@ import anyio
 import pytest
 from msgspec.structs import replace
 
-from migrator.core.lifecycle import (
-    AttemptBegan,
-    AttemptLost,
-    ImageVerified,
-    JobAccepted,
-    Outcome,
-    Phase,
+from migrator.domain.cloud import CloudImage, Fault
+from migrator.domain.errors import (
+    NameTaken,
+    OutcomeUnknown,
+    RejectedError,
+    RetryableError,
+    TargetHaltedError,
+    Unreachable,
 )
-from migrator.core.reconcile import marker, work_left
-from migrator.core.verdict import Stop
-from migrator.core.waves import Waves
-from migrator.errors import Halted, NameTaken, OutcomeUnknown, Refused, Unavailable, Unreachable
-from migrator.model import (
-    CloudImage,
-    Fault,
-    Limits,
-    OnDoubt,
-    OnExisting,
-    OnQuota,
-    Policy,
-    Polling,
-    Rate,
-    Retry,
-    Share,
-    Wave,
-)
+from migrator.domain.plan import Limits, OnDoubt, OnExisting, OnQuota, Policy, Polling, Retry, Wave
+from migrator.domain.units import Rate, Threshold
+from migrator.workflow.events import AttemptBegan, AttemptUnknown, ImageVerified, JobAccepted
+from migrator.workflow.resume import marker, work_left
+from migrator.workflow.states import Outcome, Phase
+from migrator.workflow.verdict import StopReason
+from migrator.workflow.waves import Waves
 from tests.fakes import FakeClock, FakeCloud
 
 pytestmark = pytest.mark.anyio
@@ -82,12 +72,12 @@ async def test_an_answer_lost_before_acceptance_is_submitted_again_after_the_set
 
     assert bench.cloud.imported == ["web-01"]
     first, second = bench.state("web-01").attempts
-    assert first.outcome is Outcome.LOST
+    assert first.outcome is Outcome.NOT_FOUND
     assert second.began_at - first.began_at >= 60.0
 
 
 async def test_a_throttled_attempt_is_repeated_and_not_held_against_the_image(make):
-    bench = make(1, cloud={"script": [Unavailable(BUSY, throttled=True) for _ in range(10)]})
+    bench = make(1, cloud={"script": [RetryableError(BUSY, throttled=True) for _ in range(10)]})
 
     ending = await bench.run()
 
@@ -96,7 +86,7 @@ async def test_a_throttled_attempt_is_repeated_and_not_held_against_the_image(ma
 
 
 async def test_nothing_leaves_before_the_time_that_the_service_asked_for(make):
-    bench = make(2, cloud={"script": [Unavailable(BUSY, throttled=True, retry_after=90.0)]})
+    bench = make(2, cloud={"script": [RetryableError(BUSY, throttled=True, retry_after=90.0)]})
 
     await bench.run()
 
@@ -106,7 +96,7 @@ async def test_nothing_leaves_before_the_time_that_the_service_asked_for(make):
 
 async def test_a_permanent_refusal_fails_the_image_with_the_services_words(make):
     refusal = Fault(code="IMG.0158", message="Only raw or ZVHD2 …", remedy="Convert it.", request_id="r-1")
-    bench = make(2, cloud={"script": [Refused(refusal)]})
+    bench = make(2, cloud={"script": [RejectedError(refusal)]})
 
     ending = await bench.run()
 
@@ -117,7 +107,7 @@ async def test_a_permanent_refusal_fails_the_image_with_the_services_words(make)
 
 async def test_passing_failures_use_up_the_attempts_of_an_image(make):
     fault = Fault(code="IMG.0038", message="bucket creation failed", status=400)
-    bench = make(1, cloud={"script": [Unavailable(fault) for _ in range(9)]}, retry=Retry(max_attempts=3))
+    bench = make(1, cloud={"script": [RetryableError(fault) for _ in range(9)]}, retry=Retry(max_attempts=3))
 
     ending = await bench.run()
 
@@ -156,7 +146,7 @@ async def test_a_job_that_fails_is_reported_with_its_reason(make):
 
 
 async def test_questions_that_get_no_answer_are_asked_again(make):
-    trouble = Unavailable(Fault(message="bad gateway", status=502))
+    trouble = RetryableError(Fault(message="bad gateway", status=502))
     bench = make(2, cloud={"questions": [trouble] * 7})
 
     ending = await bench.run()
@@ -195,7 +185,7 @@ async def test_an_overdue_job_is_kept_and_the_next_run_picks_it_up(make):
 
 
 async def test_wrong_credentials_stop_the_target_at_once(make):
-    denied = Halted(Fault(code="APIGW.0301", message="verify aksk signature fail", status=401))
+    denied = TargetHaltedError(Fault(code="APIGW.0301", message="verify aksk signature fail", status=401))
     bench = make(50, cloud={"script": [denied] * 50})
 
     ending = await bench.run()
@@ -205,7 +195,7 @@ async def test_wrong_credentials_stop_the_target_at_once(make):
 
 
 async def test_a_used_up_quota_stops_submitting_and_lets_what_runs_come_to_its_end(make):
-    full = Halted(Fault(code="IMG.0015", message="quota"), quota=True)
+    full = TargetHaltedError(Fault(code="IMG.0015", message="quota"), quota=True)
     bench = make(5, cloud={"script": ["ok", "ok", full]})
 
     ending = await bench.run()
@@ -220,7 +210,7 @@ async def test_too_many_failures_stop_the_run(make):
     bench = make(
         60,
         cloud={"job_faults": {f"web-{n:02}": fault for n in range(1, 61)}},
-        policy=Policy(max_failures=Share(fraction=0.5), min_sample=5),
+        policy=Policy(max_failures=Threshold(fraction=0.5), min_sample=5),
         limits=Limits(max_jobs=5),
     )
 
@@ -344,7 +334,7 @@ async def test_a_job_that_the_service_forgot_is_judged_by_its_image(make):
     job = bench.cloud.job
 
     async def forget(job_id):
-        raise Refused(Fault(code="IMG.0031", message="The resource ID in the request is incorrect."))
+        raise RejectedError(Fault(code="IMG.0031", message="The resource ID in the request is incorrect."))
 
     assert job is not forget
     bench.cloud.job = forget
@@ -365,7 +355,7 @@ async def test_an_attempt_open_at_a_crash_is_in_doubt_and_looked_up(make):
 
     assert ending.exit_code == 0
     assert bench.cloud.imported == ["web-01"]
-    assert any(isinstance(fact, AttemptLost) for fact in bench.journal.facts)
+    assert any(isinstance(fact, AttemptUnknown) for fact in bench.journal.facts)
 
 
 async def test_stopping_ends_within_seconds_and_the_next_run_goes_on(make):
@@ -380,7 +370,7 @@ async def test_stopping_ends_within_seconds_and_the_next_run_goes_on(make):
         group.start_soon(first)
         await anyio.sleep(5.0)
         asked = anyio.current_time()
-        bench.engine.stop(Stop.INTERRUPT)
+        bench.engine.stop(StopReason.INTERRUPT)
     assert anyio.current_time() - asked <= 2.0
     assert endings[0].exit_code == 130
     second = await bench.run()
@@ -397,7 +387,7 @@ async def test_draining_submits_nothing_more_and_follows_what_runs(make):
         group.start_soon(bench.engine.run, keys)
         await anyio.sleep(5.0)
         submitted = len(bench.cloud.imported)
-        bench.engine.stop(Stop.TERMINATE, drain=True)
+        bench.engine.stop(StopReason.TERMINATE, drain=True)
 
     assert len(bench.cloud.imported) - submitted <= 1
     assert bench.phases.count(Phase.SUCCEEDED) == len(bench.cloud.imported)
@@ -411,7 +401,7 @@ async def test_adopted_imports_that_still_run_hold_their_slots_of_the_window(mak
     async with anyio.create_task_group() as group:
         group.start_soon(bench.engine.run, keys)
         await anyio.sleep(60.0)
-        bench.engine.stop(Stop.INTERRUPT)
+        bench.engine.stop(StopReason.INTERRUPT)
     bench.journal = type(bench.journal)()
 
     ending = await bench.run()
@@ -422,7 +412,7 @@ async def test_adopted_imports_that_still_run_hold_their_slots_of_the_window(mak
 
 
 async def test_a_used_up_quota_may_be_waited_for(make):
-    full = Halted(Fault(code="IMG.0015", message="quota"), quota=True)
+    full = TargetHaltedError(Fault(code="IMG.0015", message="quota"), quota=True)
     bench = make(3, cloud={"script": ["ok", full, full]}, policy=Policy(on_quota=OnQuota.WAIT))
 
     ending = await bench.run()
@@ -442,7 +432,7 @@ async def test_a_target_that_halts_does_not_stop_the_others(make):
     )
     targets = {"north": bench.plan.targets["north"], "south": south}
     bench.plan = bench.plan.model_copy(update={"targets": targets, "images": images})
-    denied = Halted(Fault(code="APIGW.0302", message="not authorized", status=403))
+    denied = TargetHaltedError(Fault(code="APIGW.0302", message="not authorized", status=403))
     keys = await bench.open()
     bench.engine.clouds = {"north": bench.cloud, "south": FakeCloud(script=[denied] * 9)}
 
@@ -505,7 +495,7 @@ async def test_a_question_that_fails_for_one_image_is_not_asked_again_for_its_ne
     monkeypatch.setattr(Waves, "finished", lambda waves, image, phase: ends.append(image.key))
     gone = bench.cloud.jobs["job-2"].image_id
     images = bench.cloud.images
-    trouble = [Unavailable(BUSY)]
+    trouble = [RetryableError(BUSY)]
 
     async def without_one(query, **after):
         if anyio.current_time() > 36.0:  # so that it counts as gone when the others end

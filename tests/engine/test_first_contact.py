@@ -2,15 +2,16 @@
 
 import pytest
 
-from migrator.core.lifecycle import Phase
-from migrator.errors import Refused, Unavailable, Unreachable
-from migrator.model import Fault, Polling
+from migrator.domain.cloud import Fault
+from migrator.domain.errors import RejectedError, RetryableError, Unreachable
+from migrator.domain.plan import Polling
+from migrator.workflow.states import Phase
 
 pytestmark = pytest.mark.anyio
 
 AWAY = Unreachable(Fault(code="MIG.dns", message="ims.cn-nroth-4.example: the name cannot be resolved"))
-STRANGE = Unavailable(Fault(code="MIG.unreadable", message="HTTP 200 without a list of images: <html>"))
-BUSY = Unavailable(Fault(code="HTTP 503", message="not today", status=503))
+STRANGE = RetryableError(Fault(code="MIG.unreadable", message="HTTP 200 without a list of images: <html>"))
+BUSY = RetryableError(Fault(code="HTTP 503", message="not today", status=503))
 
 
 async def test_a_host_that_was_never_reached_ends_the_run_after_three_tries(make):
@@ -86,7 +87,7 @@ async def test_a_service_that_is_never_well_ends_the_run_when_the_budget_is_spen
 
 
 async def test_a_list_that_is_refused_is_no_bug_of_ours(make):
-    bench = make(3, cloud={"questions": [Refused(Fault(code="APIGW.0101", message="no such API"))]})
+    bench = make(3, cloud={"questions": [RejectedError(Fault(code="APIGW.0101", message="no such API"))]})
 
     ending = await bench.run()
 

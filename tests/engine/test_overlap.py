@@ -6,11 +6,14 @@ from typing import Any
 import anyio
 import pytest
 
-from migrator.core.lifecycle import AttemptBegan, ImageVerified, JobAccepted, JobSucceeded, Phase
-from migrator.core.reconcile import marker
-from migrator.core.waves import Waves
-from migrator.errors import Unavailable
-from migrator.model import Fault, ImagePage, Limits, Rate, Wave
+from migrator.domain.cloud import Fault, ImagePage
+from migrator.domain.errors import RetryableError
+from migrator.domain.plan import Limits, Wave
+from migrator.domain.units import Rate
+from migrator.workflow.events import AttemptBegan, ImageVerified, JobAccepted, JobSucceeded
+from migrator.workflow.resume import marker
+from migrator.workflow.states import Phase
+from migrator.workflow.waves import Waves
 from tests.fakes import FakeClock, FakeCloud
 
 pytestmark = pytest.mark.anyio
@@ -125,7 +128,7 @@ async def test_what_stands_on_a_page_is_done_although_the_next_page_cannot_be_re
     monkeypatch.setattr(Waves, "finished", lambda waves, image, phase: ends.append(image.key))
     await jobs_have_ended(bench)
     pages = InPages(bench.cloud)
-    pages.trouble = [Unavailable(BUSY)]
+    pages.trouble = [RetryableError(BUSY)]
 
     await bench.run()
 

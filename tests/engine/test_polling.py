@@ -2,7 +2,8 @@
 
 import pytest
 
-from migrator.model import Limits, Policy, Polling, Rate
+from migrator.domain.plan import Limits, Policy, Polling
+from migrator.domain.units import Rate
 from migrator.simulator.settings import Settings
 from tests.rehearsal import Rehearsal, a_plan
 
@@ -19,7 +20,7 @@ async def polls_for_a_job(*, sizes: bool, **more: object) -> float:
     store = rehearsal.simulator.store
     if sizes:
         rehearsal.sizes = {
-            image.key: store.object(*image.image_url.split(":", 1)).size for image in plan.images
+            image.key: store.object(image.source.bucket, image.source.key).size for image in plan.images
         }
 
     ending = await rehearsal.run()

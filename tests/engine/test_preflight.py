@@ -11,33 +11,25 @@ import pytest
 from msgspec.structs import replace
 from pydantic import SecretStr
 
-from migrator.clouds.iam import FixedTokenSigner, Projects, TemporaryKeys
-from migrator.clouds.ims import Ims
-from migrator.clouds.obs import Obs
-from migrator.clouds.signing import KeySigner, ObsSigner
-from migrator.core.checks import Finding
-from migrator.core.ledger import Ledger
-from migrator.core.lifecycle import AttemptBegan, JobAccepted
-from migrator.core.reconcile import first_words, marker, planned
-from migrator.engine.preflight import Place, Seen, preflight
-from migrator.errors import OutcomeUnknown, Unreachable
-from migrator.model import (
-    Fault,
-    Image,
-    ImageType,
-    Keys,
-    Limits,
-    Plan,
-    Policy,
-    Rate,
-    ReadyToken,
-    Request,
-    Response,
-    Retry,
-    Target,
-)
-from migrator.simulator.settings import Bucket, Object, Odds, Settings
-from migrator.simulator.state import Simulator
+from migrator.domain.cloud import Fault
+from migrator.domain.credentials import Keys, ReadyToken
+from migrator.domain.errors import OutcomeUnknown, Unreachable
+from migrator.domain.http import Request, Response
+from migrator.domain.image import Image, ImageType
+from migrator.domain.object_ref import ObjectRef
+from migrator.domain.plan import Limits, Plan, Policy, Retry, Target
+from migrator.domain.units import Rate
+from migrator.engine.preflight import PreflightResult, PreflightServices, preflight
+from migrator.ims.client import Ims
+from migrator.ims.identity import FixedTokenSigner, Projects, TemporaryKeys
+from migrator.ims.signing import KeySigner, ObsSigner
+from migrator.ims.storage import Obs
+from migrator.preflight import Finding
+from migrator.simulator.settings import BucketSettings, ObjectSettings, Odds, Settings
+from migrator.simulator.simulator import Simulator
+from migrator.workflow.events import AttemptBegan, JobAccepted
+from migrator.workflow.ledger import Ledger
+from migrator.workflow.resume import marker, planned, startup_events
 from tests.fakes import FakeClock
 from tests.simulated import SimulatedHttp
 
@@ -46,7 +38,7 @@ pytestmark = pytest.mark.anyio
 GB = 2**30
 PROJECT = "0123456789abcdef0123456789abcdef"
 EAST = "1123456789abcdef0123456789abcdef"
-FINE = Object(size=5 * GB)
+FINE = ObjectSettings(size=5 * GB)
 
 
 class SkewedClock(FakeClock):
@@ -79,8 +71,8 @@ class DatedHttp(SimulatedHttp):
 
 
 @dataclass
-class Yard:
-    """A plan, a simulated cloud, and a look at the one against the other."""
+class Harness:
+    """A plan, a simulated cloud, and preflight of the one against the other."""
 
     plan: Plan
     settings: Settings = field(default_factory=Settings)
@@ -94,16 +86,18 @@ class Yard:
         self.clock = SkewedClock(self.ahead)
         self.simulator = Simulator(self.settings, now=FakeClock.START)
         self.http = DatedHttp(simulator=self.simulator, clock=FakeClock(), keep=True)
-        for event in first_words(planned(self.plan), self.ledger, FakeClock.START):
+        for event in startup_events(planned(self.plan), self.ledger, FakeClock.START):
             self.ledger.apply(event)
 
-    async def look(self, *, thorough: bool = True, keys: list[str] | None = None, seed: int = 0) -> Seen:
+    async def run(
+        self, *, thorough: bool = True, keys: list[str] | None = None, seed: int = 0
+    ) -> PreflightResult:
         keys_ = Keys(ak=self.settings.access_key, sk=SecretStr(self.secret or self.settings.secret_key))
 
         async def source() -> Keys:
             return keys_
 
-        places = {}
+        services = {}
         for name, target in self.plan.targets.items():
             signer: KeySigner | FixedTokenSigner = KeySigner(source, self.clock)
             for_objects = ObsSigner(source, self.clock)
@@ -112,7 +106,7 @@ class Yard:
                 signer = FixedTokenSigner(ReadyToken(token=SecretStr(text)))
                 temporary = TemporaryKeys(self.http, signer, target.iam_endpoint, self.clock)
                 for_objects = ObsSigner(temporary, self.clock)
-            places[name] = Place(
+            services[name] = PreflightServices(
                 images=Ims(self.http, signer, target, self.project_id or PROJECT),
                 objects=Obs(self.http, for_objects, target.obs_endpoint),
                 registry=Projects(self.http, signer, target.iam_endpoint),
@@ -122,7 +116,7 @@ class Yard:
             self.plan,
             self.ledger,
             list(self.ledger.states) if keys is None else keys,
-            places,
+            services,
             self.clock,
             self.clock,
             random.Random(seed),
@@ -147,7 +141,7 @@ def a_target(**limits: object) -> Target:
 
 def an_image(name: str, key: str | None = None, **more: object) -> Image:
     fields: dict[str, object] = {
-        "image_url": f"disks:{key or f'{name}.zvhd2'}",
+        "source": ObjectRef("disks", key or f"{name}.zvhd2"),
         "min_disk": 40,
         "os_version": "CentOS 7.6 64bit",
     }
@@ -159,9 +153,9 @@ def a_plan(*images: Image, limits: dict[str, object] | None = None, **tables: ob
     return plan.model_copy(update=tables)
 
 
-def named(seen: Seen) -> dict[str, Finding]:
+def named(result: PreflightResult) -> dict[str, Finding]:
     """The findings by code, but for the advice that the files are small."""
-    return {one.code: one for one in seen.findings if one.code != "PF065"}
+    return {one.code: one for one in result.findings if one.code != "PF065"}
 
 
 # --- Defects --------------------------------------------------------------------------------------------
@@ -172,46 +166,46 @@ DEFECTS: dict[str, tuple[Image, dict[str, object]]] = {
         an_image("windows", os_version="Windows Server 2019 Standard 64bit"),
         {"disks:windows.zvhd2": FINE},
     ),
-    "PF040": (an_image("bucket", image_url="nowhere:x.zvhd2"), {}),
-    "PF041": (an_image("region", image_url="east:x.zvhd2"), {"east:x.zvhd2": FINE}),
-    "PF042": (an_image("class", image_url="warm:x.zvhd2"), {"warm:x.zvhd2": FINE}),
-    "PF043": (an_image("files", image_url="shared:x.zvhd2"), {"shared:x.zvhd2": FINE}),
-    "PF050": (an_image("missing"), {"disks:missing.zvhd2": Object(missing=True)}),
-    "PF051": (an_image("begun"), {"disks:begun.zvhd2": Object(missing=True, upload_begun=True)}),
-    "PF052": (an_image("empty"), {"disks:empty.zvhd2": Object(size=0)}),
-    "PF053": (an_image("huge", min_disk=1024), {"disks:huge.zvhd2": Object(size=2**40 + 1)}),
-    "PF054": (an_image("large", min_disk=1024), {"disks:large.zvhd2": Object(size=10**12 + 1)}),
-    "PF055": (an_image("cold"), {"disks:cold.zvhd2": Object(storage_class="COLD", size=GB)}),
-    "PF056": (an_image("sse-c"), {"disks:sse-c.zvhd2": Object(sse="customer", size=GB)}),
-    "PF057": (an_image("kms"), {"disks:kms.zvhd2": Object(sse="kms", size=GB)}),
+    "PF040": (an_image("bucket", source=ObjectRef.parse("nowhere:x.zvhd2")), {}),
+    "PF041": (an_image("region", source=ObjectRef.parse("east:x.zvhd2")), {"east:x.zvhd2": FINE}),
+    "PF042": (an_image("class", source=ObjectRef.parse("warm:x.zvhd2")), {"warm:x.zvhd2": FINE}),
+    "PF043": (an_image("files", source=ObjectRef.parse("shared:x.zvhd2")), {"shared:x.zvhd2": FINE}),
+    "PF050": (an_image("missing"), {"disks:missing.zvhd2": ObjectSettings(missing=True)}),
+    "PF051": (an_image("begun"), {"disks:begun.zvhd2": ObjectSettings(missing=True, upload_begun=True)}),
+    "PF052": (an_image("empty"), {"disks:empty.zvhd2": ObjectSettings(size=0)}),
+    "PF053": (an_image("huge", min_disk=1024), {"disks:huge.zvhd2": ObjectSettings(size=2**40 + 1)}),
+    "PF054": (an_image("large", min_disk=1024), {"disks:large.zvhd2": ObjectSettings(size=10**12 + 1)}),
+    "PF055": (an_image("cold"), {"disks:cold.zvhd2": ObjectSettings(storage_class="COLD", size=GB)}),
+    "PF056": (an_image("sse-c"), {"disks:sse-c.zvhd2": ObjectSettings(sse="customer", size=GB)}),
+    "PF057": (an_image("kms"), {"disks:kms.zvhd2": ObjectSettings(sse="kms", size=GB)}),
     "PF058": (an_image("bitmap", "bitmap.raw"), {"disks:bitmap.raw": FINE}),
     "PF059": (
         an_image("hollow", "hollow.raw"),
-        {"disks:hollow.raw": FINE, "disks:hollow.mf": Object(size=0)},
+        {"disks:hollow.raw": FINE, "disks:hollow.mf": ObjectSettings(size=0)},
     ),
-    "PF062": (an_image("small"), {"disks:small.zvhd2": Object(size=41 * GB)}),
+    "PF062": (an_image("small"), {"disks:small.zvhd2": ObjectSettings(size=41 * GB)}),
     "PF063": (
         an_image("exact", "exact.raw"),
-        {"disks:exact.raw": Object(size=40 * GB), "disks:exact.mf": FINE},
+        {"disks:exact.raw": ObjectSettings(size=40 * GB), "disks:exact.mf": FINE},
     ),
     "PF064": (
         an_image("full", "full.raw", min_disk=1024),
-        {"disks:full.raw": Object(size=1024 * GB), "disks:full.mf": FINE},
+        {"disks:full.raw": ObjectSettings(size=1024 * GB), "disks:full.mf": FINE},
     ),
     "PF070": (an_image("twice", "cold.zvhd2"), {}),
     "PF071": (an_image("tags", image_tags={f"t{n}": "" for n in range(9)}), {"disks:tags.zvhd2": FINE}),
-    "PF096": (an_image("secret"), {"disks:secret.zvhd2": Object(forbidden=True)}),
+    "PF096": (an_image("secret"), {"disks:secret.zvhd2": ObjectSettings(forbidden=True)}),
 }
 """By code: an image that has this one fault, and what has to lie in the storage for it."""
 
 
 def a_cloud(**more: object) -> Settings:
-    objects = {place: its for _, stored in DEFECTS.values() for place, its in stored.items()}
+    objects = {address: its for _, stored in DEFECTS.values() for address, its in stored.items()}
     buckets = {
-        "disks": Bucket(),
-        "east": Bucket(region="cn-east-3"),
-        "warm": Bucket(storage_class="WARM"),
-        "shared": Bucket(parallel_file_system=True),
+        "disks": BucketSettings(),
+        "east": BucketSettings(region="cn-east-3"),
+        "warm": BucketSettings(storage_class="WARM"),
+        "shared": BucketSettings(parallel_file_system=True),
     }
     fields: dict[str, object] = {"objects": objects, "buckets": buckets, "any_object": False}
     return Settings(**{**fields, **more})
@@ -221,9 +215,9 @@ def a_cloud(**more: object) -> Settings:
     "thorough", [pytest.param(True, id="command"), pytest.param(False, id="before a run")]
 )
 async def test_every_planted_defect_is_found_in_one_pass_and_nothing_is_sent(thorough):
-    yard = Yard(a_plan(*(image for image, _ in DEFECTS.values())), a_cloud(quota=20))
+    harness = Harness(a_plan(*(image for image, _ in DEFECTS.values())), a_cloud(quota=20))
 
-    found = named(await yard.look(thorough=thorough))
+    found = named(await harness.run(thorough=thorough))
 
     for code, (image, _) in DEFECTS.items():
         assert image.key in [item.key for item in found[code].items], code
@@ -233,40 +227,43 @@ async def test_every_planted_defect_is_found_in_one_pass_and_nothing_is_sent(tho
         "PF054": 2,  # 1024 GB is one of the sizes that may be too large
         "PF055": 2,  # the cold file is there for two images
     }
-    assert yard.simulator.accepted == {}
-    assert {request.method for request in yard.http.sent} == {"GET", "HEAD"}
+    assert harness.simulator.accepted == {}
+    assert {request.method for request in harness.http.sent} == {"GET", "HEAD"}
 
 
 async def test_a_plan_without_a_fault_has_none_and_tells_sizes():
     images = [an_image("a"), an_image("b", "b.raw", type=ImageType.DATA, os_type="Linux", os_version=None)]
-    stored = {"disks:a.zvhd2": Object(size=7 * GB), "disks:b.raw": FINE, "disks:b.mf": FINE}
-    yard = Yard(a_plan(*images), a_cloud(objects=stored), project_id=PROJECT)
+    stored = {"disks:a.zvhd2": ObjectSettings(size=7 * GB), "disks:b.raw": FINE, "disks:b.mf": FINE}
+    harness = Harness(a_plan(*images), a_cloud(objects=stored), project_id=PROJECT)
 
-    seen = await yard.look()
+    result = await harness.run()
 
-    assert named(seen) == {}
-    assert (seen.exit_code, seen.images) == (0, 2)
-    assert seen.sizes == {"north/a": 7 * GB, "north/b": 5 * GB}
+    assert named(result) == {}
+    assert (result.exit_code, result.images) == (0, 2)
+    assert result.sizes == {"north/a": 7 * GB, "north/b": 5 * GB}
 
 
 async def test_the_project_is_held_against_the_region():
-    yard = Yard(a_plan(an_image("a")), project_id=EAST)
+    harness = Harness(a_plan(an_image("a")), project_id=EAST)
 
-    assert list(named(await yard.look())) == ["PF006"]
+    assert list(named(await harness.run())) == ["PF006"]
 
 
 async def test_names_that_are_taken_are_told_from_our_own():
     plan = a_plan(an_image("ours"), an_image("theirs"), an_image("new"))
-    yard = Yard(plan, Settings(quota_used=0))
-    other = Yard(a_plan(an_image("theirs"), name="other"), yard.settings)
-    other.simulator = yard.simulator
+    harness = Harness(plan, Settings(quota_used=0))
+    other = Harness(a_plan(an_image("theirs"), name="other"), harness.settings)
+    other.simulator = harness.simulator
     for image, name in ((plan.images[0], "dc"), (plan.images[1], "other")):
         cloud = Ims(
-            yard.http, KeySigner(fixed_keys(yard.settings), yard.clock), plan.targets["north"], PROJECT
+            harness.http,
+            KeySigner(fixed_keys(harness.settings), harness.clock),
+            plan.targets["north"],
+            PROJECT,
         )
         await cloud.submit(image, marker(name, image.key))
 
-    found = named(await yard.look())
+    found = named(await harness.run())
 
     assert {code: [item.key for item in one.items] for code, one in found.items()} == {
         "PF020": ["north/theirs"],
@@ -276,7 +273,7 @@ async def test_names_that_are_taken_are_told_from_our_own():
 
 
 async def test_names_are_looked_for_on_every_page():
-    yard = Yard(a_plan(an_image("theirs")))
+    harness = Harness(a_plan(an_image("theirs")))
 
     def pages(request: Request) -> Response | None:
         if not request.url.endswith("/v2/cloudimages"):
@@ -285,9 +282,9 @@ async def test_names_are_looked_for_on_every_page():
         rows = [{"id": str(number + 1), "name": "theirs" if number == 2 else "x", "status": "active"}]
         return Response(status=200, body=json.dumps({"images": rows if number < 3 else []}).encode())
 
-    yard.http.before = pages
+    harness.http.before = pages
 
-    assert list(named(await yard.look())) == ["PF020"]
+    assert list(named(await harness.run())) == ["PF020"]
 
 
 def fixed_keys(settings: Settings):
@@ -297,7 +294,7 @@ def fixed_keys(settings: Settings):
     return source
 
 
-# --- When it cannot look --------------------------------------------------------------------------------
+# --- When it gets no answer -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -312,47 +309,47 @@ def fixed_keys(settings: Settings):
     ],
 )
 async def test_a_wrong_clock_is_found_without_a_single_wrong_signature(ahead, code, exits):
-    yard = Yard(a_plan(an_image("a")), ahead=ahead)
+    harness = Harness(a_plan(an_image("a")), ahead=ahead)
 
-    seen = await yard.look()
+    result = await harness.run()
 
-    assert list(named(seen)) == ([code] if code else [])
-    assert seen.exit_code == exits
-    signed = [request for request in yard.http.sent if "Authorization" in request.headers]
+    assert list(named(result)) == ([code] if code else [])
+    assert result.exit_code == exits
+    signed = [request for request in harness.http.sent if "Authorization" in request.headers]
     assert bool(signed) is (code != "PF004")
 
 
 async def test_wrong_credentials_are_tried_once_and_end_it():
-    yard = Yard(a_plan(*(an_image(f"web-{n}") for n in range(50))), secret="wrong")
+    harness = Harness(a_plan(*(an_image(f"web-{n}") for n in range(50))), secret="wrong")
 
-    seen = await yard.look()
+    result = await harness.run()
 
-    assert list(named(seen)) == ["PF002"]
-    assert seen.exit_code == 6
-    assert "wrong" not in repr(seen)
-    assert sum("Authorization" in request.headers for request in yard.http.sent) == 1
+    assert list(named(result)) == ["PF002"]
+    assert result.exit_code == 6
+    assert "wrong" not in repr(result)
+    assert sum("Authorization" in request.headers for request in harness.http.sent) == 1
 
 
 async def test_nobody_there_is_told_after_some_tries():
-    yard = Yard(a_plan(an_image("a")))
-    yard.http.before = lambda request: Unreachable(Fault(code="MIG.dns", message="no such host"))
+    harness = Harness(a_plan(an_image("a")))
+    harness.http.before = lambda request: Unreachable(Fault(code="MIG.dns", message="no such host"))
 
-    seen = await yard.look()
+    result = await harness.run()
 
-    assert list(named(seen)) == ["PF001"]
-    assert seen.exit_code == 7
-    assert len(yard.http.moments) == 5
-    assert yard.clock.monotonic() < 60
+    assert list(named(result)) == ["PF001"]
+    assert result.exit_code == 7
+    assert len(harness.http.moments) == 5
+    assert harness.clock.monotonic() < 60
 
 
 async def test_somebody_else_there_is_told_too():
-    yard = Yard(a_plan(an_image("a")))
-    yard.http.before = lambda request: Response(status=200, body=b"<html>Welcome!</html>")
+    harness = Harness(a_plan(an_image("a")))
+    harness.http.before = lambda request: Response(status=200, body=b"<html>Welcome!</html>")
 
-    seen = await yard.look()
+    result = await harness.run()
 
-    assert list(named(seen)) == ["PF001"]
-    assert "Welcome!" in named(seen)["PF001"].says
+    assert list(named(result)) == ["PF001"]
+    assert "Welcome!" in named(result)["PF001"].says
 
 
 @pytest.mark.parametrize(
@@ -365,97 +362,97 @@ async def test_somebody_else_there_is_told_too():
 )
 async def test_a_right_that_is_missing_hides_nothing_else(call, code, exits):
     plan = a_plan(an_image("a", "missing.zvhd2"))
-    yard = Yard(plan, a_cloud(forbidden=frozenset({call})))
+    harness = Harness(plan, a_cloud(forbidden=frozenset({call})))
 
-    seen = await yard.look()
+    result = await harness.run()
 
-    assert set(named(seen)) == {code, "PF050"}
-    assert seen.exit_code == (exits or 4)
+    assert set(named(result)) == {code, "PF050"}
+    assert result.exit_code == (exits or 4)
 
 
 async def test_a_bucket_that_may_not_be_read_is_said_and_not_asked_about_a_thousand_times():
     plan = a_plan(*(an_image(f"web-{n:03}") for n in range(300)))
-    yard = Yard(plan, a_cloud(buckets={"disks": Bucket(forbidden=True)}))
+    harness = Harness(plan, a_cloud(buckets={"disks": BucketSettings(forbidden=True)}))
 
-    found = named(await yard.look())
+    found = named(await harness.run())
 
     assert {code: len(one.items) for code, one in found.items()} == {"PF095": 300, "PF096": 300}
-    assert yard.requests["object"] <= 20
+    assert harness.requests["object"] <= 20
 
 
 async def test_unreadable_objects_do_not_hide_the_others_of_a_readable_bucket():
-    stored = {f"disks:web-{n}.zvhd2": Object(forbidden=n < 5, missing=n == 7) for n in range(8)}
+    stored = {f"disks:web-{n}.zvhd2": ObjectSettings(forbidden=n < 5, missing=n == 7) for n in range(8)}
     images = [an_image(f"web-{n}") for n in range(8)]
-    yard = Yard(a_plan(*images, limits={"max_requests": 1}), a_cloud(objects=stored))
+    harness = Harness(a_plan(*images, limits={"max_requests": 1}), a_cloud(objects=stored))
 
-    found = named(await yard.look())
+    found = named(await harness.run())
 
     assert {code: len(one.items) for code, one in found.items()} == {"PF050": 1, "PF096": 5}
 
 
 async def test_in_token_mode_the_storage_is_asked_with_temporary_keys():
-    yard = Yard(a_plan(an_image("a", "missing.zvhd2")), a_cloud(), by_token=True)
+    harness = Harness(a_plan(an_image("a", "missing.zvhd2")), a_cloud(), by_token=True)
 
-    assert list(named(await yard.look())) == ["PF050"]
+    assert list(named(await harness.run())) == ["PF050"]
 
 
 async def test_without_keys_for_the_storage_that_is_said_once():
-    yard = Yard(a_plan(*(an_image(f"web-{n}") for n in range(50))), by_token=True)
-    yard.http.before = lambda request: (
+    harness = Harness(a_plan(*(an_image(f"web-{n}") for n in range(50))), by_token=True)
+    harness.http.before = lambda request: (
         Response(status=403, body=b'{"error_msg":"no","error_code":"IAM.0003"}')
         if "securitytokens" in request.url
         else None
     )
 
-    seen = await yard.look()
+    result = await harness.run()
 
-    assert {code: len(one.items) for code, one in named(seen).items()} == {"PF095": 50, "PF096": 50}
-    assert sum("securitytokens" in request.url for request in yard.http.sent) == 0
-    assert len(yard.http.moments) < 20
+    assert {code: len(one.items) for code, one in named(result).items()} == {"PF095": 50, "PF096": 50}
+    assert sum("securitytokens" in request.url for request in harness.http.sent) == 0
+    assert len(harness.http.moments) < 20
 
 
 async def test_a_storage_out_of_reach_refuses_nothing():
-    yard = Yard(a_plan(*(an_image(f"web-{n}") for n in range(50))))
-    yard.http.before = lambda request: (
+    harness = Harness(a_plan(*(an_image(f"web-{n}") for n in range(50))))
+    harness.http.before = lambda request: (
         Unreachable(Fault(code="MIG.refused", message="refused")) if "obs." in request.url else None
     )
 
-    seen = await yard.look()
+    result = await harness.run()
 
-    assert {code: len(one.items) for code, one in named(seen).items()} == {"PF095": 50, "PF096": 50}
-    assert seen.exit_code == 0
-    assert len(yard.http.moments) < 200
+    assert {code: len(one.items) for code, one in named(result).items()} == {"PF095": 50, "PF096": 50}
+    assert result.exit_code == 0
+    assert len(harness.http.moments) < 200
 
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_service_that_stumbles_is_asked_again(seed):
     odds = Odds(error_before=0.1, reset_before=0.05, throttle=0.1, html=0.02)
     plan = a_plan(*(image for image, _ in DEFECTS.values()))
-    yard = Yard(plan, a_cloud(other_odds=odds, seed=seed, latency=(0.01, 0.2)))
+    harness = Harness(plan, a_cloud(other_odds=odds, seed=seed, latency=(0.01, 0.2)))
 
-    found = named(await yard.look(seed=seed))
+    found = named(await harness.run(seed=seed))
 
     assert set(DEFECTS) <= set(found)
 
 
 async def test_a_service_that_is_down_is_a_warning_and_soon_over():
-    yard = Yard(a_plan(*(an_image(f"web-{n:03}") for n in range(200))))
-    yard.http.before = lambda request: (
+    harness = Harness(a_plan(*(an_image(f"web-{n:03}") for n in range(200))))
+    harness.http.before = lambda request: (
         OutcomeUnknown(Fault(code="MIG.timeout", message="no answer"))
         if "cloudimages" in request.url
         else None
     )
 
-    seen = await yard.look()
+    result = await harness.run()
 
-    assert set(named(seen)) == {"PF092", "PF093", "PF094"}
-    assert seen.exit_code == 0
-    assert yard.requests["object"] == 200
-    assert yard.clock.monotonic() < 120
+    assert set(named(result)) == {"PF092", "PF093", "PF094"}
+    assert result.exit_code == 0
+    assert harness.requests["object"] == 200
+    assert harness.clock.monotonic() < 120
 
 
 async def test_a_patience_that_is_asked_for_is_given_within_reason():
-    yard = Yard(a_plan(an_image("a")))
+    harness = Harness(a_plan(an_image("a")))
     waits = ["30", "3000"]
 
     def busy(request: Request) -> Response | None:
@@ -463,110 +460,117 @@ async def test_a_patience_that_is_asked_for_is_given_within_reason():
             return Response(status=429, headers={"retry-after": waits.pop(0)}, body=b"{}")
         return None
 
-    yard.http.before = busy
+    harness.http.before = busy
 
-    seen = await yard.look()
+    result = await harness.run()
 
-    assert set(named(seen)) == {"PF092"}
-    assert 30 <= yard.clock.monotonic() < 60
+    assert set(named(result)) == {"PF092"}
+    assert 30 <= harness.clock.monotonic() < 60
 
 
 # --- What it costs --------------------------------------------------------------------------------------
 
 
-def a_thousand() -> tuple[list[Image], dict[str, Object]]:
+def a_thousand() -> tuple[list[Image], dict[str, ObjectSettings]]:
     """Half of them RAW, in two buckets, among as many files that nobody wants."""
     images, stored = [], {}
     for n in range(1000):
         bucket, raw = f"disks-{n % 2}", n % 4 < 2
         key = f"vm/{n:04}.{'raw' if raw else 'zvhd2'}"
-        images.append(an_image(f"vm-{n:04}", image_url=f"{bucket}:{key}"))
+        images.append(an_image(f"vm-{n:04}", source=ObjectRef.parse(f"{bucket}:{key}")))
         stored[f"{bucket}:{key}"] = FINE
         stored[f"{bucket}:vm/{n:04}.txt"] = FINE
         if raw:
-            stored[f"{bucket}:vm/{n:04}.mf"] = Object(size=77)
+            stored[f"{bucket}:vm/{n:04}.mf"] = ObjectSettings(size=77)
     return images, stored
 
 
 async def test_a_thousand_images_cost_one_question_each_and_keep_to_the_rate():
     images, stored = a_thousand()
     limits = {"query_rate": Rate(count=20, unit="s"), "query_burst": 5, "max_requests": 8}
-    yard = Yard(a_plan(*images, limits=limits), a_cloud(objects=stored, buckets={}, latency=(0.05, 0.2)))
+    harness = Harness(
+        a_plan(*images, limits=limits), a_cloud(objects=stored, buckets={}, latency=(0.05, 0.2))
+    )
 
-    seen = await yard.look()
+    result = await harness.run()
 
-    assert named(seen) == {}
-    assert len(seen.sizes) == 1000
-    assert yard.requests["object"] == 1000
-    lists = sum("max-keys" in dict(request.query) for request in yard.http.sent)
-    heads = sum(request.method == "HEAD" and request.url.endswith("example/") for request in yard.http.sent)
-    assert (heads, lists) == (2, yard.requests["bucket"] - 2 - 1)  # and one for the time
+    assert named(result) == {}
+    assert len(result.sizes) == 1000
+    assert harness.requests["object"] == 1000
+    lists = sum("max-keys" in dict(request.query) for request in harness.http.sent)
+    heads = sum(
+        request.method == "HEAD" and request.url.endswith("example/") for request in harness.http.sent
+    )
+    assert (heads, lists) == (2, harness.requests["bucket"] - 2 - 1)  # and one for the time
     assert lists <= 6
-    assert len(yard.http.moments) <= 1000 + 20
-    assert yard.http.most_in_flight <= 8
-    for start, moment in enumerate(yard.http.moments):
-        within = sum(moment <= other < moment + 5.0 for other in yard.http.moments[start : start + 200])
+    assert len(harness.http.moments) <= 1000 + 20
+    assert harness.http.most_in_flight <= 8
+    for start, moment in enumerate(harness.http.moments):
+        within = sum(moment <= other < moment + 5.0 for other in harness.http.moments[start : start + 200])
         assert within <= 5 + 20 * 5.0 + 1
 
 
 async def test_before_a_run_a_thousand_images_take_seconds_at_the_default_rate():
     images, stored = a_thousand()
-    stored["disks-1:vm/0501.raw"] = Object(size=0)
+    stored["disks-1:vm/0501.raw"] = ObjectSettings(size=0)
     del stored["disks-0:vm/0500.mf"]
-    yard = Yard(a_plan(*images), a_cloud(objects=stored, buckets={"disks-0": Bucket(), "disks-1": Bucket()}))
+    harness = Harness(
+        a_plan(*images),
+        a_cloud(objects=stored, buckets={"disks-0": BucketSettings(), "disks-1": BucketSettings()}),
+    )
 
-    found = named(await yard.look(thorough=False))
+    found = named(await harness.run(thorough=False))
 
     assert {code: [item.key for item in one.items] for code, one in found.items() if code != "PF097"} == {
         "PF052": ["north/vm-0501"],
         "PF058": ["north/vm-0500"],
     }
     assert found["PF097"].says == "100 of 1000 objects"
-    assert len(yard.http.moments) < 125
-    assert yard.clock.monotonic() < 15
+    assert len(harness.http.moments) < 125
+    assert harness.clock.monotonic() < 15
 
 
 async def test_a_bucket_that_may_not_be_listed_is_asked_file_by_file():
     images, stored = a_thousand()
-    yard = Yard(a_plan(*images[:200]), a_cloud(objects=stored, buckets={}))
-    yard.http.before = lambda request: (
+    harness = Harness(a_plan(*images[:200]), a_cloud(objects=stored, buckets={}))
+    harness.http.before = lambda request: (
         Response(status=403, body=b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
         if "max-keys" in dict(request.query)
         else None
     )
 
-    seen = await yard.look(thorough=False)
+    result = await harness.run(thorough=False)
 
-    assert named(seen) == {}
-    assert yard.requests["object"] == 300  # a hundred of them are RAW
+    assert named(result) == {}
+    assert harness.requests["object"] == 300  # a hundred of them are RAW
 
 
 async def test_never_more_questions_are_under_way_than_the_plan_allows():
     plan = a_plan(
-        *(an_image(f"web-{n:03}", image_url=f"disks-{n % 10}:{n}.zvhd2") for n in range(100)),
+        *(an_image(f"web-{n:03}", source=ObjectRef.parse(f"disks-{n % 10}:{n}.zvhd2")) for n in range(100)),
         limits={"query_rate": Rate(count=100, unit="s"), "max_requests": 4},
     )
-    yard = Yard(plan, Settings(latency=(0.5, 1.0)))
+    harness = Harness(plan, Settings(latency=(0.5, 1.0)))
 
-    await yard.look()
+    await harness.run()
 
-    assert yard.http.most_in_flight == 4
+    assert harness.http.most_in_flight == 4
 
 
 async def test_when_it_is_too_much_for_the_service_everybody_is_silent():
-    yard = Yard(a_plan(*(an_image(f"web-{n:03}") for n in range(50))))
+    harness = Harness(a_plan(*(an_image(f"web-{n:03}") for n in range(50))))
     throttled: list[float] = []
 
     def busy(request: Request) -> Response | None:
         if request.method == "HEAD" and "web-02" in request.url and not throttled:
-            throttled.append(yard.clock.monotonic())
+            throttled.append(harness.clock.monotonic())
             return Response(status=429, headers={"retry-after": "20"})
         return None
 
-    yard.http.before = busy
+    harness.http.before = busy
 
-    assert named(await yard.look()) == {}
-    later = [moment for moment in yard.http.moments if moment > throttled[0]]
+    assert named(await harness.run()) == {}
+    later = [moment for moment in harness.http.moments if moment > throttled[0]]
     assert min(later) >= throttled[0] + 20
 
 
@@ -574,40 +578,40 @@ async def test_when_it_is_too_much_for_the_service_everybody_is_silent():
 
 
 async def test_a_resumed_run_with_nothing_to_submit_asks_for_time_and_quota_only():
-    yard = Yard(a_plan(an_image("a", "missing.zvhd2")), a_cloud())
+    harness = Harness(a_plan(an_image("a", "missing.zvhd2")), a_cloud())
     for event in (
         AttemptBegan(at=1.0, key="north/a", attempt=1, digest="d"),
         JobAccepted(at=2.0, key="north/a", job_id="j"),
     ):
-        yard.ledger.apply(event)
+        harness.ledger.apply(event)
 
-    seen = await yard.look()
+    result = await harness.run()
 
-    assert (seen.findings, seen.images) == ([], 0)
-    assert len(yard.http.sent) == 2
-    assert yard.requests["quota"] == 1
+    assert (result.findings, result.images) == ([], 0)
+    assert len(harness.http.sent) == 2
+    assert harness.requests["quota"] == 1
 
 
 async def test_what_runs_already_may_need_room_of_the_quota_too():
-    yard = Yard(a_plan(an_image("a"), an_image("b")), Settings(quota=1))
-    yard.ledger.apply(AttemptBegan(at=1.0, key="north/a", attempt=1, digest="d"))
+    harness = Harness(a_plan(an_image("a"), an_image("b")), Settings(quota=1))
+    harness.ledger.apply(AttemptBegan(at=1.0, key="north/a", attempt=1, digest="d"))
 
-    assert list(named(await yard.look())) == ["PF012"]
+    assert list(named(await harness.run())) == ["PF012"]
 
 
 async def test_only_the_images_of_this_run_are_looked_at():
-    yard = Yard(a_plan(an_image("a", "missing.zvhd2"), an_image("b", "empty.zvhd2")), a_cloud())
+    harness = Harness(a_plan(an_image("a", "missing.zvhd2"), an_image("b", "empty.zvhd2")), a_cloud())
 
-    assert list(named(await yard.look(keys=["north/b"]))) == ["PF052"]
-    assert (await yard.look(keys=[])).findings == []
+    assert list(named(await harness.run(keys=["north/b"]))) == ["PF052"]
+    assert (await harness.run(keys=[])).findings == []
 
 
 async def test_the_plans_own_pauses_are_not_waited_for_when_they_are_long():
     retry = Retry(base=3600.0, cap=7200.0)
-    yard = Yard(a_plan(an_image("a"), retry=retry, policy=Policy(settle=1.0)))
-    yard.http.before = lambda request: Unreachable(Fault(code="MIG.dns", message="no such host"))
+    harness = Harness(a_plan(an_image("a"), retry=retry, policy=Policy(settle=1.0)))
+    harness.http.before = lambda request: Unreachable(Fault(code="MIG.dns", message="no such host"))
 
-    await yard.look()
+    await harness.run()
 
-    assert len(yard.http.moments) == 5
-    assert yard.clock.monotonic() < 60
+    assert len(harness.http.moments) == 5
+    assert harness.clock.monotonic() < 60

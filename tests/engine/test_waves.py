@@ -3,8 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
-from migrator.core.lifecycle import AttemptBegan, JobSucceeded, Phase
-from migrator.model import Fault, Limits, Policy, Polling, Rate, Share, Wave
+from migrator.domain.cloud import Fault
+from migrator.domain.plan import Limits, Policy, Polling, Wave
+from migrator.domain.units import Rate, Threshold
+from migrator.workflow.events import AttemptBegan, JobSucceeded
+from migrator.workflow.states import Phase
 from tests.fakes import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -42,9 +45,12 @@ async def test_a_wave_begins_when_the_one_before_is_finished(make):
 async def test_too_few_successes_of_a_pilot_end_the_run(make):
     fault = Fault(code="IMG.0057", message="image file not found")
     bench = make(
-        6, cloud={"job_faults": {"web-01": fault}}, limits=FAST, policy=Policy(max_failures=Share(count=9))
+        6,
+        cloud={"job_faults": {"web-01": fault}},
+        limits=FAST,
+        policy=Policy(max_failures=Threshold(count=9)),
     )
-    in_waves(bench, Wave(name="pilot", proceed=Share(fraction=0.9)), Wave(name="main"))
+    in_waves(bench, Wave(name="pilot", proceed=Threshold(fraction=0.9)), Wave(name="main"))
 
     ending = await bench.run()
 

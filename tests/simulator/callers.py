@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from migrator.simulator.settings import Settings
-from migrator.simulator.state import Simulator
+from migrator.simulator.simulator import Simulator
 from migrator.simulator.wire import Call, Reply
 
 NOON = 1_735_819_445.0

@@ -1,4 +1,4 @@
-"""Who is let in, and what the others are told."""
+"""Who is let in, and what the others are answered."""
 
 import hashlib
 import hmac
@@ -133,13 +133,13 @@ def test_a_made_up_token_cannot_be_decrypted():
 
 
 @pytest.mark.parametrize(
-    ("says", "code", "words"),
+    ("says", "code", "message"),
     [
         pytest.param("update", "APIGW.0307", "The token must be updated", id="must be updated"),
         pytest.param("expires", "APIGW.0301", "token expires, expires_at: 2025-01-02T12:05:45", id="expires"),
     ],
 )
-def test_an_expired_token_is_refused_in_either_wording(says, code, words):
+def test_an_expired_token_is_refused_in_either_wording(says, code, message):
     caller = Caller(token_lifetime=100, expiry_says=says)
     assert caller.call("GET", "/v1/cloudimages/quota").status == 200
     caller.now += 101
@@ -147,7 +147,7 @@ def test_an_expired_token_is_refused_in_either_wording(says, code, words):
     reply = caller.call("GET", "/v1/cloudimages/quota")
 
     assert (reply.status, error(reply)) == (401, code)
-    assert words in text(reply)
+    assert message in text(reply)
 
 
 def test_a_token_may_die_before_the_time_it_states():

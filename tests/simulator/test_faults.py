@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrator.simulator.settings import SCENARIOS, Odds, Settings, scenario
-from migrator.simulator.state import Simulator
+from migrator.simulator.simulator import Simulator
 from migrator.simulator.wire import Act, Call, Reply
 from tests.simulator.callers import NOON, Caller, error, wish
 
@@ -152,8 +152,8 @@ def test_chaos_is_exactly_as_bad_as_promised():
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_no_scenario_throws_more_than_one_dice_can_show(name):
-    weather = SCENARIOS[name]
-    for odds in (weather.import_odds, weather.poll_odds, weather.other_odds):
+    fault_profile = SCENARIOS[name]
+    for odds in (fault_profile.import_odds, fault_profile.poll_odds, fault_profile.other_odds):
         assert sum(v for v in odds.model_dump().values() if isinstance(v, float)) <= 1
 
 
@@ -168,17 +168,19 @@ STEPS = st.lists(
     st.tuples(st.sampled_from(["import", "poll", "list", "quota"]), st.integers(0, 9), st.floats(0, 30)),
     max_size=40,
 )
-WEATHERS = st.builds(
+FAULT_PROFILES = st.builds(
     lambda seed, name: scenario(name, seed=seed).model_copy(update={"max_jobs": 4, "quota": 12}),
     st.integers(0, 2**32),
     st.sampled_from(sorted(SCENARIOS)),
 )
 
 
-def play(weather: Settings, steps: list[tuple[str, int, float]]) -> tuple[Simulator, list[Reply], list[str]]:
+def play(
+    fault_profile: Settings, steps: list[tuple[str, int, float]]
+) -> tuple[Simulator, list[Reply], list[str]]:
     """(simulator, every reply, the jobs that import replies named)."""
     caller = Caller()
-    caller.simulator = Simulator(weather, now=NOON)
+    caller.simulator = Simulator(fault_profile, now=NOON)
     caller.token, _ = caller.simulator.guard.new_token("cn-north-4", "0123456789abcdef0123456789abcdef", NOON)
     jobs = ["x"]
     replies: list[Reply] = []
@@ -200,21 +202,21 @@ def play(weather: Settings, steps: list[tuple[str, int, float]]) -> tuple[Simula
 
 
 @settings(max_examples=40)
-@given(WEATHERS, STEPS)
-def test_the_same_seed_and_calls_give_the_same_answers(weather, steps):
-    assert play(weather, steps)[1] == play(weather, steps)[1]
+@given(FAULT_PROFILES, STEPS)
+def test_the_same_seed_and_calls_give_the_same_answers(fault_profile, steps):
+    assert play(fault_profile, steps)[1] == play(fault_profile, steps)[1]
 
 
 @settings(max_examples=60)
-@given(WEATHERS, STEPS)
-def test_the_ledger_holds_every_import_that_was_taken_in_and_none_that_was_refused(weather, steps):
-    simulator, replies, named = play(weather, steps)
+@given(FAULT_PROFILES, STEPS)
+def test_the_ledger_holds_every_import_that_was_taken_in_and_none_that_was_refused(fault_profile, steps):
+    simulator, replies, named = play(fault_profile, steps)
     lines = [line for its in simulator.accepted.values() for line in its]
     started = [job_id for project in simulator.projects.values() for job_id in project.jobs]
     asked = sum(kind == "import" for kind, _, _ in steps)
 
-    assert sorted(line.job_id for line in lines) == sorted(started) == sorted(simulator.told)
-    assert set(named) == {job_id for job_id, told in simulator.told.items() if told == "200"}
+    assert sorted(line.job_id for line in lines) == sorted(started) == sorted(simulator.answers)
+    assert set(named) == {job_id for job_id, status in simulator.answers.items() if status == "200"}
     assert len(lines) + sum(simulator.stats.import_refusals.values()) == asked
     assert simulator.most_running <= 4
     for reply, (kind, _, _) in zip(replies, steps, strict=True):

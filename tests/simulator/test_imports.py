@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from migrator.simulator.settings import Bucket, Object
+from migrator.simulator.settings import BucketSettings, ObjectSettings
 from migrator.simulator.wire import Act
 from tests.simulator.callers import Caller, error, wish
 
@@ -96,7 +96,7 @@ def test_what_follows_the_rules_is_accepted(fields):
     job_id = caller.job_id(**{"name": name, **fields})
 
     assert [line.job_id for line in caller.simulator.accepted[name]] == [job_id]
-    assert caller.simulator.told == {job_id: "200"}
+    assert caller.simulator.answers == {job_id: "200"}
 
 
 def test_the_newer_path_is_served_too():
@@ -112,24 +112,42 @@ RAW = "mig-bucket:images/web-01.raw"
 @pytest.mark.parametrize(
     ("url", "settings", "code"),
     [
-        pytest.param(URL, {"objects": {URL: Object(missing=True)}}, "IMG.0057", id="a missing object"),
-        pytest.param(URL, {"any_object": False}, "IMG.0057", id="nothing exists that is not listed"),
-        pytest.param(URL, {"objects": {URL: Object(size=0)}}, "IMG.0057", id="an empty object"),
-        pytest.param(URL, {"objects": {URL: Object(storage_class="COLD")}}, "IMG.0057", id="a cold object"),
-        pytest.param(URL, {"objects": {URL: Object(sse="customer")}}, "IMG.0057", id="a customer's own key"),
-        pytest.param(URL, {"objects": {URL: Object(size=2**40 + 1)}}, "IMG.0059", id="over 1 TB"),
-        pytest.param(URL, {"objects": {URL: Object(size=40 * GIB)}}, "IMG.0055", id="as large as min_disk"),
-        pytest.param(URL, {"buckets": {"mig-bucket": Bucket(missing=True)}}, "IMG.0057", id="no bucket"),
-        pytest.param(URL, {"buckets": {"mig-bucket": Bucket(forbidden=True)}}, "IMG.0069", id="forbidden"),
         pytest.param(
-            URL, {"buckets": {"mig-bucket": Bucket(storage_class="WARM")}}, "IMG.0057", id="a warm bucket"
+            URL, {"objects": {URL: ObjectSettings(missing=True)}}, "IMG.0057", id="a missing object"
+        ),
+        pytest.param(URL, {"any_object": False}, "IMG.0057", id="nothing exists that is not listed"),
+        pytest.param(URL, {"objects": {URL: ObjectSettings(size=0)}}, "IMG.0057", id="an empty object"),
+        pytest.param(
+            URL, {"objects": {URL: ObjectSettings(storage_class="COLD")}}, "IMG.0057", id="a cold object"
         ),
         pytest.param(
-            URL, {"buckets": {"mig-bucket": Bucket(region="cn-east-3")}}, "IMG.0058", id="another region"
+            URL, {"objects": {URL: ObjectSettings(sse="customer")}}, "IMG.0057", id="a customer's own key"
+        ),
+        pytest.param(URL, {"objects": {URL: ObjectSettings(size=2**40 + 1)}}, "IMG.0059", id="over 1 TB"),
+        pytest.param(
+            URL, {"objects": {URL: ObjectSettings(size=40 * GIB)}}, "IMG.0055", id="as large as min_disk"
+        ),
+        pytest.param(
+            URL, {"buckets": {"mig-bucket": BucketSettings(missing=True)}}, "IMG.0057", id="no bucket"
+        ),
+        pytest.param(
+            URL, {"buckets": {"mig-bucket": BucketSettings(forbidden=True)}}, "IMG.0069", id="forbidden"
+        ),
+        pytest.param(
+            URL,
+            {"buckets": {"mig-bucket": BucketSettings(storage_class="WARM")}},
+            "IMG.0057",
+            id="a warm bucket",
+        ),
+        pytest.param(
+            URL,
+            {"buckets": {"mig-bucket": BucketSettings(region="cn-east-3")}},
+            "IMG.0058",
+            id="another region",
         ),
         pytest.param(
             RAW,
-            {"objects": {"mig-bucket:images/web-01.mf": Object(missing=True)}},
+            {"objects": {"mig-bucket:images/web-01.mf": ObjectSettings(missing=True)}},
             "IMG.0158",
             id="RAW without its bitmap",
         ),
@@ -145,7 +163,7 @@ def test_an_object_that_cannot_be_used_is_refused_or_fails_the_job(url, settings
 
 
 def test_a_listed_object_that_fits_is_accepted():
-    caller = Caller(objects={URL: Object(size=40 * GIB - 1, sse="kms")}, any_object=False)
+    caller = Caller(objects={URL: ObjectSettings(size=40 * GIB - 1, sse="kms")}, any_object=False)
 
     assert caller.submit().status == 200
 
@@ -226,5 +244,5 @@ def test_an_import_that_was_answered_with_an_error_is_in_the_ledger_all_the_same
     (line,) = caller.simulator.accepted["web-01"]
     assert reply.status == 500
     assert reply.act is Act.NONE
-    assert caller.simulator.told == {line.job_id: "500"}
+    assert caller.simulator.answers == {line.job_id: "500"}
     assert caller.names() == ["web-01"]

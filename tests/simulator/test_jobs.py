@@ -1,4 +1,4 @@
-"""How long jobs take, how they tell of themselves, and how they end."""
+"""How long jobs take, what queries answer about them, and how they end."""
 
 import statistics
 
@@ -51,7 +51,7 @@ def test_an_unknown_job_is_a_failed_query():
 
 
 @pytest.mark.parametrize(
-    ("mode", "told"),
+    ("mode", "percentages"),
     [
         pytest.param("linear", [0.1, 0.3, 0.6, 0.9], id="linear"),
         pytest.param("stuck", [0.1, 0.2, 0.2, 0.2], id="stuck"),
@@ -59,19 +59,19 @@ def test_an_unknown_job_is_a_failed_query():
         pytest.param("missing", [None] * 4, id="missing"),
     ],
 )
-def test_progress_is_told_in_several_ways(mode, told):
+def test_progress_is_told_in_several_ways(mode, percentages):
     caller = Caller(job_spread="fixed", job_seconds=10, progress=mode)
     job_id = caller.job_id()
-    start, seen = caller.now, []
+    start, shown = caller.now, []
     for second in (1, 3, 6, 9):
         caller.now = start + second
-        seen.append(caller.job(job_id)["entities"].get("process_percent"))
+        shown.append(caller.job(job_id)["entities"].get("process_percent"))
 
-    assert seen == told
+    assert shown == percentages
 
 
 def test_a_full_queue_leaves_a_job_in_init_until_it_is_its_turn():
-    caller = Caller(window="queue", max_jobs=2, job_spread="fixed", job_seconds=10)
+    caller = Caller(at_job_limit="queue", max_jobs=2, job_spread="fixed", job_seconds=10)
     jobs = [caller.job_id(f"web-{number}") for number in range(5)]
 
     assert [caller.job(job)["status"] for job in jobs] == ["RUNNING", "RUNNING", "INIT", "INIT", "INIT"]

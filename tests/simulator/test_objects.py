@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from migrator.simulator.settings import Bucket, Object, Settings
+from migrator.simulator.settings import BucketSettings, ObjectSettings, Settings
 from migrator.simulator.signature import obs_text
-from migrator.simulator.state import Simulator
+from migrator.simulator.simulator import Simulator
 from migrator.simulator.wire import Call, Reply
 from tests.simulator.callers import NOON
 
@@ -72,10 +72,10 @@ def test_sizes_lie_where_the_settings_say():
 @pytest.mark.parametrize(
     ("listed", "header", "value"),
     [
-        (Object(size=7), "Content-Length", "7"),
-        (Object(storage_class="WARM"), "x-obs-storage-class", "WARM"),
-        (Object(sse="kms"), "x-obs-server-side-encryption", "kms"),
-        (Object(sse="customer"), "x-obs-server-side-encryption-customer-algorithm", "AES256"),
+        (ObjectSettings(size=7), "Content-Length", "7"),
+        (ObjectSettings(storage_class="WARM"), "x-obs-storage-class", "WARM"),
+        (ObjectSettings(sse="kms"), "x-obs-server-side-encryption", "kms"),
+        (ObjectSettings(sse="customer"), "x-obs-server-side-encryption-customer-algorithm", "AES256"),
     ],
 )
 def test_a_listed_object_is_as_listed(listed, header, value):
@@ -85,12 +85,12 @@ def test_a_listed_object_is_as_listed(listed, header, value):
 @pytest.mark.parametrize(
     ("settings", "status", "code"),
     [
-        ({"objects": {f"mig-bucket:{KEY}": Object(missing=True)}}, 404, "NoSuchKey"),
-        ({"objects": {f"mig-bucket:{KEY}": Object(forbidden=True)}}, 403, "AccessDenied"),
-        ({"buckets": {"mig-bucket": Bucket(missing=True)}}, 404, "NoSuchBucket"),
-        ({"buckets": {"mig-bucket": Bucket(forbidden=True)}}, 403, "AccessDenied"),
+        ({"objects": {f"mig-bucket:{KEY}": ObjectSettings(missing=True)}}, 404, "NoSuchKey"),
+        ({"objects": {f"mig-bucket:{KEY}": ObjectSettings(forbidden=True)}}, 403, "AccessDenied"),
+        ({"buckets": {"mig-bucket": BucketSettings(missing=True)}}, 404, "NoSuchBucket"),
+        ({"buckets": {"mig-bucket": BucketSettings(forbidden=True)}}, 403, "AccessDenied"),
         ({"any_object": False}, 404, "NoSuchBucket"),
-        ({"any_object": False, "objects": {"mig-bucket:other": Object()}}, 404, "NoSuchKey"),
+        ({"any_object": False, "objects": {"mig-bucket:other": ObjectSettings()}}, 404, "NoSuchKey"),
     ],
 )
 def test_what_is_not_there_has_a_status_for_head_and_a_reason_for_get(settings, status, code):
@@ -103,7 +103,7 @@ def test_what_is_not_there_has_a_status_for_head_and_a_reason_for_get(settings, 
 
 
 def test_a_bucket_tells_its_region_and_class():
-    store = simulator(buckets={"mig-bucket": Bucket(region="cn-east-3", storage_class="COLD")})
+    store = simulator(buckets={"mig-bucket": BucketSettings(region="cn-east-3", storage_class="COLD")})
 
     head = ask(store, key="").headers
 
@@ -113,7 +113,7 @@ def test_a_bucket_tells_its_region_and_class():
 
 
 def test_a_parallel_file_system_says_that_it_is_one():
-    store = simulator(buckets={"mig-bucket": Bucket(parallel_file_system=True)})
+    store = simulator(buckets={"mig-bucket": BucketSettings(parallel_file_system=True)})
 
     assert ask(store, key="").headers["x-obs-fs-file-interface"] == "Enabled"
 

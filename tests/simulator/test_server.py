@@ -15,11 +15,12 @@ from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException, Ser
 from huaweicloudsdkims import v2 as ims
 from pydantic import SecretStr
 
-from migrator.clouds.signing import KeySigner
-from migrator.edges.clock import SystemClock
-from migrator.model import Keys, Request
+from migrator.domain.credentials import Keys
+from migrator.domain.http import Request
+from migrator.ims.signing import KeySigner
+from migrator.io.clock import SystemClock
 from migrator.simulator.server import serve
-from migrator.simulator.settings import Bucket, Object, Settings
+from migrator.simulator.settings import BucketSettings, ObjectSettings, Settings
 from tests.simulated import call_of
 from tests.simulator.callers import PROJECT, wish
 
@@ -180,10 +181,13 @@ async def test_the_vendors_storage_client_works(native):
 
     settings = Settings(
         objects={
-            "mig-bucket:images/冷 disk.zvhd2": Object(size=7 * 2**30, storage_class="COLD"),
-            "mig-bucket:images/gone.zvhd2": Object(missing=True),
+            "mig-bucket:images/冷 disk.zvhd2": ObjectSettings(size=7 * 2**30, storage_class="COLD"),
+            "mig-bucket:images/gone.zvhd2": ObjectSettings(missing=True),
         },
-        buckets={"mig-bucket": Bucket(region="cn-east-3"), "no-such-bucket": Bucket(missing=True)},
+        buckets={
+            "mig-bucket": BucketSettings(region="cn-east-3"),
+            "no-such-bucket": BucketSettings(missing=True),
+        },
     )
     async with serve(settings) as running:
         await anyio.to_thread.run_sync(work, running.url)

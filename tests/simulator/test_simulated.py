@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from migrator.errors import OutcomeUnknown, Unavailable
-from migrator.model import Request
+from migrator.domain.errors import OutcomeUnknown, RetryableError
+from migrator.domain.http import Request
 from migrator.simulator.settings import Settings
-from migrator.simulator.state import Simulator
+from migrator.simulator.simulator import Simulator
 from tests.fakes import FakeClock
 from tests.simulated import SimulatedHttp
 from tests.simulator.callers import PROJECT, wish
@@ -75,7 +75,7 @@ async def test_nobody_listens_during_an_outage():
     over = http()
     over.outages.append((FakeClock.START - 1, FakeClock.START + 10))
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(RetryableError):
         await over.send(submission(over))
     await over.clock.sleep(11)
 

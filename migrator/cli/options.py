@@ -1,0 +1,38 @@
+"""What the command line asks of a run. Light to import: `--help` comes through here."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from migrator.workflow.selection import Selector
+
+FAULT_PROFILES = ("calm", "busy", "storm")
+"""The scenarios of the simulator to rehearse a plan in; the first one where --simulate stands alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of a run, and of the commands that say what a run would do."""
+
+    path: Path | None = None
+    """Where the plan lies, for hints about what to do next; None where it is nobody's file."""
+
+    reports_dir: Path = Path("reports")
+    limit: int | None = None
+    retry_failed: bool = False
+    again: frozenset[str] = frozenset()
+    max_duration: float | None = None
+    only: "Selector | None" = None
+    """Submit, and try again, no other images than these."""
+
+    wave: str | None = None
+    """Submit, and try again, only images of this wave."""
+
+    drain: bool = False
+    preflight: bool = True
+    """Preflight first, and do not start when something would go wrong for certain."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)

@@ -1,0 +1,147 @@
+"""The clients of a run, built once from plan and environment, and handed to each other."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from yarl import URL
+
+from migrator.domain.credentials import Login, ReadyToken
+from migrator.domain.plan import Plan, Target
+from migrator.domain.ports import Clock, Http, Signer
+from migrator.domain.sheets import Opener, Sheet
+from migrator.ims.client import Ims
+from migrator.ims.identity import FixedTokenSigner, ProjectLookup, Projects, TemporaryKeys, TokenSigner
+from migrator.ims.signing import KeySigner, KeySource, ObsSigner
+from migrator.ims.storage import Obs, bucket_url
+from migrator.io import credentials
+from migrator.io.clock import FastClock, SystemClock, clock_of
+from migrator.io.files import read_inventory_bytes, read_plan_bytes
+from migrator.io.http import AioHttp, trusted
+from migrator.io.proxies import proxy_for
+from migrator.plan import parse_plan
+
+PLAIN_HOSTS = frozenset({"169.254.169.254"})
+"""The metadata service of an ECS: plain HTTP by its nature, link-local by its address."""
+
+
+def load(path: Path) -> tuple[Plan, list[str]]:
+    """The plan in a file, and its warnings. Raises PlanError with every problem."""
+    plan, warnings = parse_plan(
+        read_plan_bytes(str(path)), path=str(path), open_sheet=sheets_beside(path.parent)
+    )
+    return plan, [str(problem) for problem in warnings]
+
+
+def sheets_beside(folder: Path) -> Opener:
+    """Opens spreadsheets whose paths are relative to a plan's folder."""
+
+    def open_sheet(file: str, sheet: str | None) -> Sheet:
+        from migrator.io.spreadsheets import rows_of  # most plans have none
+
+        path = str(folder / file)
+        rows = rows_of(read_inventory_bytes(path), path=path, sheet=sheet)
+        return Sheet(path=path, identity=os.path.realpath(path), rows=rows)
+
+    return open_sheet
+
+
+def plan_folder(reports_dir: Path, plan: Plan) -> Path:
+    """Where a plan's journal and reports lie."""
+    return reports_dir / plan.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetServices:
+    """The services of one target, each behind its client."""
+
+    ims: Ims
+    obs: Obs
+    projects: Projects
+    project_id: str | None
+    """As the plan or the environment names it; None where it is looked up by the region's name."""
+
+
+def clock_for(plan: Plan, environ: Mapping[str, str]) -> SystemClock | FastClock:
+    """The clock by which a plan is carried out. Raises UsageError for a fast one where it may not be."""
+    addresses = []
+    for target in plan.targets.values():
+        buckets = bucket_url(target.obs_endpoint, "bucket")  # the bucket's name may stand before the host
+        addresses += [target.ims_endpoint, target.iam_endpoint, target.obs_endpoint, buckets]
+        if target.credentials == "metadata":
+            addresses.append(credentials.METADATA)
+    return clock_of(addresses, environ)
+
+
+@asynccontextmanager
+async def open_clouds(
+    plan: Plan, clock: Clock, environ: Mapping[str, str] = os.environ
+) -> AsyncIterator[dict[str, TargetServices]]:
+    """The services of each target, by its name.
+
+    Raises CredentialsError, and UsageError for a proxy or a file of certificates that cannot be used, before
+    anything is sent.
+    """
+    tls = trusted(environ)
+    proxy = partial(proxy_for, environ=environ)
+    for target in plan.targets.values():
+        for address in (target.ims_endpoint, target.iam_endpoint, target.obs_endpoint):
+            proxy(URL(address))  # one that cannot be used is said now, not by the first request
+    async with AsyncExitStack() as stack:
+        services = {}
+        for name, target in plan.targets.items():
+            http = AioHttp(
+                connect_timeout=target.limits.connect_timeout,
+                request_timeout=target.limits.request_timeout,
+                max_requests=target.limits.max_requests,
+                tls=tls,
+                proxy=proxy,
+                allow_plain=PLAIN_HOSTS,
+            )
+            identity = credentials.find(target.credentials, environ, http=http, clock=clock)
+            signer = _signer(identity, target, http, clock)
+            await stack.enter_async_context(http)
+            project = target.project_id or identity.project_id
+            lookup = ProjectLookup(http, signer, target.iam_endpoint, target.region)
+            services[name] = TargetServices(
+                ims=Ims(http, signer, target, project or lookup),
+                obs=Obs(
+                    http,
+                    ObsSigner(_keys(identity, signer, target, http, clock), clock),
+                    target.obs_endpoint,
+                ),
+                projects=Projects(http, signer, target.iam_endpoint),
+                project_id=project,
+            )
+        yield services
+
+
+def _signer(identity: credentials.Identity, target: Target, http: Http, clock: Clock) -> Signer:
+    match identity.secret:
+        case Login() as login:
+            return TokenSigner(
+                http,
+                target.iam_endpoint,
+                login,
+                region=target.region,
+                clock=clock,
+                project_id=target.project_id or identity.project_id,
+            )
+        case ReadyToken() as token:
+            return FixedTokenSigner(token)
+        case keys:
+            return KeySigner(keys, clock)
+
+
+def _keys(
+    identity: credentials.Identity, signer: Signer, target: Target, http: Http, clock: Clock
+) -> KeySource:
+    """Keys for the object storage, which takes no tokens: exchanged for one, where we have nothing else."""
+    match identity.secret:
+        case Login() | ReadyToken():
+            return TemporaryKeys(http, signer, target.iam_endpoint, clock)
+        case keys:
+            return keys

@@ -1,0 +1,108 @@
+"""Which images a run with these options is about, and what it records before it acts. No I/O."""
+
+from collections import Counter
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+
+from migrator.cli.options import Options
+from migrator.domain.errors import UsageError
+from migrator.domain.plan import Plan
+from migrator.domain.units import Moment
+from migrator.workflow.events import ImageEvent
+from migrator.workflow.ledger import Ledger, Planned
+from migrator.workflow.resume import startup_events, work_left
+from migrator.workflow.states import Phase, State
+from migrator.workflow.verdict import Ending, ending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What one run takes care of."""
+
+    keys: list[str]
+    """In the plan's order."""
+
+    left_out: int
+    """Images that wait for a later run."""
+
+    orphaned: dict[str, int]
+    """Targets that the plan no longer has, and how many images may still be on their way there."""
+
+
+def check_keys(plan: Plan, options: Options) -> None:
+    """Raise UsageError for a --again that names no image of the plan, or a --wave that it does not have."""
+    names = [wave.name for wave in plan.waves]
+    if options.wave is not None and options.wave not in names:
+        there = f"Its waves are {', '.join(names)}." if names else "It has none: see [[waves]] in the plan."
+        raise UsageError(f"--wave {options.wave!r}: the plan has no such wave", hint=there)
+    unknown = options.again - {image.key for image in plan.images}
+    if unknown:
+        raise UsageError(
+            f"--again {min(unknown)!r}: the plan has no such image",
+            hint="A key is TARGET/NAME, as reports and `migrator status` show it.",
+        )
+
+
+def selected_keys(plan: Plan, ledger: Ledger, options: Options) -> frozenset[str] | None:
+    """Keys that --only, --wave and --again select, by what is known before the run; None for every one."""
+    if options.only is None and options.wave is None:
+        return None
+    fresh = State(key="")
+    keys = {
+        image.key
+        for image in plan.images
+        if (options.wave is None or image.wave == options.wave)
+        and (options.only is None or options.only(image, ledger.states.get(image.key, fresh)))
+    }
+    return options.again | keys
+
+
+def events_at_start(
+    items: dict[str, Planned],
+    ledger: Ledger,
+    options: Options,
+    now: Moment,
+    selected: frozenset[str] | None,
+) -> Iterator[ImageEvent]:
+    """What a run with these options records before it acts."""
+    return startup_events(
+        items, ledger, now, retry_failed=options.retry_failed, again=options.again, selected=selected
+    )
+
+
+def choose(plan: Plan, ledger: Ledger, limit: int | None, selected: Container[str] | None = None) -> Work:
+    """Everything that is on its way in the cloud, and at most `limit` images that are yet to be submitted.
+
+    Of those, only the `selected` ones; all of them if that is None.
+    """
+    keys: list[str] = []
+    orphaned: Counter[str] = Counter()
+    fresh = left_out = 0
+    for key in work_left(ledger):
+        target = ledger.planned[key].image.target
+        if target not in plan.targets:
+            orphaned[target] += 1
+        elif ledger.states[key].phase is not Phase.PENDING:
+            keys.append(key)
+        elif (limit is None or fresh < limit) and (selected is None or key in selected):
+            fresh += 1
+            keys.append(key)
+        else:
+            left_out += 1
+    return Work(keys=keys, left_out=left_out, orphaned=dict(orphaned))
+
+
+def ending_of_plan(chosen: Ending, ledger: Ledger, work: Work) -> Ending:
+    """The ending of a run that came to its own end, judged by the plan and not only by what it chose.
+
+    An earlier run's failures, which this one left alone, are not forgotten in an "all succeeded".
+    """
+    if chosen.exit_code not in (0, 3):
+        return chosen
+    states = [state for state in ledger.states.values() if not state.removed]
+    of_plan = ending(states, halted=[], stopped=None, threshold_reached=False)
+    left = work.left_out + sum(work.orphaned.values())
+    if left:
+        reason = f"the chosen images are done; {left} more are not finished, run again to continue"
+        return Ending(reason=reason, exit_code=7)
+    return of_plan if of_plan.exit_code == 3 else chosen

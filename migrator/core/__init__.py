@@ -1,1 +1,0 @@
-"""Decisions. Nothing here awaits, reads a clock, rolls dice or opens a file."""

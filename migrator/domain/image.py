@@ -1,0 +1,103 @@
+"""One disk image of a plan, and the marker by which its import is found again."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from migrator.domain.object_ref import ObjectRef
+
+
+class ImageType(StrEnum):
+    ECS = "ECS"
+    BMS = "BMS"
+    DATA = "DataImage"
+
+
+class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One disk image of the plan, complete: defaults merged, target resolved, every rule checked.
+
+    `parse_plan` checks; the class itself does not, so that a journal written under older rules can be read.
+    """
+
+    name: str
+    """Image name in the cloud, unique in its target."""
+
+    target: str
+    """Name of the target it goes to."""
+
+    source: ObjectRef
+    """Its file in the object storage."""
+
+    min_disk: int
+    """GB."""
+
+    wave: str | None = None
+    """Name of its wave, the last one where the plan gives it none; None where the plan has no waves."""
+
+    type: ImageType = ImageType.ECS
+    os_version: str | None = None
+    """System disks only."""
+
+    os_type: str | None = None
+    """Data disks only: "Linux" or "Windows"."""
+
+    architecture: str | None = None
+    """"x86" or "arm"; None leaves it to the service (x86). System disks only."""
+
+    hw_firmware_type: str | None = None
+    """"bios" or "uefi"; system disks only."""
+
+    license_type: str | None = None
+    """"platform" or "byol"; Windows system disks only."""
+
+    enterprise_project_id: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] | None = None
+    """Old-style tags, each "key.value"; never together with image_tags."""
+
+    image_tags: dict[str, str] | None = None
+    priority: int = 0
+    """Higher goes first inside a wave."""
+
+    labels: dict[str, str] = {}
+    """For reports and selectors; never sent."""
+
+    @property
+    def key(self) -> str:
+        """The image's identity, stable across runs: the journal, the report and the marker speak it."""
+        return f"{self.target}/{self.name}"
+
+    @property
+    def image_url(self) -> str:
+        """Its file as plans, requests and reports write it: "bucket:key"."""
+        return str(self.source)
+
+    @property
+    def own_tags(self) -> dict[str, str]:
+        """The plan's own tags, whichever way they were written; markers are not among them."""
+        if self.tags is None:
+            return dict(self.image_tags or {})
+        return {key: value for key, _, value in (tag.partition(".") for tag in self.tags)}
+
+
+class Marker(Struct, frozen=True, kw_only=True):
+    """The two tags by which an import is found again, derived from plan name and key alone."""
+
+    plan: str
+    """Value of the tag `migrator_plan`."""
+
+    item: str
+    """Value of the tag `migrator_item`."""
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return {MARKER_PLAN: self.plan, MARKER_ITEM: self.item}
+
+    @property
+    def item_tag(self) -> tuple[str, str]:
+        """The tag that only this image bears."""
+        return MARKER_ITEM, self.item
+
+
+MARKER_PLAN = "migrator_plan"
+MARKER_ITEM = "migrator_item"

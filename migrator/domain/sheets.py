@@ -1,0 +1,101 @@
+"""Spreadsheets that list images: what whoever opens one hands over, and how a cell is named and read as text.
+
+`migrator.plan.inventory` makes images of the rows.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+MOST_ROWS = 1_048_576
+"""What one sheet of Excel holds (Microsoft, Excel specifications and limits); no plan takes more."""
+
+MOST_COLUMNS = 1024
+"""Far more than a list of images has, and little enough that a row never fills the memory."""
+
+ERROR_VALUES = frozenset({"#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!"})
+"""What a spreadsheet shows where it could not calculate (ECMA-376, 18.17.3, and Excel)."""
+
+
+class Broken(str):
+    """Stands in a cell that has no value to read, and says why: `holds #N/A, an error of the spreadsheet`."""
+
+    __slots__ = ()
+
+
+Cell = str | int | float | bool | date | time | timedelta | Broken | None
+"""A cell as the file types it (a datetime is a date); None and blank text are empty."""
+
+Row = tuple[int, Sequence[Cell]]
+"""Its number as a spreadsheet counts, from 1 and with empty ones, and its cells; later ones are empty."""
+
+
+class Unreadable(Exception):
+    """A spreadsheet cannot be read, or not to its end. `parse_plan` makes it a line of its PlanError."""
+
+    def __init__(self, reason: str, remedy: str = "", *, row: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+        self.row = row
+        """Where it happened; None where that cannot be said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """One spreadsheet that is open for reading."""
+
+    path: str
+    """How problems name the file."""
+
+    identity: str
+    """The same for the same file, however the plan wrote its path."""
+
+    rows: Iterator[Row]
+    """Read once; raises Unreadable where the rest cannot be read."""
+
+
+Opener = Callable[[str, str | None], Sheet]
+"""Opens the file of that path, as the plan writes it, and of a workbook the sheet of that name; the first if
+None. Raises Unreadable."""
+
+
+def nowhere(path: str, sheet: str | None) -> Sheet:
+    """An Opener for plans that stand alone."""
+    raise Unreadable("cannot be read from here", "list the disks as [[images]]")
+
+
+def letters(column: int) -> str:
+    """What a spreadsheet calls a column; 0 is A."""
+    name = ""
+    column += 1
+    while column:
+        column, digit = divmod(column - 1, 26)
+        name = chr(ord("A") + digit) + name
+    return name
+
+
+def text_of(cell: Cell) -> str:
+    """A cell as a person reads it: 40.0 is "40", true is "TRUE", a date is ISO 8601; an empty one is ""."""
+    match cell:
+        case None:
+            return ""
+        case str():
+            return cell.strip()
+        case bool():
+            return "TRUE" if cell else "FALSE"
+        case int():
+            return str(cell) if abs(cell) < 10**30 else f"{cell:.15g}"
+        case float():
+            return f"{cell:.15g}"
+        case datetime() if cell.time() == time.min:
+            return cell.date().isoformat()
+        case date() | time():
+            return cell.isoformat()
+        case timedelta():
+            return str(cell)
+
+
+def is_blank(cell: Cell) -> bool:
+    """Whether nothing can be seen in a cell."""
+    return cell is None or (isinstance(cell, str) and not cell.strip())

@@ -1,0 +1,51 @@
+"""Text that people read: values as a plan writes them, on one line, and the closest of some known names."""
+
+import difflib
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+
+UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+"""The inside of a character class: C0, DEL and C1, the two Unicode line ends, and what reverses the text
+around it in a terminal or a report."""
+
+_WIDEST = 80
+_LONGEST_NAME = 128
+
+
+def escaped(text: str) -> str:
+    """`text` with whatever could break a line or a terminal written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def shown(value: object) -> str:
+    """A text, number, date or time as the plan writes it, shortened."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            text = value if len(value) <= _WIDEST else value[: _WIDEST - 1] + "…"
+            return escaped(json.dumps(text, ensure_ascii=False))
+        case int() if abs(value) >= 10**20:
+            return "a number of more than 20 digits"
+        case int() | float():
+            return str(value)
+        case _:
+            return escaped(str(value))  # a date or a time
+
+
+@lru_cache(maxsize=4096)
+def _closest(name: str, known: tuple[str, ...]) -> str | None:
+    if len(name) > _LONGEST_NAME:
+        return None
+    by_folded = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), by_folded, n=1, cutoff=0.6)
+    return by_folded[close[0]] if close else None
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """A question that names the closest of `known`, or nothing when none is close."""
+    closest = _closest(name, tuple(known)) if isinstance(name, str) else None
+    return f"did you mean {shown(closest)}?" if closest is not None else ""

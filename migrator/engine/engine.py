@@ -1,0 +1,243 @@
+"""The run: one worker and one driver for each target, the waves, and how it all ends."""
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from types import MappingProxyType
+
+import anyio
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from migrator.domain.plan import MarkerKind, Order, Plan, Target
+from migrator.domain.ports import Clock
+from migrator.engine.context import Context
+from migrator.engine.driver import Driver
+from migrator.engine.listing import Listing
+from migrator.engine.ports import Cloud
+from migrator.engine.target_worker import TargetWorker
+from migrator.engine.wave_gate import WaveGate
+from migrator.journal.port import Journal
+from migrator.pacing.scheduler import Scheduler, too_many_failures
+from migrator.pacing.visibility import Visibility
+from migrator.workflow.events import Event
+from migrator.workflow.ledger import Ledger
+from migrator.workflow.states import IN_CLOUD, Phase, State
+from migrator.workflow.verdict import Ending, StopReason, ending
+from migrator.workflow.visibility_delay import ListedBy
+from migrator.workflow.waves import Gate, Waves, line
+
+GRACE = 1.0
+"""Seconds for which requests that are under way may still get their answer after Ctrl-C: each answer read now
+is one image less to look up later."""
+
+
+class Engine:
+    """Drives every image of a plan to its end, each event durable before anybody acts on it.
+
+    The ledger is the journal's own: the journal applies an event to it when the event is durable, so that
+    what is in the ledger may be acted upon.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        ledger: Ledger,
+        clouds: Mapping[str, Cloud],
+        journal: Journal,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        observe: Callable[[Event], None] = lambda event: None,
+        sizes: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        self.plan = plan
+        self.ledger = ledger
+        self.clouds = clouds
+        self.journal = journal
+        self.clock = clock
+        self.rng = rng
+        self.observe = observe
+        self.log: FilteringBoundLogger = structlog.get_logger().bind()
+        """Made once: to look a logger up takes longer than to leave a line out."""
+        self.sizes = sizes
+        """Bytes of each image's object, by key, as far as they are known."""
+        self.drivers: dict[str, Driver] = {}
+        """By target."""
+        self._waves = WaveGate(Waves((), ()), clock, self.log)
+        self.stopped: StopReason | None = None
+        self.threshold_reached = False
+        self._failed = self._finished = 0
+        self.stopping = anyio.Event()
+        """Set when the run should end at once."""
+
+    @property
+    def workers(self) -> dict[str, TargetWorker]:
+        """The targets at work, by name."""
+        return {name: driver.worker for name, driver in self.drivers.items()}
+
+    @property
+    def gate(self) -> Gate:
+        """Which waves are open, and why the others are not."""
+        return self._waves.gate
+
+    async def run(self, keys: Iterable[str]) -> Ending:
+        """Work on the images `keys`, in that order, until each is finished or the run has to stop.
+
+        Raises JournalError when an event cannot be made durable: then nothing more is sent.
+        """
+        chosen = list(keys)
+        if self.plan.waves:
+            states = self.ledger.states
+            images = (
+                (item.image, states[key])
+                for key, item in self.ledger.planned.items()
+                if not states[key].removed
+            )
+            self._waves = WaveGate(Waves(self.plan.waves, images), self.clock, self.log)
+        self._open_targets(chosen)
+        self._waves.update()
+        async with anyio.create_task_group() as everything:
+            everything.start_soon(self._cut_short, everything.cancel_scope, name="grace")
+            if self.plan.waves:
+                everything.start_soon(self._waves.keep, name="waves")
+            async with anyio.create_task_group() as group:
+                for name, driver in self.drivers.items():
+                    group.start_soon(self._drive, driver, name=name)
+            everything.cancel_scope.cancel()
+        workers = self.workers
+        return ending(
+            [self.ledger.states[key] for key in chosen],
+            halted=[
+                (name, worker.halted, worker.halt_exit_code)
+                for name, worker in workers.items()
+                if worker.halted
+            ],
+            stopped=self.stopped,
+            threshold_reached=self.threshold_reached,
+            waits=self.gate.reason,
+            wave_failed=self.gate.failed,
+        )
+
+    def stop(self, why: StopReason, *, drain: bool = False) -> None:
+        """Submit nothing more; with `drain`, follow what runs to its end, otherwise end within seconds.
+
+        Safe to call from a signal handler's task, and more than once.
+        """
+        self.stopped = why
+        self.log.info("run.stopping", reason=why.value, drain=drain)
+        self._submit_nothing_more()
+        if not drain:
+            for worker in self.workers.values():
+                worker.close()
+            self.stopping.set()
+
+    def _submit_nothing_more(self) -> None:
+        for worker in self.workers.values():
+            worker.scheduler.open = False
+            worker.wake_all()
+
+    def _on_finished(self, state: State) -> None:
+        """Count one image that this run brought to an end, and stop submitting when too many failed."""
+        if self.plan.waves:
+            self._waves.finished(self.ledger.planned[state.key].image, state.phase)
+        if state.phase not in (Phase.SUCCEEDED, Phase.FAILED):
+            return
+        self._finished += 1
+        self._failed += state.phase is Phase.FAILED
+        if self.threshold_reached or not too_many_failures(
+            self.plan.policy, failed=self._failed, finished=self._finished
+        ):
+            return
+        self.threshold_reached = True
+        self.log.error(
+            "run.failure_threshold",
+            failed=self._failed,
+            finished=self._finished,
+            max_failures=str(self.plan.policy.max_failures),
+        )
+        self._submit_nothing_more()
+
+    # --- Targets ----------------------------------------------------------------------------------------
+
+    def _open_targets(self, chosen: list[str]) -> None:
+        by_target: dict[str, list[str]] = {name: [] for name in self.plan.targets}
+        for key in chosen:
+            by_target[self.ledger.planned[key].image.target].append(key)
+        for name, keys in by_target.items():
+            if keys:
+                self.drivers[name] = driver = self._driver(self._worker(self.plan.targets[name], keys))
+                states = self.ledger.states
+                self._spread(driver, [key for key in keys if states[key].phase is not Phase.PENDING])
+        self._waves.workers = list(self.workers.values())
+
+    def _worker(self, target: Target, keys: list[str]) -> TargetWorker:
+        states, learned, name = self.ledger.states, self.ledger.learned, target.name
+        waiting = [key for key in keys if states[key].phase is Phase.PENDING]
+        waves = self._waves.indices({key: self.ledger.planned[key].image for key in keys})
+        scheduler = Scheduler(
+            target.limits,
+            self._line(target, waiting, waves),
+            self.clock.monotonic(),
+            together=self.plan.polling.min_interval,
+            waves=waves,
+        )
+        scheduler.in_cloud.update(
+            key
+            for key, state in states.items()
+            if state.phase in IN_CLOUD and self.ledger.planned[key].image.target == name
+        )
+        visibility = Visibility(
+            {by: learned[name, by] for by in ListedBy if (name, by) in learned},
+            marked=self.plan.policy.marker is MarkerKind.TAG,
+        )
+        for key in keys:
+            visibility.resumed(states[key])
+        worker = TargetWorker(target, self.clouds[name], scheduler, self.clock, visibility, self.sizes)
+        worker.on_idle = self._waves.nothing_under_way
+        return worker
+
+    def _driver(self, worker: TargetWorker) -> Driver:
+        context = Context(
+            plan=self.plan,
+            ledger=self.ledger,
+            worker=worker,
+            listing=Listing(plan=self.plan, ledger=self.ledger, worker=worker),
+            clock=self.clock,
+            rng=self.rng,
+            log=self.log,
+        )
+        return Driver(
+            context,
+            self.journal.append,
+            observe=self.observe,
+            on_finished=self._on_finished,
+            stopping=self.stopping,
+        )
+
+    def _line(self, target: Target, waiting: list[str], waves: Mapping[str, int]) -> list[str]:
+        images = {key: self.ledger.planned[key].image for key in waiting}
+        largest_first = target.limits.order is Order.LARGEST_FIRST
+        return line(images, waves, self.sizes, largest_first=largest_first)
+
+    def _spread(self, driver: Driver, keys: list[str]) -> None:
+        """Ask about the jobs of an earlier run soon, but not all at once."""
+        rate = driver.worker.target.limits.query_rate.per_second
+        span = min(self.plan.polling.max_interval, len(keys) / rate)
+        for index, key in enumerate(keys):
+            driver.schedule_next(key, after=span * index / len(keys))
+
+    async def _drive(self, driver: Driver) -> None:
+        if not await driver.survey():
+            return
+        worker = driver.worker
+        requests = worker.target.limits.max_requests
+        async with anyio.create_task_group() as group:
+            # Half as many again: some record what they were answered while others have requests in flight.
+            for number in range(requests + requests // 2):
+                group.start_soon(partial(worker.work, driver.take), name=f"{worker.target.name}-{number}")
+
+    async def _cut_short(self, scope: anyio.CancelScope) -> None:
+        await self.stopping.wait()
+        await anyio.sleep(GRACE)
+        scope.cancel()

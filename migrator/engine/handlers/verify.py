@@ -1,0 +1,100 @@
+"""Reading images back: a job that says SUCCESS is a claim."""
+
+from collections.abc import AsyncGenerator, Mapping
+
+from migrator.domain.cloud import CloudImage, ImageQuery
+from migrator.engine.context import Context, Result
+from migrator.engine.handlers.job_status import on_answer
+from migrator.pacing.scheduler import WorkItem
+from migrator.workflow import verify as rules
+from migrator.workflow.events import ImageEvent, ImageVerified, VerificationFailed
+from migrator.workflow.lookup import ImageMatches
+from migrator.workflow.states import Phase, State
+from migrator.workflow.transitions import Step
+from migrator.workflow.visibility_delay import ListedBy
+
+
+async def verify(context: Context, item: WorkItem) -> AsyncGenerator[Result, None]:
+    """Read images back, one by its id or many with one list: is each what the plan asked for?"""
+    keys = item.keys
+    if len(keys) > 1:
+        async for result in _verify_many(context, keys):
+            yield result
+    elif image_id := context.state(keys[0]).image_id:
+        images = (await context.worker.cloud.images(ImageQuery(id=image_id))).images
+        yield _verdicts(context, context.listing.matches(keys, images))
+    else:
+        yield _verdicts(context, await context.listing.find(keys))
+
+
+async def _verify_many(context: Context, keys: tuple[str, ...]) -> AsyncGenerator[Result, None]:
+    """One list for many images.
+
+    What stands on a page under the very id that its job told is judged while the next page is on its way:
+    neither the service nor the journal waits for the other.
+    """
+    listing, worker = context.listing, context.worker
+    found = {key: ImageMatches() for key in keys}
+    if listing.marked:
+        by_id = {context.state(key).image_id: key for key in keys}
+        left, images = dict.fromkeys(keys), list[CloudImage]()
+        async for page in listing.pages(ListedBy.TAG):
+            images += page
+            here = [key for image in page if (key := by_id.pop(image.id, None))]
+            for key in here:
+                del left[key]
+            if here:
+                result = _verdicts(context, listing.matches(here, page))
+                result.beside = True
+                yield result
+        found = listing.matches(left, images)
+        if all(matches.ours for matches in found.values()):
+            # A job that ended while a long list was read is in it, most likely: it need not wait for another.
+            late = worker.scheduler.joining(Step.VERIFY, context.clock.monotonic())
+            yield _verdicts(context, found | listing.matches(late, images))
+            return
+        await worker.another_question()
+    found |= await listing.by_name([key for key in found if not found[key].ours], alone=False)
+    yield _verdicts(context, found)
+
+
+def unchecked(context: Context, state: State) -> ImageEvent | None:
+    """What follows at once where the plan says not to read images back."""
+    if state.phase is not Phase.VERIFYING or context.plan.policy.verify or not state.image_id:
+        return None
+    return ImageVerified(at=context.now(), key=state.key, image_id=state.image_id, checked=False)
+
+
+def _verdicts(context: Context, found: Mapping[str, ImageMatches]) -> Result:
+    on_answer(context)
+    result = Result()
+    for key, matches in found.items():
+        state, ours = context.state(key), matches.ours
+        image = next((image for image in ours if image.id == state.image_id), ours[0] if ours else None)
+        verdict = _verdict(context, state, image)
+        if isinstance(verdict, float):
+            result.after[key] = verdict
+        else:
+            result.events.append(verdict)
+    return result
+
+
+def _verdict(context: Context, state: State, image: CloudImage | None) -> ImageEvent | float:
+    """What to record about an image that was read back, or the seconds until it is read again: lists lag."""
+    key, now, worker = state.key, context.now(), context.worker
+    if image is not None:
+        worker.visibility.shown(state, image, now)
+    else:
+        worker.visibility.unlisted(key, now)
+    planned = context.ledger.planned[key].image
+    wrong = [] if image is None else rules.mismatches(planned, context.listing.marker(key), image)
+    if image is not None and not wrong:
+        return ImageVerified(at=now, key=key, image_id=image.id)
+    watch = worker.watch(state, now)
+    if watch.unverified_since is None:
+        watch.unverified_since = now
+    waited = now - watch.unverified_since
+    if waited < worker.visibility.patience_for_images and (image is None or image.status != "killed"):
+        return min(max(waited, 1.0), context.plan.polling.max_interval)
+    fault = rules.mismatch(image.id, wrong) if image is not None else rules.missing(state.image_id)
+    return VerificationFailed(at=now, key=key, fault=fault)

@@ -1,0 +1,87 @@
+"""What lists say: one request asked, or paged through, on behalf of many images."""
+
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from migrator.domain.cloud import CloudImage, ImageQuery
+from migrator.domain.image import Marker
+from migrator.domain.plan import MarkerKind, Plan
+from migrator.engine.target_worker import TargetWorker
+from migrator.workflow import lookup
+from migrator.workflow.ledger import Ledger
+from migrator.workflow.lookup import ImageMatches
+from migrator.workflow.resume import marker, plan_tag
+from migrator.workflow.visibility_delay import ListedBy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Asks one target for images by marker, by name, or all at once, and sorts them by item."""
+
+    plan: Plan
+    ledger: Ledger
+    worker: TargetWorker
+
+    @property
+    def marked(self) -> bool:
+        """Whether imports bear a marker; without one, names have to do."""
+        return self.plan.policy.marker is MarkerKind.TAG
+
+    def marker(self, key: str) -> Marker | None:
+        """What the import of an image bears."""
+        return marker(self.plan.name, key) if self.marked else None
+
+    def matches(self, keys: Iterable[str], images: Sequence[CloudImage]) -> dict[str, ImageMatches]:
+        """The images sorted by key; what belongs to none of `keys` is left out."""
+        if not images:
+            return {key: ImageMatches() for key in keys}
+        planned, states = self.ledger.planned, self.ledger.states
+        wanted = [(planned[key].image, self.marker(key), states[key]) for key in keys]
+        return lookup.match_images(wanted, images)
+
+    async def find(self, keys: Collection[str]) -> dict[str, ImageMatches]:
+        """Images that may be those of `keys`: by marker first, and by exact name where the marker shows none.
+
+        One image is asked for by its own tag and name; many share one list. The token of the first request is
+        the work item's own; others are taken as they come.
+        """
+        found = {key: ImageMatches() for key in keys}
+        if self.marked:
+            found = self.matches(keys, await self._by_marker(keys))
+            if all(matches.ours for matches in found.values()):
+                return found
+            await self.worker.another_question()
+        return found | await self.by_name([key for key in found if not found[key].ours], alone=len(keys) == 1)
+
+    async def by_name(self, keys: Sequence[str], *, alone: bool) -> dict[str, ImageMatches]:
+        """Images that may be those of `keys`, by exact name: one asked for alone, or one list for all."""
+        if alone:
+            query = ImageQuery(name=self.ledger.planned[keys[0]].image.name)
+            return self.matches(keys, (await self.worker.cloud.images(query)).images)
+        since = min(lookup.began_at(self.ledger.states[key]) for key in keys)
+        return self.matches(keys, await self.everything(ListedBy.NAME, since))
+
+    async def _by_marker(self, keys: Collection[str]) -> Sequence[CloudImage]:
+        if len(keys) > 1:
+            return await self.everything(ListedBy.TAG)
+        mark = marker(self.plan.name, *keys)
+        return (await self.worker.cloud.images(ImageQuery(tag=mark.item_tag))).images
+
+    async def everything(self, by: ListedBy, since: float | None = None) -> list[CloudImage]:
+        """Every image of this plan, or every private one since a moment."""
+        return [image async for page in self.pages(by, since) for image in page]
+
+    async def pages(self, by: ListedBy, since: float | None = None) -> AsyncIterator[Sequence[CloudImage]]:
+        """The same page by page, each within the rate; the token of the first is the work item's own."""
+        early = None if since is None else since - lookup.CLOCK_SKEW
+        tag = plan_tag(self.plan.name) if by is ListedBy.TAG else None
+        query = ImageQuery(tag=tag, created_since=early)
+        page, count = await self.worker.cloud.images(query), 1
+        yield page.images
+        while page.next is not None:
+            await self.worker.another_question()
+            page, count = await self.worker.cloud.images(query, after=page.next), count + 1
+            yield page.images
+        if by is ListedBy.TAG and since is None:
+            self.worker.scheduler.list_pages = count
+        self.worker.sweep_pages = count

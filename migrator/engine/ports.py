@@ -1,0 +1,91 @@
+"""What the engine asks of the cloud. The engine owns these; the clients simply fit."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from migrator.domain.cloud import (
+    BucketInfo,
+    ImagePage,
+    ImageQuery,
+    JobStatus,
+    ObjectInfo,
+    ObjectPage,
+    Project,
+    Quota,
+    RateHint,
+)
+from migrator.domain.image import Image, Marker
+from migrator.domain.units import Moment
+
+
+class Cloud(Protocol):
+    """The image service of one target. Each method is one conversation: at most one request that counts.
+
+    Every method raises RetryableError (repeat later), RejectedError (never), TargetHaltedError (nobody may go
+    on). Only `submit` may raise OutcomeUnknown: a question that got no answer is simply asked again.
+    """
+
+    def listen(self, on_rate_hint: Callable[[RateHint, bool], None]) -> None:
+        """From now on, pass on what the service says of its rates, and whether it is about submissions."""
+
+    async def submit(self, image: Image, marker: Marker | None) -> str:
+        """Ask for the import and return the job id; not repeatable at will."""
+
+    async def job(self, job_id: str) -> JobStatus:
+        """How the job does. Raises RejectedError when the service does not know it."""
+
+    async def images(self, query: ImageQuery, *, after: str | None = None) -> ImagePage:
+        """One page of the private images that match, oldest first."""
+
+    async def quota(self) -> Quota:
+        """How many private images there are and may be."""
+
+    async def delete(self, image_id: str) -> None:
+        """Delete one image; no error when it is already gone."""
+
+
+class Catalogue(Protocol):
+    """What preflight asks of the image service of one target: questions only, so it cannot import anything.
+
+    Every method raises RetryableError (repeat later), RejectedError or TargetHaltedError (never, as asked).
+    """
+
+    async def date(self) -> Moment | None:
+        """What the service's own clock says, asked without credentials; None where it does not tell."""
+
+    async def quota(self) -> Quota:
+        """How many private images there are and may be."""
+
+    async def images(self, query: ImageQuery, *, after: str | None = None) -> ImagePage:
+        """One page of the private images that match, oldest first."""
+
+    async def os_versions(self, architecture: str | None = None) -> frozenset[str]:
+        """What os_version may be in this region; of all architectures, or of "x86" or "arm"."""
+
+
+class ObjectStore(Protocol):
+    """The object storage of one target, read only.
+
+    Every method raises RejectedError when that object or bucket may not be read, RetryableError to ask again
+    later, TargetHaltedError when nothing here may be read.
+    """
+
+    async def object(self, bucket: str, key: str) -> ObjectInfo | None:
+        """One object; None when it is not there."""
+
+    async def bucket(self, bucket: str) -> BucketInfo | None:
+        """One bucket; None when it is not there."""
+
+    async def objects(self, bucket: str, *, after: str = "") -> ObjectPage:
+        """One page of the objects whose keys come after `after`, in the order of their bytes."""
+
+    async def uploads(self, bucket: str, prefix: str) -> frozenset[str]:
+        """Keys that begin with `prefix` and whose upload in parts was never completed."""
+
+
+class Registry(Protocol):
+    """The identity service of one target."""
+
+    async def projects(self) -> Sequence[Project]:
+        """The projects that these credentials may use. Raises RetryableError, RejectedError or
+        TargetHaltedError."""

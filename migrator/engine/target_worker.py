@@ -1,0 +1,294 @@
+"""One target at work: its scheduler, its cloud, and the tasks that take one work item after the other."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+
+import anyio
+
+from migrator.domain.cloud import Fault, JobStatus, RateHint
+from migrator.domain.errors import RetryableError, Unreachable
+from migrator.domain.plan import Polling, Target
+from migrator.domain.ports import Clock
+from migrator.domain.units import Moment
+from migrator.engine.ports import Cloud
+from migrator.pacing.poll_schedule import Forecast, History, next_poll
+from migrator.pacing.scheduler import SWEEP_KEY, Idle, Scheduler, WorkItem
+from migrator.pacing.sweep import TRIAL, Hints
+from migrator.pacing.visibility import Visibility
+from migrator.workflow.lookup import ImageMatches
+from migrator.workflow.states import State
+from migrator.workflow.transitions import Step
+from migrator.workflow.visibility_delay import ListedBy
+
+
+class JobWatch:
+    """What is remembered of one image only while this run looks after it."""
+
+    __slots__ = ("forecast", "missed_since", "misses", "since", "troubles", "unverified_since")
+
+    def __init__(self, since: Moment, accepted_at: Moment) -> None:
+        self.since = since
+        """When this run began to watch its job: deadlines count from here."""
+        self.forecast = Forecast(accepted_at)
+        self.troubles = 0
+        """Questions in a row that got no answer."""
+        self.misses = 0
+        """Answers in a row that did not know its job or image."""
+        self.missed_since: Moment | None = None
+        """When the first of them came."""
+        self.unverified_since: Moment | None = None
+        """When its success was first found to lack its image."""
+
+    def on_answer(self) -> None:
+        """The service answered, and knows it."""
+        self.troubles = self.misses = 0
+        self.missed_since = None
+
+    def on_missing(self, now: Moment) -> float:
+        """The service answered, and does not know it; returns the seconds for which that has been so."""
+        self.misses += 1
+        if self.missed_since is None:
+            self.missed_since = now
+        return now - self.missed_since
+
+
+class TargetWorker:
+    """Its tasks take whatever work item the scheduler offers.
+
+    When it offers none, one of them watches the clock and the others sleep until there is more to do than one
+    can take.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        cloud: Cloud,
+        scheduler: Scheduler,
+        clock: Clock,
+        visibility: Visibility,
+        sizes: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """`sizes` are bytes of the images' objects, by key, as far as they are known."""
+        self.target = target
+        self.cloud = cloud
+        self.scheduler = scheduler
+        self.halted: Fault | None = None
+        """Why nothing more is submitted to this target."""
+        self.halt_exit_code = 0
+        self.watches: dict[str, JobWatch] = {}
+        self.visibility = visibility
+        self.history = History()
+        self.sizes = sizes
+        self.hints = Hints()
+        self.closing = False
+        """No new work item begins, whatever is due."""
+        self.on_idle: Callable[[], None] = lambda: None
+        """Called when only another wave could give it more to do."""
+        self._clock = clock
+        cloud.listen(self.on_rate_hint)
+        self._sleepers: list[anyio.Event] = []
+        self._changed = anyio.Event()
+        self._wake_at: float | None = None
+        self.reached = False
+        """Whether the service has answered at all in this run."""
+        self._outage_since: float | None = None
+        self._outages = 0
+        self._next_try = 0.0
+        self._sweeping = False
+        self._queued: set[str] = set()
+        self.doubts: set[str] = set()
+        """Keys of images whose fate lists decide."""
+        self._blind: set[str] = set()
+        """Keys of running jobs whose end nobody can tell."""
+        self.sweep_pages = 1
+        """Requests that the latest sweep took."""
+
+    def on_rate_hint(self, hint: RateHint, of_submissions: bool) -> None:
+        """The service says what it allows."""
+        limiter = self.scheduler.submits if of_submissions else self.scheduler.queries
+        limiter.on_rate_hint(hint, self._clock.monotonic())
+
+    async def work(self, take: Callable[[WorkItem], Awaitable[None]]) -> None:
+        """Take work items until there is nothing left to do."""
+        while not self.closing:
+            item = self.scheduler.next(self._clock.monotonic())
+            if isinstance(item, WorkItem):
+                if self.scheduler.room:
+                    self._wake_one()
+                try:
+                    await take(item)
+                finally:
+                    self.scheduler.ended(item)
+            elif self.scheduler.over:
+                break
+            else:
+                if self.scheduler.idle:
+                    self.on_idle()
+                    if self.scheduler.over:
+                        break
+                await self._sleep(item)
+        self.wake_all()
+
+    def on_last_answer(self, item: WorkItem) -> None:
+        """The last request of `item` is answered: another may leave while this one's events are recorded."""
+        self.scheduler.answered(item)
+        self._wake_one()
+
+    def wake_all(self) -> None:
+        """Make every task ask the scheduler again: something changed from outside."""
+        self._changed.set()
+        while self._sleepers:
+            self._sleepers.pop().set()
+
+    def close(self) -> None:
+        """End after the conversations that are under way."""
+        self.closing = True
+        self.wake_all()
+
+    async def another_question(self) -> None:
+        """Wait until one more query may leave, and count it."""
+        bucket = self.scheduler.queries.bucket
+        while (seconds := bucket.wait(self._clock.monotonic())) > 0:
+            await self._clock.sleep(seconds)
+        bucket.take(self._clock.monotonic())
+
+    def on_answer(self) -> None:
+        """The service was reached."""
+        self.reached = True
+        self._outage_since, self._outages = None, 0
+
+    def unanswered(self, error: RetryableError, pause: float, *, submit: bool) -> float:
+        """The service turned us away or could not be reached: slow everybody down.
+
+        Returns the seconds for which it has not been reached at all; 0.0 when it was.
+        """
+        now = self._clock.monotonic()
+        scheduler = self.scheduler
+        if isinstance(error, Unreachable):
+            self._outage_since = now if self._outage_since is None else self._outage_since
+            if now >= self._next_try:
+                # Requests that were under way together count as one try.
+                self._outages += 1
+                self._next_try = now + pause
+            scheduler.submits.bucket.block(now + pause)
+            scheduler.queries.bucket.block(now + pause)
+            return now - self._outage_since
+        self.on_answer()
+        if error.job_limit_reached:
+            scheduler.job_limit.on_refused(len(scheduler.in_cloud), now)
+            scheduler.submits.bucket.block(now + (error.retry_after or pause))
+        elif error.throttled:
+            limiter = scheduler.submits if submit else scheduler.queries
+            limiter.on_throttled(now, error.retry_after, error.allows)
+        return 0.0
+
+    @property
+    def outages(self) -> int:
+        """Tries in a row that did not reach the service."""
+        return self._outages
+
+    def job_ended(self, key: str, at: Moment, submitted_at: Moment | None, report: JobStatus) -> None:
+        """A job ended, well or badly."""
+        self._queued.discard(key)
+        if submitted_at is not None:
+            self.history.took(at - submitted_at, self.sizes.get(key))
+        if report.status == "SUCCESS":
+            self.hints.ended(key, report.end_at)
+        self.visibility.ended(key, well=report.status == "SUCCESS")
+
+    def swept(
+        self, by: ListedBy, matches_by_key: dict[str, ImageMatches], asked_at: Moment, at: Moment
+    ) -> set[str]:
+        """Take in what a list of everything showed; the keys of images that it announces as active."""
+        self._sweeping = False
+        best = {key: matches.ours[0].status for key, matches in matches_by_key.items() if matches.ours}
+        self.visibility.listed(by, best, at)
+        return self.hints.swept({key for key, status in best.items() if status == "active"}, asked_at)
+
+    def sweep_failed(self) -> None:
+        """A list got no answer; the next one is planned like any other."""
+        self._sweeping = False
+
+    def sweep_again(self, polling: Polling, *, fixed_timeout: bool) -> None:
+        """Make one more list after a while, if it would teach or announce something and none is due yet."""
+        if self._sweeping:
+            return
+        waits = []
+        # What was learned may not hold any more, so it is looked at again whenever a verdict rests on it.
+        if not fixed_timeout and (self.doubts or self.visibility.curious):
+            waits.append(TRIAL)
+        if polling.sweep:
+            wait = self.hints.next_sweep(
+                running=len(self.watches),
+                blind=len(self._blind),
+                pages=self.sweep_pages,
+                shortest=polling.min_interval,
+                rate=self.scheduler.queries.bucket.rate,
+            )
+            if wait is not None:
+                waits.append(wait)
+        if waits:
+            self._sweeping = True
+            self.scheduler.ask(SWEEP_KEY, Step.SWEEP, self._clock.monotonic() + min(waits))
+
+    def still_runs(self, key: str, report: JobStatus, at: Moment) -> None:
+        """Take in how a job that still runs does."""
+        forecast = self.watches[key].forecast
+        forecast.on_progress(report.progress, at)
+        (self._blind.add if forecast.blind else self._blind.discard)(key)
+        self._count_waiting(key, waits=report.status == "INIT")
+
+    def forget(self, key: str) -> None:
+        """This run looks after an image no longer."""
+        self.watches.pop(key, None)
+        self._blind.discard(key)
+        self.doubts.discard(key)
+        self.visibility.forget(key)
+
+    def _count_waiting(self, key: str, *, waits: bool) -> None:
+        """Whether the service lets an accepted job wait: then a few waiting ones are enough."""
+        if waits:
+            self._queued.add(key)
+        elif key in self._queued:
+            self._queued.discard(key)
+        else:
+            return
+        running = len(self.scheduler.in_cloud) - len(self._queued)
+        self.scheduler.job_limit.on_waiting_jobs(running=running, waiting=len(self._queued))
+
+    def watch(self, state: State, now: Moment) -> JobWatch:
+        """The memory for one image, begun now if there is none."""
+        found = self.watches.get(state.key)
+        if found is None:
+            found = self.watches[state.key] = JobWatch(now, state.submitted_at or now)
+        return found
+
+    def until_poll(self, polling: Polling, state: State, now: Moment) -> float:
+        """Seconds until its job is worth another question."""
+        forecast = self.watch(state, now).forecast
+        swept = self.hints.trusted and self._sweeping
+        size = self.sizes.get(state.key)
+        least, expected = self.history.least(size), self.history.expected(size)
+        return next_poll(polling, forecast, now, least=least, expected=expected, swept=swept)
+
+    async def _sleep(self, idle: Idle) -> None:
+        wake_at = self._clock.monotonic() + idle.seconds
+        if self._wake_at is not None:
+            if wake_at < self._wake_at:
+                self._changed.set()
+            sleeper = anyio.Event()
+            self._sleepers.append(sleeper)
+            await sleeper.wait()
+            return
+        self._wake_at, self._changed = wake_at, anyio.Event()
+        try:
+            await self._clock.wait(self._changed, idle.seconds)
+        finally:
+            self._wake_at = None
+
+    def _wake_one(self) -> None:
+        """Another task asks the scheduler while this one is busy: there may be a second work item to take."""
+        if self._wake_at is not None:
+            self._changed.set()
+        elif self._sleepers:
+            self._sleepers.pop().set()

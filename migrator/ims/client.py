@@ -1,0 +1,230 @@
+"""The image service: imports, their jobs, the list of images, the quota.
+
+Each call is a pair of plain functions, one that builds the request and one that reads the answer; `Ims`
+joins them through Http. Only the import cannot be repeated at will, so only `read_submit` may say that nobody
+knows what became of it.
+(IMS API reference: "Importing an Image File Quickly", "Querying the Progress of an Asynchronous Job",
+"Querying Images", "Querying the Image Quota", "Querying Supported OS Versions", "Deleting an Image".)
+"""
+
+from collections.abc import Awaitable, Callable
+from email.utils import parsedate_to_datetime
+
+from msgspec.json import encode
+from msgspec.structs import replace
+
+from migrator.domain.cloud import Fault, ImagePage, ImageQuery, JobStatus, Quota, RateHint
+from migrator.domain.errors import (
+    CredentialsError,
+    OutcomeUnknown,
+    TargetHaltedError,
+)
+from migrator.domain.http import Request, Response
+from migrator.domain.image import Image, Marker
+from migrator.domain.plan import JobApi, Target
+from migrator.domain.ports import Http, Signer
+from migrator.domain.units import Moment
+from migrator.ims import error_codes
+from migrator.ims.answers import (
+    again_later,
+    ask,
+    document,
+    exchange,
+    failure,
+    identifier,
+    listed_objects,
+    members,
+    optional_text,
+    rate_hint,
+    read_fault,
+    unreadable,
+    whole,
+)
+from migrator.ims.fields import sent_members
+from migrator.ims.images import delete_request, images_request, read_delete, read_images
+from migrator.ims.jobs import progress_request, read_job, status_request
+from migrator.ims.methods import method_of
+
+_JSON = {"Content-Type": "application/json"}
+
+# --- Import ---------------------------------------------------------------------------------------------
+
+
+def submit_body(image: Image, marker: Marker | None) -> dict[str, object]:
+    """The members of an import request: those that the plan sets, and the marker among the tags."""
+    takes = sent_members(method_of(image).name, image.type)
+    values = ((name, value_of(image, marker)) for name, value_of in takes)
+    return {name: value for name, value in values if value is not None}
+
+
+def submit_request(endpoint: str, image: Image, marker: Marker | None) -> Request:
+    """Ask for the import of `image`. The body is serialised here and nowhere else: it is what gets signed."""
+    body = encode(submit_body(image, marker))
+    url = f"{endpoint}{method_of(image).path}"
+    return Request(method="POST", url=url, headers=dict(_JSON), body=body)
+
+
+def read_submit(response: Response) -> str:
+    """The job id of an accepted import.
+
+    Raises RetryableError when it surely did not happen and may be repeated, OutcomeUnknown when it may have
+    happened, NameTaken or RejectedError when it never will, TargetHaltedError when no other import would fare
+    better.
+    """
+    if 200 <= response.status < 300:
+        job_id = members(document(response.body)).get("job_id")
+        if isinstance(job_id, str) and identifier(job_id):
+            return job_id
+        if error_codes.judge(response.status, read_fault(response).code).throttle:
+            raise failure(response, submit=True)
+        raise unreadable(response, "a job id", submit=True)
+    raise failure(response, submit=True)
+
+
+# --- Quota and operating systems --------------------------------------------------------------------------
+
+
+def quota_request(endpoint: str) -> Request:
+    """How many private images there are and may be."""
+    return Request(method="GET", url=f"{endpoint}/v1/cloudimages/quota")
+
+
+def read_quota(response: Response) -> Quota:
+    """The quota of private images."""
+    if not 200 <= response.status < 300:
+        raise failure(response)
+    quotas = members(members(document(response.body)).get("quotas"))
+    for resource in listed_objects(quotas.get("resources")):
+        used, limit = whole(resource.get("used")), whole(resource.get("quota"))
+        if resource.get("type") == "image" and used is not None and limit is not None:
+            return Quota(used=used, limit=limit)
+    raise unreadable(response, "a quota of images")
+
+
+def os_versions_request(endpoint: str, architecture: str | None = None) -> Request:
+    """Which operating systems an import may name; all of them, or those of "x86" or "arm"."""
+    query = (("tag", architecture),) if architecture else ()
+    return Request(method="GET", url=f"{endpoint}/v1/cloudimages/os_version", query=query)
+
+
+def read_os_versions(response: Response) -> frozenset[str]:
+    """The values that os_version may have, spelt as they must be."""
+    if not 200 <= response.status < 300:
+        raise failure(response)
+    listed = document(response.body)
+    if not isinstance(listed, list):
+        raise unreadable(response, "a list of operating systems")
+    versions = (
+        version
+        for platform in listed_objects(listed)
+        for version in listed_objects(platform.get("version_list"))
+    )
+    names = (optional_text(version.get("os_version")) for version in versions)
+    return frozenset(name for name in names if name)
+
+
+def date_request(endpoint: str) -> Request:
+    """Ask for nothing, unsigned: whatever comes back bears a date, and counts for no wrong signature."""
+    return Request(method="GET", url=f"{endpoint}/")
+
+
+def read_date(response: Response) -> Moment | None:
+    """The service's own clock when it answered (RFC 9110, 6.6.1); None where it does not say."""
+    try:
+        return parsedate_to_datetime(response.headers.get("date", "")).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+# --- The service of one target ----------------------------------------------------------------------------
+
+
+class Ims:
+    """The image service of one target (ports.Cloud), spoken to through `http` and signed by `signer`.
+
+    `project_id` is the id, or something that finds it and remembers what it found.
+    """
+
+    def __init__(
+        self,
+        http: Http,
+        signer: Signer,
+        target: Target,
+        project_id: str | Callable[[], Awaitable[str]],
+    ) -> None:
+        self._http = http
+        self._signer = signer
+        self._endpoint = target.ims_endpoint.rstrip("/")
+        self._project_id = project_id
+        self._on_rate_hint: Callable[[RateHint, bool], None] = lambda hint, of_submissions: None
+        self._api = target.job_api
+
+    def listen(self, on_rate_hint: Callable[[RateHint, bool], None]) -> None:
+        self._on_rate_hint = on_rate_hint
+
+    async def submit(self, image: Image, marker: Marker | None) -> str:
+        request = await self._complete(submit_request(self._endpoint, image, marker))
+        response = await exchange(self._http, self._signer, request)
+        self._heed(response, of_submissions=True)
+        return read_submit(response)
+
+    async def job(self, job_id: str) -> JobStatus:
+        if self._api is not JobApi.STATUS:
+            response = await self._ask(progress_request(self._endpoint, job_id))
+            if self._api is JobApi.PROGRESS or not _no_such_path(response):
+                return read_job(response, job_id)
+        response = await self._ask(status_request(self._endpoint, await self._project(), job_id))
+        report = read_job(response, job_id)
+        self._api = JobApi.STATUS  # only now is it known that the path was missing, and not the job
+        return report
+
+    async def images(self, query: ImageQuery, *, after: str | None = None) -> ImagePage:
+        response = await self._ask(images_request(self._endpoint, query, after))
+        return read_images(response, query, after)
+
+    async def quota(self) -> Quota:
+        return read_quota(await self._ask(quota_request(self._endpoint)))
+
+    async def delete(self, image_id: str) -> None:
+        read_delete(await self._ask(delete_request(self._endpoint, image_id)))
+
+    async def os_versions(self, architecture: str | None = None) -> frozenset[str]:
+        """The values that os_version may have in this region; of all architectures, or "x86" or "arm"."""
+        return read_os_versions(await self._ask(os_versions_request(self._endpoint, architecture)))
+
+    async def date(self) -> Moment | None:
+        """What the service's clock says; None where it does not tell. Raises RetryableError."""
+        try:
+            return read_date(await self._http.send(date_request(self._endpoint)))
+        except OutcomeUnknown as lost:
+            raise again_later(lost) from lost
+
+    async def _ask(self, request: Request) -> Response:
+        response = await ask(self._http, self._signer, await self._complete(request))
+        self._heed(response, of_submissions=False)
+        return response
+
+    async def _complete(self, request: Request) -> Request:
+        """With the project named: accounts with several projects in a region have to, and others may."""
+        return replace(request, headers={**request.headers, "X-Project-Id": await self._project()})
+
+    async def _project(self) -> str:
+        if isinstance(self._project_id, str):
+            return self._project_id
+        try:
+            return await self._project_id()
+        except OutcomeUnknown as lost:
+            raise again_later(lost) from lost
+        except CredentialsError as error:
+            raise TargetHaltedError(
+                Fault(code="MIG.credentials", message=str(error), remedy=error.hint)
+            ) from error
+
+    def _heed(self, response: Response, *, of_submissions: bool) -> None:
+        if (hint := rate_hint(response.headers)) is not None:
+            self._on_rate_hint(hint, of_submissions)
+
+
+def _no_such_path(response: Response) -> bool:
+    """Whether the gateway does not know the call; a service that knows it answers with a code of its own."""
+    return response.status == 404 and not read_fault(response).code.startswith("IMG.")

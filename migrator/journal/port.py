@@ -1,0 +1,100 @@
+"""What the engine and the commands ask of a journal; every store keeps it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
+
+from migrator.domain.image import Image
+from migrator.workflow.events import Event
+from migrator.workflow.ledger import Ledger
+
+NO_IMAGES: Mapping[str, Image] = MappingProxyType({})
+
+
+class Journal(Protocol):
+    """Facts, durable in the order in which they were appended."""
+
+    async def append(self, *events: Event) -> None:
+        """Return only when the events would survive a power cut; they are kept all or none, in order of call.
+
+        Raises JournalError (full disk, read-only, lost lock): the events were not acknowledged, and nothing
+        after them will be; only opening the journal again tells whether they were kept. Raises
+        ImpossibleTransition when an event cannot follow, and ValueError when one cannot be encoded: then
+        nothing of the call was kept, and the journal goes on. A cancelled call may be kept or not, but never
+        half.
+        """
+
+    async def ledger(self, known: Mapping[str, Image] = NO_IMAGES) -> Ledger:
+        """Everything acknowledged so far, folded; the same object each time, and kept up to date.
+
+        It changes only between two callbacks of the caller's loop. Read it and do not change it. Images that
+        equal a `known` one are that one, so that a plan and its journal do not hold everything twice.
+        """
+
+    async def events(self, key: str | None = None) -> Sequence[Event]:
+        """Every event, or those of one image, oldest first."""
+
+    async def close(self) -> None:
+        """Finish what is on its way, and let go of the lock. Closing twice is fine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a journal for writing: one process at a time."""
+
+    pid: int | None = None
+    """None: somebody holds it, and nobody can tell who."""
+
+    host: str = ""
+    since: str = ""
+    """When it took the lock: ISO 8601, UTC."""
+
+    version: str = ""
+    """Of the program that holds it."""
+
+    def __str__(self) -> str:
+        """The holder in a sentence: "held by ..."."""
+        return (
+            "another process" if self.pid is None else f"process {self.pid} on {self.host} since {self.since}"
+        )
+
+
+class JournalReader(Protocol):
+    """The journal as `status` and `report` read it, whether or not a run is writing it.
+
+    It never changes anything; each question sees one moment. Every question but `holder` raises
+    JournalMissing where nothing has run yet, JournalTooNew, and JournalError for what cannot be read.
+    """
+
+    async def ledger(self, known: Mapping[str, Image] = NO_IMAGES) -> Ledger:
+        """Everything acknowledged so far, folded: a new object each time.
+
+        Images that equal a `known` one are that one; give the last ledger's images to read again cheaply.
+        """
+
+    async def events(self, key: str | None = None) -> Sequence[Event]:
+        """Every event, or those of one image, oldest first."""
+
+    async def holder(self) -> Holder | None:
+        """Who runs the plan now; None for nobody, and where that cannot be told."""
+
+    async def check(self) -> None:
+        """Raise JournalError unless the store is sound and its events, folded, equal what `ledger` says."""
+
+
+class JournalLocation(Protocol):
+    """Where one plan's journal is kept, whether or not it is there yet. `str` is what messages call it."""
+
+    async def exists(self) -> bool:
+        """Whether a journal was ever opened here."""
+
+    async def open(self, *, version: str) -> Journal:
+        """Start the journal, or go on with it, alone: a second writer is refused at once.
+
+        `version` is the program's, for whoever wonders who holds the lock. Raises JournalLocked (with its
+        holder), JournalTooNew, and JournalError for what cannot be used.
+        """
+
+    def read(self) -> JournalReader:
+        """The same journal for reading only."""

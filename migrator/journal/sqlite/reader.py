@@ -1,0 +1,47 @@
+"""The journal as `status` and `report` read it, whether or not a run is writing it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from migrator.domain.image import Image
+from migrator.journal.lock import holder, lock_path
+from migrator.journal.port import NO_IMAGES, Holder
+from migrator.journal.sqlite.store import reading
+from migrator.workflow.events import Event
+from migrator.workflow.ledger import Ledger
+
+
+class SqliteReader:
+    """`port.JournalReader`; nothing stays open between two questions."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    async def ledger(self, known: Mapping[str, Image] = NO_IMAGES) -> Ledger:
+        """`JournalReader.ledger`."""
+        return await asyncio.to_thread(self._ledger, known)
+
+    async def holder(self) -> Holder | None:
+        """`JournalReader.holder`."""
+        return holder(lock_path(self.path))
+
+    async def events(self, key: str | None = None) -> Sequence[Event]:
+        """`JournalReader.events`."""
+        return await asyncio.to_thread(self._events, key)
+
+    async def check(self) -> None:
+        """`JournalReader.check`."""
+        await asyncio.to_thread(self._check)
+
+    def _ledger(self, known: Mapping[str, Image]) -> Ledger:
+        with reading(self.path) as store:
+            return store.ledger(known)
+
+    def _events(self, key: str | None) -> list[Event]:
+        with reading(self.path) as store:
+            return store.events(key)
+
+    def _check(self) -> None:
+        with reading(self.path) as store:
+            store.check()

@@ -1,0 +1,234 @@
+"""The journal in one SQLite file: its rows in and out."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+from migrator.domain import collector
+from migrator.domain.errors import JournalError
+from migrator.domain.image import Image
+from migrator.journal.codec import image_text, images_text, read_event, read_image, read_state, state_text
+from migrator.journal.lock import Lock, inode, lock_path
+from migrator.journal.sqlite import database
+from migrator.journal.sqlite.database import ROWS_AT_ONCE, connect
+from migrator.journal.sqlite.errors import damaged, explained
+from migrator.journal.store import Rows
+from migrator.workflow.events import Event
+from migrator.workflow.ledger import Ledger, Planned, fold
+from migrator.workflow.states import State
+
+_EVENTS = "INSERT INTO events (at, kind, key, body) VALUES {rows}"
+_IMAGES = (
+    "INSERT INTO images (key, digest, image) VALUES {rows}"
+    " ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, image = excluded.image"
+)
+_STATES = "INSERT OR REPLACE INTO states (key, state) VALUES {rows}"
+
+
+class SqliteStore:
+    """The open file; blocking, and for one thread. Whatever SQLite raises leaves as JournalError."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.connection = connection
+
+    def states(self) -> dict[str, State]:
+        """Every image's state, in the order first seen."""
+        with explained(self.path), collector.paused():
+            rows = self.connection.execute(
+                "SELECT images.key, state FROM images LEFT JOIN states USING (key) ORDER BY position"
+            )
+            states = (State(key=key) if text is None else read_state(text) for key, text in rows)
+            return {state.key: state for state in states}
+
+    def planned(self, known: Mapping[str, Image]) -> dict[str, Planned]:
+        """Every image as last planned, in the order first seen; those that equal a known one are that one."""
+        with explained(self.path), collector.paused():
+            rows = self.connection.execute("SELECT key, digest, image FROM images ORDER BY position")
+            planned: dict[str, Planned] = {}
+            while some := rows.fetchmany(1000):
+                planned |= _planned(known, some)
+            return planned
+
+    def without_images(self) -> Ledger:
+        """A ledger of what is not about one image: runs, and what was learned."""
+        with explained(self.path):
+            rows = self.connection.execute(
+                "SELECT kind, body FROM events WHERE key IS NULL ORDER BY seq"  # by the index of just those
+            )
+            return fold(read_event(kind, body) for kind, body in rows)
+
+    def ledger(self, known: Mapping[str, Image]) -> Ledger:
+        """All of the above, from the tables of current states."""
+        ledger = self.without_images()
+        ledger.planned, ledger.states = self.planned(known), self.states()
+        return ledger
+
+    def events(self, key: str | None = None) -> list[Event]:
+        """Every event, or those of one image, oldest first."""
+        with explained(self.path):
+            rows = self.connection.execute(
+                "SELECT kind, body FROM events WHERE :key IS NULL OR key = :key ORDER BY seq", {"key": key}
+            )
+            return [read_event(kind, body) for kind, body in rows]
+
+    def check_quickly(self) -> None:
+        """Raise JournalError unless the file is sound in its structure. Any thread may call it."""
+        with explained(self.path), closing(connect(self.path, "ro")) as connection:
+            database.expect_sound(self.path, connection, "quick_check")
+
+    def check(self) -> None:
+        """Raise JournalError unless the file is sound and its events, folded, equal its current states."""
+        with explained(self.path):
+            database.expect_sound(self.path, self.connection, "integrity_check")
+        folded, kept = fold(self.events()), self.ledger({})
+        for key in folded.states | kept.states:
+            same_state = folded.states.get(key) == kept.states.get(key)
+            if not same_state or folded.planned.get(key) != kept.planned.get(key):
+                raise damaged(self.path, f"the events of {key} do not add up to its state")
+        if list(folded.planned) != list(kept.planned):
+            raise damaged(self.path, "the images are not in the order in which they were planned")
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class WritableSqliteStore(SqliteStore):
+    """The file of the one who holds the lock: `journal.store.Store`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: Lock) -> None:
+        super().__init__(path, connection)
+        self.lock = lock
+        self._files = {
+            path: inode(path),
+            (wal := database.beside(path, "-wal")): inode(wal),
+            lock.path: lock.inode,
+        }
+
+    @classmethod
+    def open(cls, path: Path, *, version: str) -> "WritableSqliteStore":
+        """Lock the journal at `path` for one writer; a new one is made where there is none.
+
+        Raises JournalLocked, JournalTooNew, JournalError.
+        """
+        with explained(path):
+            database.make_folder(path.parent)
+            lock = Lock.acquire(lock_path(path), version=version)
+        try:
+            with explained(path):
+                if not path.exists():
+                    database.refuse_lone_wal(path)
+                    database.create(path, version)
+                with database.snapshot(path):  # a file that is not ours is left exactly as it is
+                    pass
+                connection = connect(path, "rw")
+            try:
+                with explained(path):
+                    database.prepare(path, connection)
+                    return cls(path, connection, lock)
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException:
+            lock.release()
+            raise
+
+    @property
+    def name(self) -> str:
+        """`Store.name`."""
+        return str(self.path)
+
+    def load(self) -> Ledger:
+        """`Store.load`; whether the file is sound is found out meanwhile, in a second thread."""
+        with ThreadPoolExecutor(1, thread_name_prefix="journal-check") as beside:
+            sound = beside.submit(self.check_quickly)
+            ledger = self.without_images()
+            ledger.states = self.states()
+            sound.result()
+        return ledger
+
+    def commit(self, rows: Rows) -> None:
+        """`Store.commit`: one transaction with one sync."""
+        images = [(key, *image) for key, image in rows.images.items()]
+        states = [(key, state_text(state)) for key, state in rows.states.items()]
+        with explained(self.path):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._insert(_EVENTS, rows.events, 4)
+                self._insert(_IMAGES, images, 3)
+                self._insert(_STATES, states, 2)
+                self.connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+            self._expect_files()
+
+    def close(self) -> None:
+        """Copy the WAL into the database as far as readers allow, and let go of the lock."""
+        try:
+            # All of it is durable already; a reader or a full disk must not hold up the way out.
+            self.connection.execute("PRAGMA busy_timeout = 200")
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error:
+            pass
+        finally:
+            try:
+                self.connection.close()
+            finally:
+                self.lock.release()
+
+    def _insert(self, statement: str, rows: Sequence[Sequence[object]], width: int) -> None:
+        # One statement for many rows: sqlite3 lets go of the interpreter lock at each statement, and a busy
+        # event loop may keep it for milliseconds each time.
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = rows[start : start + ROWS_AT_ONCE]
+            sql = _for_rows(statement, len(some), width)
+            self.connection.execute(sql, list(chain.from_iterable(some)))
+
+    def _roll_back(self) -> None:
+        try:
+            self.connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            pass  # some errors roll back by themselves
+
+    def _expect_files(self) -> None:
+        # Unlinked files go on taking writes, which then vanish with the process.
+        for path, expected in self._files.items():
+            if inode(path) != expected:
+                raise JournalError(
+                    f"{path}: removed or replaced while the journal was open; the last events may be lost",
+                    hint="Put the folder back as it was, if you can, and run again. Images that the cloud has"
+                    " already are found by their marker and adopted, not imported again.",
+                )
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[SqliteStore]:
+    """The journal at `path` as it is at this moment, also while another process writes. No lock is taken.
+
+    Raises JournalMissing where there is none, JournalTooNew, JournalError.
+    """
+    with database.snapshot(path) as connection:
+        yield SqliteStore(path, connection)
+
+
+def _planned(known: Mapping[str, Image], rows: Sequence[tuple[str, str, str]]) -> dict[str, Planned]:
+    images = [image for key, _, _ in rows if (image := known.get(key)) is not None]
+    # Mostly a plan is as it was: then one comparison tells it of many.
+    if len(images) < len(rows) or images_text(images) != f"[{','.join([text for _, _, text in rows])}]":
+        images = [_image(known.get(key), text) for key, _, text in rows]
+    return {row[0]: Planned(image=image, digest=row[1]) for row, image in zip(rows, images, strict=True)}
+
+
+def _image(known: Image | None, text: str) -> Image:
+    return known if known is not None and image_text(known) == text else read_image(text)
+
+
+@cache
+def _for_rows(statement: str, count: int, width: int) -> str:
+    row = f"({', '.join('?' * width)})"
+    return statement.format(rows=", ".join([row] * count))

@@ -1,0 +1,54 @@
+"""How many jobs may be in the cloud at once, and how that number follows what the service says."""
+
+PROBE_AFTER = 15.0
+"""Seconds before a narrowed window is tried wider; doubled each time that it is refused again."""
+
+LONGEST_PROBE = 900.0
+
+SPARE = 3
+"""Where the service queues, so many jobs more than run hide the time until an end is noticed."""
+
+
+class JobLimit:
+    """How many jobs may be in the cloud at once: what the plan allows, or less where the service says so.
+
+    A service that refuses one job too many (IMG.0060) narrows the window to what fits; as long as more does
+    fit, it widens again in growing steps. One that accepts it and lets it wait gains nothing from a wide
+    window: a few waiting jobs keep every slot of it busy.
+    """
+
+    __slots__ = ("_level", "_pause", "_probe_at", "_queueing", "_step", "most", "size")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        """What the plan allows."""
+        self.size = most
+        """What is used of it now."""
+        self._pause = PROBE_AFTER
+        self._level = -2
+        self._probe_at = 0.0
+        self._step = 1
+        self._queueing = False
+
+    def on_refused(self, in_cloud: int, now: float) -> None:
+        """The service refused one more job while `in_cloud` of ours were unfinished."""
+        again = in_cloud <= self._level + 1
+        self._pause = min(self._pause * 2, LONGEST_PROBE) if again else PROBE_AFTER
+        self._level = in_cloud
+        self.size = max(1, min(self.size, in_cloud))
+        self._probe_at, self._step = now + self._pause, 1
+        self._queueing = False
+
+    def on_accepted(self, in_cloud: int, now: float) -> None:
+        """The service took a job, and `in_cloud` of ours are unfinished now."""
+        if self._queueing or self.size >= self.most or in_cloud < self.size or now < self._probe_at:
+            return
+        self.size = min(self.most, self.size + self._step)
+        self._step *= 2
+
+    def on_waiting_jobs(self, *, running: int, waiting: int) -> None:
+        """Of our jobs that were asked about, so many run, and so many still wait to begin."""
+        if waiting:
+            self._queueing = True
+        if self._queueing:
+            self.size = min(self.most, max(1, running) + SPARE)

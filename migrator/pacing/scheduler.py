@@ -1,0 +1,285 @@
+"""What is due: one scheduler for each target, and the threshold that ends a run early.
+
+Bookkeeping in plain methods. Nobody waits here: `next` answers with a work item to take now or with the
+seconds after which asking again makes sense, and time comes in as an argument.
+"""
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from migrator.domain.plan import Limits, Policy
+from migrator.pacing.job_limit import JobLimit
+from migrator.pacing.rate_limit import AdaptiveRateLimiter
+from migrator.pacing.token_bucket import TICK
+from migrator.workflow.transitions import Step
+
+
+class WorkItem(Struct):
+    """One conversation that may begin now; its tokens are taken."""
+
+    step: Step
+    keys: tuple[str, ...]
+    """One image; or, where one list answers for many, every image that is due for it."""
+
+    answered: bool = False
+    """Its last request is no longer in flight; what it said is being recorded."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether one list answers for many images."""
+        return len(self.keys) > 1
+
+
+class Idle(Struct, frozen=True):
+    """Nothing may begin now."""
+
+    seconds: float
+    """Until something may; inf when only an answer, or somebody else, can change that."""
+
+
+class Scheduler:
+    """The images of one target that still need something, and what they are waiting for.
+
+    An image that has not started costs a row here, a running one a heap entry: nobody is a task.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        keys: Iterable[str],
+        now: float,
+        *,
+        together: float = 0.0,
+        waves: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """`keys` are the images to submit, first come first served among those whose wave is open.
+
+        `waves` tells each key's wave, 0 where it does not. Questions that one list can answer are asked up to
+        `together` seconds early to share it.
+        """
+        self.job_limit = JobLimit(limits.max_jobs)
+        """Jobs that may be in the cloud at once."""
+        self.in_cloud: set[str] = set()
+        """Keys that hold a slot of the window: their job is, or may be, unfinished."""
+        adaptive = limits.adaptive
+        self.submits = AdaptiveRateLimiter(
+            limits.submit_rate.per_second, limits.submit_burst, now, adaptive=adaptive
+        )
+        self.queries = AdaptiveRateLimiter(
+            limits.query_rate.per_second, limits.query_burst, now, adaptive=adaptive
+        )
+        self.open = True
+        """Whether new images may be submitted."""
+        self.list_pages = 1
+        """Requests that one list of everything this plan imported takes; what a shared answer costs."""
+        self._requests_allowed = limits.max_requests
+        self._queries_allowed = max(1, limits.max_requests - 1)
+        self._submitting = self._asking = 0
+        """Work items with a request in flight, or about to leave: submissions, and questions."""
+        self.busy = 0
+        """Work items begun and not yet ended."""
+        self._listing: set[Step] = set()
+        """Steps for which a list on behalf of many images is under way; whoever comes due shares the next."""
+        self._keys = list(keys)
+        self._rank = {key: rank for rank, key in enumerate(self._keys)}
+        self._waves = waves
+        self._ready: dict[int, list[int]] = {}
+        for rank, key in enumerate(self._keys):
+            self._ready.setdefault(waves.get(key, 0), []).append(rank)
+        self.open_waves: frozenset[int] | None = None
+        """Waves whose images may be submitted now; None: all."""
+        self.possible_waves: frozenset[int] | None = None
+        """Waves whose images may be submitted sooner or later in this run; None: all."""
+        self._later: list[tuple[float, int]] = []
+        self._due: dict[Step, list[tuple[float, int, str]]] = {step: [] for step in _QUESTIONS}
+        self._serial = 0
+        self._current: dict[str, int] = {}
+        """The serial number of each image's question; others in the heaps are outdated."""
+        self._together = together
+
+    @property
+    def waiting(self) -> int:
+        """Images in line for submission."""
+        return sum(map(len, self._ready.values())) + len(self._later)
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """Every image that is or was in line, first come first."""
+        return self._keys
+
+    @property
+    def room(self) -> bool:
+        """Whether one more request may be in flight."""
+        return self._submitting + self._asking < self._requests_allowed
+
+    @property
+    def over(self) -> bool:
+        """Nothing is under way, and nothing will be."""
+        return not self._under_way and not (self.open and self._waits_for(self.possible_waves))
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is under way, and nothing may begin before some wave opens."""
+        return not self._under_way and not (self.open and self._waits_for(self.open_waves))
+
+    @property
+    def _under_way(self) -> bool:
+        return bool(self.busy) or len(self._current) > (SWEEP_KEY in self._current)
+
+    def _waits_for(self, waves: frozenset[int] | None) -> bool:
+        """Whether images of these waves are in line."""
+        if waves is None:
+            return bool(self.waiting)
+        ready = any(heap and wave in waves for wave, heap in self._ready.items())
+        return ready or any(self._wave(rank) in waves for _, rank in self._later)
+
+    def _wave(self, rank: int) -> int:
+        return self._waves.get(self._keys[rank], 0)
+
+    def again(self, key: str, due: float) -> None:
+        """Put an image back in line for submission; it keeps its place, but not before `due`."""
+        rank = self._rank.get(key)
+        if rank is None:
+            rank = self._rank[key] = len(self._keys)
+            self._keys.append(key)
+        heapq.heappush(self._later, (due, rank))
+
+    def ask(self, key: str, step: Step, due: float) -> None:
+        """Ask about an image at `due`, or as soon after it as the query rate allows.
+
+        An image has one question at most: asking for it anew replaces the one that was planned.
+        """
+        self._serial += 1
+        self._current[key] = self._serial
+        heapq.heappush(self._due[step], (due, self._serial, key))
+
+    def asking(self, key: str) -> bool:
+        """Whether a question about an image is under way, rather than planned."""
+        return key not in self._current
+
+    def joining(self, step: Step, now: float) -> tuple[str, ...]:
+        """Images that have come due for `step` since a work item of it began, taken off the schedule.
+
+        For a work item whose list, as it happens, answers for them as well.
+        """
+        keys = []
+        heap = self._due[step]
+        while heap and heap[0][0] <= now:
+            _, serial, key = heapq.heappop(heap)
+            if self._current.get(key) == serial:
+                del self._current[key]
+                keys.append(key)
+        return tuple(keys)
+
+    def withdraw(self, keys: set[str]) -> None:
+        """Take images out of the line: they turned out not to need submission."""
+        for wave, heap in self._ready.items():
+            self._ready[wave] = [rank for rank in heap if self._keys[rank] not in keys]
+            heapq.heapify(self._ready[wave])
+
+    def answered(self, item: WorkItem) -> None:
+        """The last request of `item` is answered: its place is free while the answer is recorded."""
+        if item.answered:
+            return
+        item.answered = True
+        if item.step is Step.SUBMIT:
+            self._submitting -= 1
+        else:
+            self._asking -= 1
+
+    def ended(self, item: WorkItem) -> None:
+        """The conversation of `item` is over, and all that it said is recorded."""
+        self.answered(item)
+        self.busy -= 1
+        if item.shared:
+            self._listing.discard(item.step)
+
+    def next(self, now: float) -> WorkItem | Idle:
+        """The work item that begins now, with its token taken, or how long nothing can begin.
+
+        Submits come first, because an idle slot is lost time; questions are asked in the order in which they
+        were due, so that a short budget stretches every job's interval alike.
+        """
+        if not self.room:
+            return Idle(inf)
+        submit_in = self._until_submit(now)
+        if submit_in <= 0:
+            self.submits.bucket.take(now)
+            key = self._keys[heapq.heappop(self._head() or [])]
+            self.in_cloud.add(key)
+            self._submitting += 1
+            self.busy += 1
+            return WorkItem(Step.SUBMIT, (key,))
+        question_in, step = self._until_question(now)
+        if question_in <= 0:
+            self.queries.bucket.take(now)
+            self._asking += 1
+            self.busy += 1
+            item = WorkItem(step, self._due_together(step, now))
+            if item.shared:
+                self._listing.add(step)
+            return item
+        return Idle(max(min(submit_in, question_in), TICK))
+
+    def _until_submit(self, now: float) -> float:
+        while self._later and self._later[0][0] <= now:
+            rank = heapq.heappop(self._later)[1]
+            heapq.heappush(self._ready.setdefault(self._wave(rank), []), rank)
+        if not self.open or len(self.in_cloud) >= self.job_limit.size:
+            return inf
+        if self._head():
+            return self.submits.bucket.wait(now)
+        return self._later[0][0] - now if self._later else inf
+
+    def _head(self) -> list[int] | None:
+        """The line of the first open wave that has one."""
+        if self.open_waves is None and len(self._ready) == 1:
+            return next(iter(self._ready.values()))
+        waves = (wave for wave, heap in self._ready.items() if heap)
+        first = min((w for w in waves if self.open_waves is None or w in self.open_waves), default=None)
+        return None if first is None else self._ready[first]
+
+    def _until_question(self, now: float) -> tuple[float, Step]:
+        for heap in self._due.values():
+            while heap and self._current.get(heap[0][2]) != heap[0][1]:
+                heapq.heappop(heap)
+        heads = [(heap[0][0], step) for step, heap in self._due.items() if heap and step not in self._listing]
+        if not heads or self._asking >= self._queries_allowed:
+            return inf, Step.POLL
+        due, step = min(heads)
+        return max(due - now, self.queries.bucket.wait(now)), step
+
+    def _due_together(self, step: Step, now: float) -> tuple[str, ...]:
+        heap = self._due[step]
+        keys = [heapq.heappop(heap)[2]]
+        if step in _SHARED:
+            soon = now + self._together
+            live = [entry for entry in heap if self._current.get(entry[2]) == entry[1]]
+            others = [entry for entry in live if entry[0] <= soon]
+            if len(others) >= self.list_pages:
+                keys += [key for _, _, key in sorted(others)]
+                heap[:] = [entry for entry in live if entry[0] > soon]
+                heapq.heapify(heap)
+        for key in keys:
+            del self._current[key]
+        return tuple(keys)
+
+
+SWEEP_KEY = ""
+"""A sweep is about no image in particular."""
+
+_QUESTIONS = (Step.VERIFY, Step.LOOK_UP, Step.FOLLOW, Step.SWEEP, Step.POLL)
+_SHARED = frozenset({Step.VERIFY, Step.LOOK_UP, Step.FOLLOW})
+"""Steps that one list answers for many images at once."""
+
+
+def too_many_failures(policy: Policy, *, failed: int, finished: int) -> bool:
+    """Whether so many of the images that this run finished have failed that it should stop submitting."""
+    limit = policy.max_failures
+    if limit.fraction is None:
+        return failed > 0 and failed > (limit.count or 0)
+    return finished >= policy.min_sample and failed > limit.fraction * finished

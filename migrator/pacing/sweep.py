@@ -1,0 +1,78 @@
+"""Lists as hints: one request shows which of many images turned active, and their jobs are then asked about.
+
+A hint is never a verdict. Whether lists show finished images at all is not promised, so it is found out: jobs
+that a list announced against jobs that ended before a list which did not show them.
+"""
+
+from math import inf
+
+from migrator.domain.units import Moment
+
+ENOUGH = 5
+"""Jobs that ended, before lists are believed or given up."""
+
+LATE = 2.0
+"""A list that was asked for so many seconds after a job's end should show its image."""
+
+TRIAL = 15.0
+"""Seconds between two lists while it is not known what they are good for."""
+
+COST = 3
+"""Jobs without a forecast that make a list worth its requests, for each page of it."""
+
+CHEAP = 0.05
+"""The part of the query rate that lists may take however few jobs run: they find out wrong forecasts."""
+
+MANY = 10
+"""Running jobs, for each page of a list, that make it worth more than that."""
+
+
+class Hints:
+    """What lists have been good for, at one target."""
+
+    def __init__(self) -> None:
+        self.hits = 0
+        self.misses = 0
+        self._announced: set[str] = set()
+        self._asked_at: Moment = -inf
+
+    @property
+    def trusted(self) -> bool:
+        """Lists show finished images, so that jobs need not be asked one by one."""
+        return self.hits >= ENOUGH and self.misses * 4 <= self.hits
+
+    @property
+    def useless(self) -> bool:
+        """Lists do not show finished images, or not soon."""
+        return self.misses >= ENOUGH and self.misses * 4 > self.hits
+
+    def swept(self, active: set[str], asked_at: Moment) -> set[str]:
+        """A list, asked for at `asked_at`, showed these keys as active; returns those that are new."""
+        fresh = active - self._announced
+        self._announced |= fresh
+        self._asked_at = asked_at
+        return fresh
+
+    def ended(self, key: str, ended_at: Moment | None) -> None:
+        """A job is known to have succeeded; `ended_at` is when, as far as the service says."""
+        if key in self._announced:
+            self._announced.discard(key)
+            self.hits += 1
+        elif ended_at is not None and self._asked_at > ended_at + LATE:
+            self.misses += 1
+
+    def next_sweep(
+        self, *, running: int, blind: int, pages: int, shortest: float, rate: float
+    ) -> float | None:
+        """Seconds until one more list is worth it; None while it is not.
+
+        `running` is the number of jobs that are watched, `blind` of those whose end nobody can tell, `pages`
+        the requests that a list takes, `shortest` the least time between two questions, and `rate` how many
+        questions a second are allowed.
+        """
+        if self.useless:
+            return None
+        if blind >= COST * pages:
+            return shortest if self.trusted else TRIAL
+        cheap = pages <= CHEAP * rate * TRIAL
+        return TRIAL if running and (cheap or running >= MANY * pages) else None

@@ -1,0 +1,241 @@
+"""A plan file → Plan, with every problem in one go; and what `migrator schema` and `migrator init` hand out.
+
+The road: bytes → text → tables (tomli) → settings and targets → images, with those of inventories → Plan.
+Nothing here opens a file: spreadsheets are opened by whom `parse_plan` is given.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import tomli
+from pydantic import BaseModel, ValidationError
+
+from migrator.domain import collector
+from migrator.domain.errors import PlanError
+from migrator.domain.plan import MarkerKind, Plan, Policy, Polling, Retry, Target
+from migrator.domain.sheets import Opener, nowhere
+from migrator.domain.units import duration_text
+from migrator.plan.defaults import read_defaults
+from migrator.plan.forms import PlanFile, PlanTable, keys_of, plan_schema, validator_of
+from migrator.plan.images import read_images
+from migrator.plan.inventory import Inventories, read_inventories
+from migrator.plan.problems import MISSING, Problem, ProblemCollector
+from migrator.plan.starter import STARTER
+from migrator.plan.targets import check_duration, checked_durations, endpoint, read_limits, read_target
+from migrator.plan.waves import check_sizes, read_waves
+
+__all__ = ["STARTER", "Problem", "at_endpoint", "parse_plan", "plan_schema"]
+
+_Settings = TypeVar("_Settings", bound=BaseModel)
+
+_TABLES = tuple(keys_of(PlanFile))
+_SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_PLAN_KEYS = keys_of(PlanTable)
+_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+def parse_plan(data: bytes, *, path: str, open_sheet: Opener = nowhere) -> tuple[Plan, list[Problem]]:
+    """The plan that a file's content `data` says, and what in it is worth a second look.
+
+    `path` is how problems name the file; `open_sheet` opens the spreadsheets that it names. Raises PlanError
+    with every error, each with its line or its cell, when the plan cannot be run as written.
+    """
+    with collector.paused():
+        return _parse(data, path, open_sheet)
+
+
+def at_endpoint(plan: Plan, url: str) -> Plan:
+    """The same plan with every target's image, identity and object service at one base URL."""
+    base = endpoint(url)
+    there = {"ims_endpoint": base, "iam_endpoint": base, "obs_endpoint": base}
+    targets = {name: target.model_copy(update=there) for name, target in plan.targets.items()}
+    return plan.model_copy(update={"targets": targets})
+
+
+def _parse(data: bytes, path: str, open_sheet: Opener) -> tuple[Plan, list[Problem]]:
+    text = _text(data, path)
+    tables = _tables(text, path)
+    found = ProblemCollector()
+    plan, names, inventories = _read(tables, open_sheet, found)
+    problems = found.problems(path, text, names, inventories.place)
+    if plan is None:
+        raise PlanError([str(problem) for problem in problems if problem.severity == "error"])
+    return plan, problems
+
+
+def _text(data: bytes, path: str) -> str:
+    def refused(reason: str, remedy: str, line: int | None = None) -> PlanError:
+        problem = Problem(path=path, line=line, field="", value="", reason=reason, remedy=remedy)
+        return PlanError([str(problem)])
+
+    if not data.strip():
+        raise refused("the file is empty", "`migrator init` writes a plan to start from")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise refused("the file is UTF-16", "save it as UTF-8 without a byte order mark")
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise refused("the file begins with a byte order mark", "save it as UTF-8 without one", 1)
+    if (offset := data.find(b"\0")) >= 0:
+        line = data.count(b"\n", 0, offset) + 1
+        raise refused("there is a NUL byte, so this is not text", "is it the right file?", line)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        reason = f"byte 0x{data[error.start]:02x} is not UTF-8"
+        raise refused(reason, "save the file as UTF-8", line) from None
+
+
+def _tables(text: str, path: str) -> dict[str, Any]:
+    try:
+        return tomli.loads(text)
+    except RecursionError:
+        line, reason = None, "lists or tables lie too deep in each other"
+    except tomli.TOMLDecodeError as error:
+        place = _PLACE.search(str(error))
+        reason = f"not valid TOML: {str(error)[: place.start()] if place else error}"
+        line = text.count("\n") + 1 if place and place[1] is None else None
+        if place and place[1] is not None:
+            line = int(place[1])
+            reason += f" (column {place[2]})"
+    except ValueError:  # int() of more than 4300 digits
+        line, reason = None, "not valid TOML: a number has thousands of digits"
+    remedy = "text stands in quotes, each key on its own line, and no key or table comes twice"
+    raise PlanError(
+        [str(Problem(path=path, line=line, field="", value="", reason=reason, remedy=remedy))]
+    ) from None
+
+
+def _read(
+    tables: dict[str, Any], open_sheet: Opener, found: ProblemCollector
+) -> tuple[Plan | None, dict[int, object], Inventories]:
+    """The plan, or None when anything is wrong; the images that are spoken of, by name; their inventories."""
+    for key in tables:
+        if key not in _TABLES:
+            found.refuse({"type": "extra_forbidden", "input": tables[key], "loc": (key,)}, (key,), _TABLES)
+    head = _head(tables, found)
+    retry = _settings(Retry, tables, "retry", found)
+    polling = _settings(Polling, tables, "polling", found)
+    policy = _settings(Policy, tables, "policy", found)
+    _check_order(retry, polling, found)
+    targets, known = _targets(tables, found)
+    waves, turns = read_waves(tables.get("waves", []), found)
+    defaults = read_defaults(tables.get("defaults", {}), known, turns, found)
+    entries = tables.get("images", [])
+    lists = tables.get("inventory", [])
+    if entries == [] and lists == []:
+        found.error(("images",), "is missing", MISSING["images"])
+    elif not isinstance(entries, list):
+        found.error(("images",), "must be a list of tables", "write [[images]], in double brackets")
+        entries = []
+    inventories = read_inventories(lists, entries, known, turns, open_sheet, found)
+    images = read_images(
+        entries,
+        defaults,
+        known,
+        turns,
+        marked=policy.marker is MarkerKind.TAG,
+        faulty=inventories.faulty,
+        blamed={
+            "target": [*inventories.wrong["target"], defaults.wrong.get("target")],
+            "wave": [*inventories.wrong["wave"], defaults.wrong.get("wave")],
+            "os_version": [defaults.wrong.get("os_version")],
+        },
+        found=found,
+    )
+    if not found.failed:
+        check_sizes(waves, images, found)
+    names = _names(entries, found)
+    entries.clear()
+    if found.failed:
+        return None, names, inventories
+    plan = Plan(
+        **head,
+        targets=targets,
+        retry=retry,
+        polling=polling,
+        policy=policy,
+        waves=tuple(waves),
+        images=tuple(images),
+    )
+    return plan, names, inventories
+
+
+def _names(entries: list[Any], found: ProblemCollector) -> dict[int, object]:
+    """The names of the images that something was found about, by position."""
+    names: dict[int, object] = {}
+    for noted in found.noted:
+        for place in (noted.where, noted.other or ()):
+            if len(place) > 1 and place[0] == "images" and isinstance(index := place[1], int):
+                names[index] = entries[index].get("name")
+    return names
+
+
+def _head(tables: Mapping[str, Any], found: ProblemCollector) -> dict[str, Any]:
+    if "plan" not in tables:
+        found.error(("plan",), "is missing", MISSING["plan"])
+        return {}
+    table = tables["plan"]
+    if not isinstance(table, dict):
+        found.error(("plan",), "must be a table", "write [plan], in single brackets", value=table)
+        return {}
+    try:
+        validator_of(_PLAN_KEYS, required=("name",)).validate_python(table)
+    except ValidationError as error:
+        found.refused(error.errors(include_url=False), ("plan",), list(_PLAN_KEYS))
+        return {}
+    return table
+
+
+def _settings(
+    model: type[_Settings], tables: Mapping[str, Any], key: str, found: ProblemCollector
+) -> _Settings:
+    """A table of settings, without what is wrong in it."""
+    keys = model.model_fields
+    table = checked_durations(tables.get(key, {}), found, (key,), keys)
+    try:
+        settings = model.model_validate(table)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        found.refused(errors, (key,), list(keys))
+        wrong = {fault["loc"][0] for fault in errors}
+        table = {name: value for name, value in table.items() if name not in wrong}
+        settings = model.model_validate(table)
+    for name, written in table.items():
+        if isinstance(value := getattr(settings, name), float):
+            check_duration(value, (key, name), found, written)
+    return settings
+
+
+def _check_order(retry: Retry, polling: Polling, found: ProblemCollector) -> None:
+    """Note pauses and intervals that begin above where they end."""
+    if retry.base > retry.cap:
+        reason = f"is more than retry.cap, which is {duration_text(retry.cap)}"
+        found.error(
+            ("retry", "base"), reason, "the first pause is the shortest", value=duration_text(retry.base)
+        )
+    if polling.min_interval > polling.max_interval:
+        reason = f"is more than polling.max_interval, which is {duration_text(polling.max_interval)}"
+        least = duration_text(polling.min_interval)
+        found.error(("polling", "min_interval"), reason, "lower it, or raise the other", value=least)
+
+
+def _targets(tables: Mapping[str, Any], found: ProblemCollector) -> tuple[dict[str, Target], dict[str, None]]:
+    """The targets that are well, and the names of all."""
+    shared, _ = read_limits(tables.get("limits", {}), found)
+    table = tables.get("targets", {})
+    if not isinstance(table, dict):
+        found.error(
+            ("targets",), "must be a table of tables", 'write [targets.north] and region = "..." below it'
+        )
+        return {}, {}
+    if not table:
+        found.error(("targets",), "is missing", MISSING["targets"])
+    targets: dict[str, Target] = {}
+    for name, entry in table.items():
+        if not _SLUG.fullmatch(name):
+            fault = {"type": "string_pattern_mismatch", "input": name}
+            found.refuse(fault, ("targets", name), ())
+        if (target := read_target(name, entry, shared, found)) is not None:
+            targets[name] = target
+    return targets, dict.fromkeys(table)

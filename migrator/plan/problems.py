@@ -1,0 +1,408 @@
+"""What is wrong with a plan, said to the person who wrote it; pydantic's errors are said in the same way."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from migrator.domain.text import did_you_mean, escaped, shown
+from migrator.ims.fields import FIELDS
+from migrator.ims.methods import METHOD
+from migrator.plan.lines import Lines, Where
+
+Severity = Literal["error", "warning"]
+
+Faulty = defaultdict[int, set[str]]
+"""Keys that were complained about, by position of the image."""
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong with a plan, or one worth a second look."""
+
+    path: str
+    """The file, as it was named to us."""
+
+    line: int | None
+    """1 is the first; None where no line is to blame."""
+
+    field: str
+    """Which key: `images[3] "web-01".min_disk` (the first image is 0); empty for the whole file."""
+
+    value: str
+    """What is written there, shortened and in one line; empty where it says nothing, or must not be shown."""
+
+    reason: str
+    """What is wrong with it."""
+
+    remedy: str
+    """What to do about it; empty where the reason says it all."""
+
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        place = self.path if self.line is None else f"{self.path}:{self.line}"
+        what = f"{self.value} {self.reason}" if self.value else self.reason
+        text = ": ".join(part for part in (place, self.field, what) if part)
+        return escaped(f"{text}; {self.remedy}" if self.remedy else text)
+
+
+# --- Secrets --------------------------------------------------------------------------------------------
+
+# fmt: off
+_SECRETS = frozenset(
+    {
+        "ak", "sk", "accesskey", "accesskeyid", "secretkey", "secretaccesskey", "secret", "secrets",
+        "clientsecret", "password", "passwd", "pwd", "passphrase", "token", "authtoken", "securitytoken",
+        "sessiontoken", "xauthtoken", "privatekey", "apikey",
+    }
+)
+# fmt: on
+NO_SECRETS = (
+    "looks like a secret, and a plan never holds one",
+    'take it out, and change it if others could read this file; credentials = "env" reads it from outside',
+)
+
+
+def is_secret(key: str) -> bool:
+    """Whether a key of this name would hold a secret."""
+    return key.lower().replace("_", "").replace("-", "").replace(" ", "") in _SECRETS
+
+
+def _hides_secret(key: object, value: object) -> bool:
+    if isinstance(key, str) and is_secret(key):
+        return True
+    return isinstance(value, dict) and any(is_secret(inner) for inner in value)
+
+
+# --- Collecting -----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class _Noted:
+    """A problem that has no line yet."""
+
+    where: Where
+    reason: str
+    remedy: str
+    value: str
+    severity: Severity
+    other: Where | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCell:
+    """A row or a cell of a spreadsheet."""
+
+    rank: int
+    """Spreadsheets come in this order, after the plan itself."""
+
+    path: str
+    row: int
+    """As a spreadsheet counts."""
+
+    cell: str = ""
+    """"C17"; empty for the whole row."""
+
+    image: int | None = None
+    """Position of the image that the row is, if it is one."""
+
+    key: Where = ()
+    """The image's key, as the row has it."""
+
+    elsewhere: Where = ()
+    """Where the plan itself may say it, because the row does not."""
+
+
+def _nowhere(where: Where) -> SourceCell | None:
+    return None
+
+
+@dataclass(slots=True, kw_only=True)
+class ProblemCollector:
+    """The problems of one plan while it is being read; they get their lines at the end, if there are any."""
+
+    noted: list[_Noted] = field(default_factory=list)
+    failed: bool = False
+    """There is at least one error."""
+
+    def error(
+        self,
+        where: Where,
+        reason: str,
+        remedy: str = "",
+        *,
+        value: object = _ABSENT,
+        other: Where | None = None,
+    ) -> None:
+        """Note an error; `other` is a second place, named at the end of the reason with its line."""
+        self.failed = True
+        self._add(where, reason, remedy, value, "error", other)
+
+    def warning(
+        self,
+        where: Where,
+        reason: str,
+        remedy: str = "",
+        *,
+        value: object = _ABSENT,
+        other: Where | None = None,
+    ) -> None:
+        """Note something worth a second look."""
+        self._add(where, reason, remedy, value, "warning", other)
+
+    def _add(
+        self, where: Where, reason: str, remedy: str, value: object, severity: Severity, other: Where | None
+    ) -> None:
+        text = "" if value is _ABSENT or isinstance(value, dict | list) else shown(value)
+        self.noted.append(
+            _Noted(where=where, reason=reason, remedy=remedy, value=text, severity=severity, other=other)
+        )
+
+    def refused(self, errors: Sequence[Mapping[str, Any]], where: Where, keys: Sequence[str]) -> None:
+        """Note pydantic's errors about the table at `where`, whose keys are `keys`."""
+        for error in errors:
+            loc = tuple(error["loc"])
+            self.refuse(error, (*where, *loc), keys if len(loc) <= 1 else ())
+
+    def refuse(self, error: Mapping[str, Any], where: Where, keys: Sequence[str]) -> None:
+        """Note one of pydantic's errors; `keys` are those that the key at fault could have been."""
+        value = error["input"]
+        if where and where[-1] == "[key]":  # the key of a free table, such as labels
+            where = where[:-1]
+        key = where[-1]
+        match error["type"]:
+            case "missing":
+                self.error(where, "is missing", MISSING.get(str(key), ""))
+            case "extra_forbidden":
+                if _hides_secret(key, value):
+                    self.error(where, *NO_SECRETS)
+                else:
+                    table = _name_of(where[:-1]) or "a plan"
+                    remedy = did_you_mean(key, keys) or f"the keys are {', '.join(keys)}"
+                    self.error(where, f"is not a key of {table}", remedy)
+            case _:
+                reason, remedy = explained(error, where)
+                self.error(where, reason, remedy, value=_ABSENT if key in SILENT else value)
+
+    def problems(
+        self,
+        path: str,
+        text: str,
+        names: Mapping[int, object],
+        place_of: Callable[[Where], SourceCell | None] = _nowhere,
+    ) -> list[Problem]:
+        """Every problem with its line, in the order of the plan and then of each spreadsheet.
+
+        `names` are those of the images; `place_of` says where in a spreadsheet something location.
+        """
+        if not self.noted:
+            return []
+        lines = Lines(text)
+        found: list[tuple[int, int, Problem]] = []
+        for noted in self.noted:
+            location = _located(noted.where, path, lines, names, place_of)
+            reason = noted.reason
+            if noted.other is not None:
+                other = _located(noted.other, path, lines, names, place_of)
+                reason += " " + other.field
+                if other.path != path:
+                    reason += f" ({other.path}:{other.line})"
+                elif other.line is not None:
+                    reason += f" (line {other.line})"
+            problem = Problem(
+                path=location.path,
+                line=location.line,
+                field=location.field,
+                value=noted.value,
+                reason=reason,
+                remedy=noted.remedy,
+                severity=noted.severity,
+            )
+            found.append((location.rank, location.line or 0, problem))
+        found.sort(key=lambda item: item[:2])
+        return [problem for _, _, problem in found]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Location:
+    """Where something is written, as people are told."""
+
+    rank: int
+    path: str
+    line: int | None
+    field: str
+
+
+def _located(
+    where: Where,
+    path: str,
+    lines: Lines,
+    names: Mapping[int, object],
+    place_of: Callable[[Where], SourceCell | None],
+) -> _Location:
+    place = place_of(where)
+    if place is None or (place.elsewhere and lines.has(place.elsewhere)):
+        where = written_at(place.elsewhere if place else where, lines)
+        return _Location(rank=0, path=path, line=lines.line(where), field=field_name(where, names))
+    name = names.get(place.image) if place.image is not None else None
+    field = ".".join(filter(None, (shown(name) if name else "", field_name(place.key, {}))))
+    if place.cell:
+        field = f"{field} ({place.cell})" if field else place.cell
+    return _Location(rank=place.rank, path=place.path, line=place.row, field=field)
+
+
+def written_at(where: Where, lines: Lines) -> Where:
+    """Where the key is really written: an image's may stand in [defaults], and its address as an object."""
+    if len(where) < 3 or where[0] != "images" or lines.has(where[:3]):
+        return where
+    if where[2] == "image_url" and lines.has((*where[:2], "object")):
+        return (*where[:2], "object")
+    return ("defaults", *where[2:]) if lines.has(("defaults", where[2])) else where
+
+
+def field_name(where: Where, names: Mapping[int, object]) -> str:
+    """The key as people read it: `targets.north.region`, `images[3] "web-01".min_disk`."""
+    text = ""
+    for position, part in enumerate(where):
+        if isinstance(part, int):
+            text += f"[{part}]"
+            if position == 1 and where[0] == "images" and isinstance(name := names.get(part), str):
+                text += f" {shown(name)}"
+        else:
+            plain = part.isascii() and part.replace("_", "").replace("-", "").isalnum()
+            text += ("." if text else "") + (part if plain else shown(part))
+    return text
+
+
+def _name_of(where: Where) -> str:
+    if not where:
+        return ""
+    if len(where) == 2 and where[0] in _LISTS:
+        return _LISTS[str(where[0])]
+    return f"[{field_name(where, {})}]"
+
+
+def unknown_name(where: Where, name: str, known: Collection[str], found: ProblemCollector) -> None:
+    """Note the name of a target or a wave that the plan does not have."""
+    kind = str(where[-1])
+    if known:
+        listed = ", ".join(list(known)[:10])
+        every = f"the {kind}s are {listed}{', ...' if len(known) > 10 else ''}"
+        remedy = did_you_mean(name, known) or every
+    else:
+        remedy = "there are no [[waves]]: add one with this name, or take the key out"
+    found.error(where, f"is not a {kind} of this plan", remedy, value=name)
+
+
+_LISTS = {"images": "an image", "inventory": "an inventory", "waves": "a wave"}
+"""What one table of a list is called."""
+
+# --- Texts ----------------------------------------------------------------------------------------------
+
+SILENT = frozenset({"credentials", "iam_endpoint", "ims_endpoint", "obs_endpoint"})
+"""Keys whose wrong values are not repeated: people paste secrets into them."""
+
+MISSING = {
+    "plan": 'add a [plan] table with name = "..."',
+    "name": 'give it one: name = "..."',
+    "targets": 'add a table such as [targets.north] with region = "cn-north-4"',
+    "images": "add an [[images]] table for each disk image, or an [[inventory]] that lists them",
+    "file": 'name the spreadsheet: file = "disks.csv" or "disks.xlsx"',
+    "region": 'set it, for example region = "cn-north-4"',
+    "target": "the plan has several targets: name one here, or once in [defaults]",
+    "image_url": f'set image_url = "bucket:{METHOD.example("folder/disk")}", or object with a bucket here or '
+    "in [defaults]",
+    "min_disk": "set it in GB, larger than the disk in the file, here or in [defaults]",
+    "os_version": 'a system disk needs one such as "CentOS 7.6 64bit", here or in [defaults]; '
+    'for a data disk set type = "DataImage"',
+    "os_type": 'a data disk needs "Linux" or "Windows", here or in [defaults]',
+}
+"""What to do when a required key is not there."""
+
+_PLAIN = ("holds a control character", "keep it to one line of ordinary text")
+PATTERNS = {
+    **{row.key: row.unfit for row in FIELDS if row.unfit is not None},
+    "plan.name": (
+        "is not a plan name",
+        'use up to 63 of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit',
+    ),
+    "plan.description": _PLAIN,
+    "waves.name": (
+        "is not a name for a wave",
+        'use up to 63 of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit',
+    ),
+    "targets": (
+        "is not a target name",
+        'use up to 63 of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit',
+    ),
+    "file": ("is not a spreadsheet that can be read", "save it as .csv or .xlsx"),
+    "project_id": (
+        "is not a project id",
+        "it has 32 hex digits; leave it out to have it looked up by region",
+    ),
+    "region": ("is not a region id", 'it looks like "cn-north-4"'),
+    "credentials": (
+        "does not name a source of credentials",
+        'write "env", "env:PREFIX", "profile:NAME" or "metadata"; never the secret itself',
+    ),
+}
+"""What a pattern asks for, by the key it belongs to: what is wrong, and what would be right."""
+
+_TYPES = {
+    "string_type": "must be text in quotes",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing_size": "is too large a number",
+    "bool_type": "must be true or false",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "list_type": "must be a list",
+    "tuple_type": 'must be a list such as ["app.shop"]',
+}
+
+
+def explained(error: Mapping[str, Any], where: Where) -> tuple[str, str]:
+    """What is wrong and what to do, for one of pydantic's errors about a value."""
+    context = error.get("ctx", {})
+    keys = [part for part in where if isinstance(part, str)]
+    match error["type"]:
+        case "string_pattern_mismatch":
+            if (key := ".".join(keys)) in PATTERNS:
+                return PATTERNS[key]
+            for key in reversed(keys):
+                if key in PATTERNS:
+                    return PATTERNS[key]
+            return _PLAIN
+        case "literal_error" | "enum":
+            choices = [choice.strip(" '") for choice in context["expected"].replace(" or ", ", ").split(", ")]
+            listed = ", ".join(map(shown, choices))
+            return f"must be one of {listed}", did_you_mean(error["input"], choices)
+        case "string_too_long":
+            return f"has {len(error['input'])} characters; at most {context['max_length']} are allowed", ""
+        case "string_too_short":
+            return "must not be empty", MISSING.get(keys[-1], "")
+        case "greater_than_equal":
+            return f"must be at least {context['ge']}", ""
+        case "less_than_equal":
+            return f"must be at most {context['le']}", ""
+        case "too_long":
+            return f"has {context['actual_length']} entries; at most {context['max_length']} are allowed", ""
+        case "datetime_type" | "timezone_aware":
+            value = error["input"]
+            complete = isinstance(value, datetime)
+            no_zone = "has no zone, so it is a different moment for everybody"
+            form = "write it without quotes" if isinstance(value, str) else "write all of it"
+            if complete:
+                form = "add one"
+            return (
+                no_zone if complete else "must be a date and time",
+                f"{form}, as in 2026-12-01T20:00:00+08:00, or with Z for UTC",
+            )
+        case "value_error":
+            return "is not understood", str(context["error"])
+        case kind:
+            return _TYPES.get(kind) or str(error["msg"]), ""

@@ -1,0 +1,325 @@
+"""An RVTools export of a vSphere → a plan: of each machine a system disk, and its data disks.
+
+The sheets are vInfo (one row for each machine) and vDisk (one for each disk), with the headings of RVTools 3
+and 4. Where the export leaves a doubt, the plan has a comment that begins with CHECK. Where it leaves no
+value at all, the plan has one there that `migrator validate` refuses.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from migrator.domain.sheets import Cell, Row, Unreadable, is_blank, text_of
+from migrator.ims.fields import CHINESE
+from migrator.ims.methods import METHOD
+from migrator.plan.guests import Guest, guest_of
+from migrator.plan.scaffold import Scaffold, head, plain, quoted
+
+SHEETS = ("vInfo", "vDisk")
+
+_CONFIGURED = "OS according to the configuration file"
+_RUNNING = "OS according to the VMware Tools"
+_CAPACITIES = ("Capacity MiB", "Capacity MB")
+"""The same unit: older versions wrote MB and meant MiB."""
+
+_NOT_IN_NAMES = re.compile(rf"[^A-Za-z0-9._{CHINESE} -]+")
+_NOT_IN_KEYS = re.compile(rf"[^A-Za-z0-9._{CHINESE}-]+")
+_ESCAPED = re.compile("%(2f|5c|25)", re.IGNORECASE)
+"""How vSphere writes / and backslash and % in the name of a machine."""
+
+_SECRET = re.compile(r"passw|pwd|secret|token|credential|密码|口令|密钥", re.IGNORECASE)
+_FIRMWARE = {"bios": "bios", "efi": "uefi"}
+_LONGEST_NAME = 128
+_LEAST = {"Windows": 20}
+_FEW = 10
+
+_ABOUT = (
+    "",
+    "Lines with CHECK are for you to decide or to confirm. What else was taken for granted:",
+    '- The first disk of a machine ("Hard disk 1") is its system disk.',
+    "- Files lie in the bucket under the names that object says. Put yours there, or change the line.",
+    "- min_disk is in GB and has to be larger than the disk in the file: one of exactly 40 GiB asks for 41.",
+    f"  Linux asks for 10 at least, Windows for 20. Nothing above {METHOD.largest_disk} can be imported.",
+    "- A description would be sent to the cloud; those of the export are commented out.",
+)
+
+
+def is_rvtools(sheets: Iterable[str]) -> bool:
+    """Whether a workbook with these sheets is an RVTools export."""
+    return {name.casefold() for name in SHEETS} <= {name.casefold() for name in sheets}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """A sheet, its cells as text."""
+
+    columns: frozenset[str]
+    rows: list[dict[str, str]]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Notes:
+    """What whoever asked for the plan should know."""
+
+    left_out: Counter[str] = field(default_factory=Counter)
+    renamed: list[tuple[str, str]] = field(default_factory=list)
+    assumed: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    undecided: Counter[str] = field(default_factory=Counter)
+    images: int = 0
+
+
+def plan_of_rvtools(info: Iterator[Row], disks: Iterator[Row], *, source: str, name: str) -> Scaffold:
+    """A plan of the machines in an export, whose two sheets these are. Raises Unreadable."""
+    machines = _table(info, "vInfo", [("VM",)])
+    listed = _table(disks, "vDisk", [("VM",), _CAPACITIES])
+    identity = _identity(machines, listed)
+    by_machine: dict[tuple[str, ...], list[dict[str, str]]] = defaultdict(list)
+    for row in listed.rows:
+        by_machine[identity(row)].append(row)
+    again = Counter(identity(row) for row in machines.rows)
+    notes, names = _Notes(), _Names()
+    paths: set[tuple[str, str]] = set()
+    lines: list[str] = []
+    chosen = []
+    for row in machines.rows:
+        if (reason := _left_out(row)) is None:
+            chosen.append(row)
+        else:
+            notes.left_out[reason] += 1
+    for row, system in zip(chosen, _systems(chosen, names), strict=True):
+        twice = again[identity(row)] > 1
+        own = [] if twice else sorted(by_machine[identity(row)], key=_number)
+        lines += _machine(row, system, own, names, paths, notes, twice=twice)
+    if not (count := len(chosen)):
+        raise Unreadable("lists no machine", "its sheet vInfo has templates and placeholders at most")
+    about = (*_ABOUT, "", f"{count} machines, {notes.images} disks.")
+    begin = head(name=name, targets=["north"], source=source, about=about)
+    shared = [
+        "",
+        "[defaults]",
+        'bucket = "CHECK"   # CHECK: the OBS bucket with the uploaded files, in the same region',
+    ]
+    return Scaffold(text="\n".join([*begin, *shared, *lines]) + "\n", notes=_noted(notes, count))
+
+
+def _table(rows: Iterator[Row], sheet: str, needed: Sequence[tuple[str, ...]]) -> _Table:
+    """A sheet by its headings. Raises Unreadable when none of a group of `needed` ones is there."""
+    heading: Sequence[Cell] = next((cells for _, cells in rows if not all(map(is_blank, cells))), ())
+    names = [_plain(text_of(cell)) for cell in heading]
+    for group in needed:
+        if not {_plain(one) for one in group} & set(names):
+            raise Unreadable(
+                f"is no RVTools export: its sheet {sheet} has no column {group[0]}", "export it again"
+            )
+    table = [
+        {name: text_of(cell) for name, cell in zip(names, cells, strict=False) if name}
+        for _, cells in rows
+        if not all(map(is_blank, cells))
+    ]
+    return _Table(columns=frozenset(names), rows=[row for row in table if row.get("vm")])
+
+
+def _plain(heading: str) -> str:
+    return " ".join(heading.casefold().split())
+
+
+def _of(row: Mapping[str, str], *headings: str) -> str:
+    """The first of these columns that the row has a text in."""
+    return next((text for one in headings if (text := row.get(_plain(one), ""))), "")
+
+
+def _identity(machines: _Table, disks: _Table) -> Callable[[Mapping[str, str]], tuple[str, ...]]:
+    """What tells machines apart, in both sheets: an id if there is one, or else the name."""
+    server = _plain("VI SDK Server")
+    for key in map(_plain, ("VM UUID", "VM ID")):
+        if key in machines.columns & disks.columns and all(row.get(key) for row in machines.rows):
+            return lambda row: (row.get(server, ""), row.get(key, ""), row["vm"])
+    return lambda row: (row.get(server, ""), row["vm"])
+
+
+def _left_out(row: Mapping[str, str]) -> str | None:
+    for heading, reason in (("Template", "templates"), ("SRM Placeholder", "placeholders of SRM")):
+        if _of(row, heading).casefold() in ("true", "1", "yes"):
+            return reason
+    return None
+
+
+def _number(disk: Mapping[str, str]) -> tuple[int, str]:
+    """Hard disk 2 comes before Hard disk 10."""
+    digits = re.findall(r"\d{1,9}", _of(disk, "Disk"))
+    return (int(digits[-1]) if digits else 0, _of(disk, "Disk Key"))
+
+
+# --- One machine ----------------------------------------------------------------------------------------
+
+
+class _Names:
+    """Names that the cloud takes, each given once."""
+
+    def __init__(self) -> None:
+        self._given: set[str] = set()
+        self._next: dict[tuple[str, str], int] = {}
+
+    def give(self, wanted: str, end: str = "") -> str:
+        """The allowed name closest to `wanted`, with `end` at its end."""
+        plain_name = _NOT_IN_NAMES.sub("-", wanted).strip() or "vm"
+        number = self._next.get((plain_name, end), 1)
+        while True:
+            tail = (f"-{number}" if number > 1 else "") + end
+            name = plain_name[: _LONGEST_NAME - len(tail)].rstrip() + tail
+            number += 1
+            if self._take(name):
+                self._next[plain_name, end] = number
+                return name
+
+    def _take(self, name: str) -> bool:
+        # Their objects must differ too, and some file systems take capitals for small letters.
+        key = _object(name).casefold()
+        if key in self._given:
+            return False
+        self._given.add(key)
+        return True
+
+
+def _called(row: Mapping[str, str]) -> str:
+    """The name of a machine as people see it."""
+    return _ESCAPED.sub(lambda found: {"2f": "/", "5c": "\\", "25": "%"}[found[1].lower()], row["vm"])
+
+
+def _systems(machines: list[dict[str, str]], names: _Names) -> list[str]:
+    """The name of each machine's system disk; whoever bears one that the cloud takes keeps it."""
+    called = [_called(row) for row in machines]
+    order = sorted(range(len(called)), key=lambda at: _NOT_IN_NAMES.search(called[at]) is not None)
+    given = {at: names.give(called[at]) for at in order}
+    return [given[at] for at in range(len(called))]
+
+
+def _object(name: str) -> str:
+    return METHOD.example(f"images/{_NOT_IN_KEYS.sub('-', name)}")
+
+
+def _machine(
+    row: Mapping[str, str],
+    system: str,
+    disks: list[dict[str, str]],
+    names: _Names,
+    paths: set[tuple[str, str]],
+    notes: _Notes,
+    *,
+    twice: bool,
+) -> Iterator[str]:
+    """The tables of one machine."""
+    called = _called(row)
+    guest = guest_of(
+        configured=_of(row, _CONFIGURED), running=_of(row, _RUNNING), detailed=_of(row, "Guest Detailed Data")
+    )
+    labels = {"vm": called, "cluster": _of(row, "Cluster"), "power": _of(row, "Powerstate")}
+    if system != called:
+        notes.renamed.append((called, system))
+    for position, disk in enumerate(disks or [{}]):
+        name = system if position == 0 else names.give(system, f"-data{position}")
+        notes.images += 1
+        yield ""
+        yield "[[images]]"
+        renamed = f'   # "{plain(called)}" in the export' if position == 0 and name != called else ""
+        yield f"name = {quoted(name)}{renamed}"
+        yield from _content(name, disk, paths)
+        if position == 0:
+            yield from _system(row, guest, notes)
+        else:
+            yield 'type = "DataImage"'
+            why = plain(guest.why or f"its system is {guest.os_version}")
+            unknown = f"   # CHECK: Linux or Windows? {why}" if guest.os_type is None else ""
+            yield f"os_type = {quoted(guest.os_type or 'CHECK')}{unknown}"
+        missing = "vDisk lists no disk of it"
+        if twice:
+            missing = "several machines bear this name, and the export has nothing else to tell them apart"
+        yield _size(disk, _LEAST.get(guest.os_type or "", 10), missing)
+        yield _labels({**labels, "disk": _of(disk, "Disk")})
+
+
+def _content(name: str, disk: Mapping[str, str], paths: set[tuple[str, str]]) -> Iterator[str]:
+    """Where the file of a disk is expected, unless the disk is of a kind that has none of its own."""
+    path = (_of(disk, "VI SDK Server"), _of(disk, "Disk Path", "Path"))
+    shared = path[1] != "" and path in paths
+    paths.add(path)
+    if _of(disk, "Raw").casefold() == "true":
+        yield 'object = "CHECK"   # CHECK: a raw device mapping; copy what is on it, or take this table out'
+    elif shared:
+        yield 'object = "CHECK"   # CHECK: another machine has the same disk; take one of the two tables out'
+    else:
+        yield f"object = {quoted(_object(name))}"
+
+
+def _system(row: Mapping[str, str], guest: Guest, notes: _Notes) -> Iterator[str]:
+    if guest.os_version is None:
+        notes.undecided[guest.said] += 1
+        value = f"CHECK: {guest.said}" if guest.said else "CHECK"
+        yield f"os_version = {quoted(value[:255])}   # CHECK: which one? {plain(guest.why)}"
+    elif guest.assumed:
+        notes.assumed[guest.said, guest.os_version, guest.assumed] += 1
+        yield (
+            f"os_version = {quoted(guest.os_version)}   "
+            f'# CHECK: "{plain(guest.said)}", assuming {plain(guest.assumed)}'
+        )
+    else:
+        yield f"os_version = {quoted(guest.os_version)}"
+    if (firmware := _FIRMWARE.get(_of(row, "Firmware").casefold())) is not None:
+        yield f"hw_firmware_type = {quoted(firmware)}"
+    about = " ".join(plain(_of(row, "Annotation")).replace("<", " ").replace(">", " ").split())
+    if _SECRET.search(about):
+        yield "# its annotation seems to hold a secret, and was left out"
+    elif about:
+        yield f"# description = {quoted(about[:1024])}"
+
+
+def _size(disk: Mapping[str, str], least: int, missing: str) -> str:
+    """min_disk: the next whole GB above the disk."""
+    written = _of(disk, *_CAPACITIES)
+    if not written:
+        return f"min_disk = 0   # CHECK: {missing}"
+    if not re.fullmatch(r"\d{1,15}(?:\.\d+)?", written) or float(written) <= 0:
+        return f'min_disk = 0   # CHECK: the export says "{plain(written)[:40]}" MiB'
+    gigabytes = max(int(float(written)) // 1024 + 1, least)
+    if gigabytes > METHOD.largest_disk:
+        return f"min_disk = {gigabytes}   # CHECK: {METHOD.disk_too_large}"
+    return f"min_disk = {gigabytes}"
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    inner = ", ".join(f"{key} = {quoted(value[:256])}" for key, value in labels.items() if plain(value))
+    return f"labels = {{ {inner} }}"
+
+
+# --- Notes ----------------------------------------------------------------------------------------------
+
+
+def _noted(notes: _Notes, machines: int) -> list[str]:
+    """The plan in a few lines: what is in it, what is not, and what to decide."""
+    lines = [f"{machines} machines, {notes.images} disks"]
+    lines += [f"left out, as {reason}: {count}" for reason, count in notes.left_out.items()]
+    lines += _few(
+        [f"renamed: {quoted(called)} is {quoted(name)}" for called, name in notes.renamed], "more renamed"
+    )
+    lines += _few(
+        [
+            f"assumed for {count}: {quoted(said)} is {quoted(version)}, {why}"
+            for (said, version, why), count in notes.assumed.most_common()
+        ],
+        "more systems assumed",
+    )
+    lines += _few(
+        [
+            f"to decide for {count}: what is {quoted(said) if said else 'the system'}?"
+            for said, count in notes.undecided.most_common()
+        ],
+        "more systems to be decided",
+    )
+    return lines
+
+
+def _few(lines: list[str], rest: str) -> list[str]:
+    more = len(lines) - _FEW
+    return lines if more <= 0 else [*islice(lines, _FEW), f"{more} {rest}: look for CHECK and # in the plan"]

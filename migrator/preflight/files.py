@@ -1,0 +1,147 @@
+"""What lies in the object storage, held against the rules for files and against the plan."""
+
+from collections.abc import Iterator
+
+from migrator.domain.cloud import STANDARD, BucketInfo, ObjectInfo
+from migrator.domain.image import Image, ImageType
+from migrator.domain.object_ref import ObjectRef
+from migrator.ims.methods import method_of
+from migrator.preflight.facts import TargetFacts, Unknown, UnknownReason
+from migrator.preflight.finding import Finding, Item, grouped
+
+GB = 2**30
+"""Bytes that min_disk counts in: disks are sold in steps of that size."""
+
+_MOVED = frozenset({301, 302, 303, 307, 308})
+"""How the storage answers for a bucket that lies elsewhere."""
+
+
+def file_findings(facts: TargetFacts) -> Iterator[Finding]:
+    """The findings about buckets and objects of one target."""
+    images = facts.to_import
+    found = (pair for image in images for pair in (*_bucket(image, facts), *_file(image, facts)))
+    yield from grouped(facts.target.name, found)
+    known = [(image, info) for image in images if (info := _info(image, facts)) is not None]
+    small = sum(0 < info.size < method_of(image).optional_below for image, info in known)
+    if small:
+        yield Finding(code="PF065", target=facts.target.name, says=f"{small} of {len(known)}")
+    unseen = sum(info.encryption is None for _, info in known)
+    if unseen:
+        says = f"{len(known) - unseen} of {len(known)} objects"
+        yield Finding(code="PF097", target=facts.target.name, says=says)
+
+
+def file_sizes(facts: TargetFacts) -> dict[str, int]:
+    """Bytes of each image's file, by key, as far as they are known."""
+    found = {}
+    for image, _ in facts.work:
+        info = _info(image, facts)
+        if info is not None:
+            found[image.key] = info.size
+    return found
+
+
+def _info(image: Image, facts: TargetFacts) -> ObjectInfo | None:
+    found = facts.objects.get(image.source)
+    return found if isinstance(found, ObjectInfo) else None
+
+
+def _bucket(image: Image, facts: TargetFacts) -> Iterator[tuple[str, Item]]:
+    name = image.source.bucket
+    if name not in facts.buckets:
+        return
+    region = facts.target.region
+    match facts.buckets[name]:
+        case None:
+            yield "PF040", Item(key=image.key, says=name)
+        case Unknown(reason=UnknownReason.ELSEWHERE, fault=fault) if fault.status in _MOVED:
+            yield "PF041", Item(key=image.key, says=f"{name} is not in {region}")
+        case Unknown(fault=fault):
+            yield "PF095", Item(key=image.key, says=f"{name}: {fault.message}")
+        case BucketInfo() as bucket:
+            if not bucket.region:
+                yield "PF095", Item(key=image.key, says=f"{name}: the storage does not tell its region")
+            elif bucket.region != region:
+                yield "PF041", Item(key=image.key, says=f"{name} is in {bucket.region}, not in {region}")
+            if bucket.storage_class != STANDARD:
+                yield "PF042", Item(key=image.key, says=f"{name} is {bucket.storage_class}")
+            if bucket.file_system:
+                yield "PF043", Item(key=image.key, says=name)
+
+
+def _file(image: Image, facts: TargetFacts) -> Iterator[tuple[str, Item]]:
+    ref, url, method = image.source, image.image_url, method_of(image)
+    if not method.takes(ref.key):
+        yield "PF060", Item(key=image.key, says=url)
+    elif not method.surely_takes(ref.key):
+        yield "PF061", Item(key=image.key, says=url)
+    if ref not in facts.objects:
+        return
+    match facts.objects[ref]:
+        case None:
+            yield "PF051" if ref in facts.uploads else "PF050", Item(key=image.key, says=url)
+        case Unknown(fault=fault):
+            yield "PF096", Item(key=image.key, says=f"{url}: {fault.message}")
+        case ObjectInfo() as info:
+            yield from _content(image, info)
+    if (companion := method.companion(ref)) is not None:
+        yield from _companion(image, companion, facts)
+
+
+def _content(image: Image, info: ObjectInfo) -> Iterator[tuple[str, Item]]:
+    url, size, method = image.image_url, info.size, method_of(image)
+    if info.storage_class != STANDARD:
+        yield "PF055", Item(key=image.key, says=f"{url} is {info.storage_class}")
+    if info.encryption == "customer":
+        yield "PF056", Item(key=image.key, says=url)
+    elif info.encryption:
+        yield "PF057", Item(key=image.key, says=url)
+    if size == 0:
+        yield "PF052", Item(key=image.key, says=url)
+    elif size > method.most_bytes:
+        yield "PF053", Item(key=image.key, says=f"{url} has {gigabytes(size)}")
+    else:
+        if size > method.sure_bytes:
+            yield "PF054", Item(key=image.key, says=f"{url} has {gigabytes(size)}")
+        yield from _disk(image, size)
+
+
+def _disk(image: Image, size: int) -> Iterator[tuple[str, Item]]:
+    """A system disk has to be larger than its file. For data disks the reference does not repeat that, but a
+    disk that is smaller than the file cannot hold what is in it."""
+    room = image.min_disk * GB
+    if size < room or (size == room and image.type is ImageType.DATA):
+        return
+    needed = -(-size // GB) if image.type is ImageType.DATA else size // GB + 1
+    says = f"min_disk {image.min_disk}, file {gigabytes(size)}"
+    if needed > method_of(image).largest_disk:
+        yield "PF064", Item(key=image.key, says=says)
+    else:
+        code = "PF063" if size == room else "PF062"
+        yield code, Item(key=image.key, says=f"{says}: make it {needed} or more")
+
+
+def _companion(image: Image, ref: ObjectRef, facts: TargetFacts) -> Iterator[tuple[str, Item]]:
+    """The findings about the object that has to lie beside the file of an image."""
+    if ref not in facts.objects:
+        return
+    url = str(ref)
+    match facts.objects[ref]:
+        case None:
+            code = "PF051" if ref in facts.uploads else "PF058"
+            yield code, Item(key=image.key, says=url)
+        case Unknown(fault=fault):
+            yield "PF096", Item(key=image.key, says=f"{url}: {fault.message}")
+        case ObjectInfo(size=0):
+            yield "PF059", Item(key=image.key, says=url)
+        case ObjectInfo(storage_class=named) if named != STANDARD:
+            yield "PF055", Item(key=image.key, says=f"{url} is {named}")
+        case ObjectInfo(encryption="customer"):
+            yield "PF056", Item(key=image.key, says=url)
+
+
+def gigabytes(size: int) -> str:
+    """A size as disks are measured; a byte count where rounding would hide what matters."""
+    if size % GB == 0:
+        return f"{size // GB} GB"
+    return f"{size / GB:.1f} GB" if size > GB else f"{size:,} bytes"

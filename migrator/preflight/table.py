@@ -1,0 +1,300 @@
+"""Every finding that preflight may have: how bad it is, what it means and what to do.
+
+A code never changes its meaning, so that a script may look for it. An *error* would go wrong for certain, or
+harm; a *warning* may; an *info* is good to know. What could not be checked says so under a code of its own,
+and is never taken for good.
+
+Rules of the service: IMS API reference, "Querying the Image Quota", "Querying Supported OS Versions", "Tag
+Data Formats"; API gateway, "Signing API Requests". What depends on the way in which a file is imported comes
+from `migrator.ims.methods`. What is our own judgement says so in `meaning`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from migrator.ims.methods import METHOD
+
+
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    ERROR = "error"
+    """A run would fail for certain, as a whole or for these images: it is refused."""
+
+    WARNING = "warning"
+    """A run may fail, or something could not be checked."""
+
+    INFO = "info"
+    """Good to know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One kind of finding."""
+
+    code: str
+    """Stable: "PF" and three digits."""
+
+    severity: Severity
+    title: str
+    """What is the matter, in a few words, true of one image and of many."""
+
+    meaning: str
+    """Why it matters, in one sentence."""
+
+    remedy: str
+    """What to do, in one plain sentence."""
+
+    exit_code: int = 4
+    """Of a run that this error refuses."""
+
+
+def _error(code: str, title: str, meaning: str, remedy: str, exit_code: int = 4) -> Check:
+    return Check(
+        code=code, severity=Severity.ERROR, title=title, meaning=meaning, remedy=remedy, exit_code=exit_code
+    )
+
+
+def _warning(code: str, title: str, meaning: str, remedy: str) -> Check:
+    return Check(code=code, severity=Severity.WARNING, title=title, meaning=meaning, remedy=remedy)
+
+
+def _info(code: str, title: str, meaning: str, remedy: str) -> Check:
+    return Check(code=code, severity=Severity.INFO, title=title, meaning=meaning, remedy=remedy)
+
+
+_UNCHECKED = "Nobody looked, so nobody knows."
+_AGAIN = "Run `migrator preflight` again later; the run itself does not need this answer."
+_STANDARD = "Change its storage class to Standard in the OBS console, and wait until it is restored."
+_UPLOAD = "Upload it, or correct image_url in the plan."
+
+_TABLE = (
+    # --- Can we work there at all ---
+    _error(
+        "PF001",
+        "the image service is out of reach",
+        "Nothing can be asked or imported.",
+        "Check ims_endpoint and region of the target, this machine's network, and HTTPS_PROXY.",
+        exit_code=7,
+    ),
+    _error(
+        "PF002",
+        "the credentials are not accepted",
+        "Every request would be refused, and a few more in a row would lock the access key.",
+        "Check the keys, or user and password, that the target's credentials name.",
+        exit_code=6,
+    ),
+    _error(
+        "PF003",
+        "the service does not let us list images",
+        "A run lists them before it imports, so that nothing is imported twice.",
+        "Ask the account's owner for ims:images:list and for the rights that imports need.",
+        exit_code=6,
+    ),
+    _error(
+        "PF004",
+        "this computer's clock is more than 15 minutes off",
+        "The service refuses every signature that is older, or newer, than that.",
+        "Set the clock (chronyc makestep, or timedatectl set-ntp true), then try again.",
+    ),
+    _warning(
+        "PF005",
+        "this computer's clock is more than 5 minutes off",
+        "At 15 minutes the service refuses every signature.",
+        "Set the clock (chronyc makestep, or timedatectl set-ntp true).",
+    ),
+    _error(
+        "PF006",
+        "the project belongs to another region",
+        "Images would go somewhere else than the plan says.",
+        "Correct project_id or region of the target, or leave project_id out to have it looked up.",
+    ),
+    _error(
+        "PF007",
+        "the project is disabled",
+        "The service takes nothing for it.",
+        "Let the account's owner enable it, or name another project_id.",
+    ),
+    _warning(
+        "PF008",
+        "the project is not among those of these credentials",
+        "It may belong to another account, or be mistyped.",
+        "Compare project_id of the target with My Credentials in the console.",
+    ),
+    # --- Quota ---
+    _error(
+        "PF010",
+        "the quota of private images has no room for all",
+        "The run would stop at the quota (policy.on_quota = stop).",
+        "Have the quota raised or delete images; or import some with --limit.",
+    ),
+    _warning(
+        "PF011",
+        "the quota of private images has no room for all",
+        "The run will wait at the quota until there is room (policy.on_quota = wait).",
+        "Have the quota raised, or delete images while it waits.",
+    ),
+    _warning(
+        "PF012",
+        "the quota may have no room for all",
+        "Imports under way may count already, or not yet; nobody documents it.",
+        "Nothing, if some room is left; otherwise have the quota raised.",
+    ),
+    # --- Names ---
+    _error(
+        "PF020",
+        "the name belongs to an image that is not ours",
+        "It does not bear this plan's marker, so the run would not touch it, and fail this one.",
+        "Rename the image in the plan, or remove the other one.",
+    ),
+    _info(
+        "PF021",
+        "the image is there already and is ours",
+        "It bears this plan's marker; the run takes it over instead of importing it again.",
+        "Nothing to do.",
+    ),
+    _info(
+        "PF022",
+        "the image is there already and will be skipped",
+        "policy.on_existing = skip.",
+        "Nothing to do.",
+    ),
+    _warning(
+        "PF023",
+        "the image is there already and will count as failed",
+        "policy.on_existing = fail.",
+        'Delete it, or set policy.on_existing to "adopt".',
+    ),
+    # --- Operating systems ---
+    _error(
+        "PF030",
+        "the operating system is not on the region's list",
+        "The service refuses an os_version that it does not list (IMG.0056).",
+        "Write os_version exactly as listed.",
+    ),
+    _warning(
+        "PF031",
+        "the operating system is not listed for this architecture",
+        "The list of the other architecture has it.",
+        "Compare os_version and architecture in the plan.",
+    ),
+    _warning("PF032", *METHOD.windows_found),
+    # --- Buckets ---
+    _error(
+        "PF040",
+        "the bucket does not exist",
+        "Nothing can be read from it.",
+        "Correct image_url in the plan.",
+    ),
+    _error(
+        "PF041",
+        "the bucket is in another region",
+        "Imports read from buckets of their own region only (IMG.0058).",
+        "Copy the objects to a bucket in the target's region, or correct the target.",
+    ),
+    _error(
+        "PF042",
+        "the bucket's storage class is not Standard",
+        "Imports need Standard, of bucket and object.",
+        "Change the bucket's storage class to Standard in the OBS console.",
+    ),
+    _warning(
+        "PF043",
+        "the bucket is a parallel file system",
+        "Whether imports can read from one is documented nowhere.",
+        "Try one image first (--limit 1), or copy the objects to an ordinary bucket.",
+    ),
+    # --- Objects ---
+    _error("PF050", "the object does not exist", "The import would fail (IMG.0057).", _UPLOAD),
+    _error(
+        "PF051",
+        "the object's upload was never completed",
+        "Its parts are there, the object is not: the upload goes on, or broke off.",
+        "Let the upload end, or start it again.",
+    ),
+    _error("PF052", "the object is empty", "The import would fail (IMG.0057).", "Upload it again."),
+    _error("PF053", *METHOD.file_too_large),
+    _warning("PF054", *METHOD.file_maybe_too_large),
+    _error(
+        "PF055", "the object's storage class is not Standard", "Imports need Standard (IMG.0057).", _STANDARD
+    ),
+    _error(
+        "PF056",
+        "the object is encrypted with a customer's key (SSE-C)",
+        "The image service does not have that key.",
+        "Upload it again without encryption, or with SSE-KMS.",
+    ),
+    _info(
+        "PF057",
+        "the object is encrypted with SSE-KMS",
+        "Imports can read it where the caller may use the key.",
+        "Have the account's owner check the rights to the key.",
+    ),
+    _error("PF058", *METHOD.companion_missing),
+    _error("PF059", *METHOD.companion_empty),
+    _error("PF060", *METHOD.other_format),
+    _warning("PF061", *METHOD.extension_in_capitals),
+    _error(
+        "PF062",
+        "min_disk is smaller than the file",
+        "It has to be larger (IMG.0055).",
+        "Raise min_disk in the plan to what stands beside each.",
+    ),
+    _error("PF063", *METHOD.disk_as_large_as_file),
+    _error("PF064", *METHOD.disk_never_large_enough),
+    _info("PF065", *METHOD.files_below_optional),
+    # --- The plan itself ---
+    _warning(
+        "PF070",
+        "the same file is imported more than once",
+        "Each import makes an image of its own, and counts towards the quota.",
+        "Nothing, if that is meant; otherwise correct image_url.",
+    ),
+    _error(
+        "PF071",
+        "the tags are beyond what an image may bear",
+        "At most ten tags, the marker's two among them; keys of 1 to 36 characters, values of up to 43.",
+        "Take tags away, or shorten them.",
+    ),
+    _warning(
+        "PF072",
+        'policy.marker = "none"',
+        "Without marker, an import whose answer was lost is known by its name alone, images cannot be told "
+        "from other people's, and `migrator reconcile` finds nothing.",
+        'Leave policy.marker at "tag", unless the tags are not wanted.',
+    ),
+    # --- What could not be checked ---
+    _warning("PF090", "could not check the clock", _UNCHECKED, "Compare this computer's clock with another."),
+    _warning("PF091", "could not check the project", _UNCHECKED, _AGAIN),
+    _warning(
+        "PF092",
+        "could not check the quota",
+        _UNCHECKED,
+        "Look at the quota in the console; ims:quotas:get lets us ask.",
+    ),
+    _warning(
+        "PF093", "could not check the names", _UNCHECKED, "The run looks again before it imports anything."
+    ),
+    _warning("PF094", "could not check the operating systems", _UNCHECKED, _AGAIN),
+    _warning(
+        "PF095",
+        "could not check the bucket",
+        _UNCHECKED,
+        "Give this user read access to the bucket; or look at region and storage class in the console.",
+    ),
+    _warning(
+        "PF096",
+        "could not check the object",
+        _UNCHECKED,
+        "Give this user read access to it; or compare name, size and storage class in the console.",
+    ),
+    _info(
+        "PF097",
+        "encryption was looked at for a sample only",
+        "A list of a bucket does not show it, and asking for each object takes time.",
+        "`migrator preflight PLAN --thorough` asks for each.",
+    ),
+)
+
+CHECKS: dict[str, Check] = {check.code: check for check in _TABLE}
+"""By code."""

@@ -1,0 +1,1 @@
+"""A ledger shown: summary, files, terminal."""

@@ -1,0 +1,428 @@
+"""One table of what reports show of each image; JSON, CSV, XLSX, the page and the manual all walk it.
+
+- A new column is one row at the end of COLUMNS: whoever reads the CSV by position must not be surprised.
+- A row says what a value is and what it is called in each format. How a kind of value is written is the
+  format's business, and said there once for each Kind.
+- Labels differ from plan to plan: in CSV and XLSX each has a column of its own, behind all others.
+- `docs/report-columns.md` is made of it (`python -m tests.manual`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from migrator.domain.image import ImageType
+from migrator.reports import glossary
+from migrator.reports.rows import ImageRow
+
+
+class Kind(StrEnum):
+    """What a value is. It is None where nobody knows."""
+
+    TEXT = "text"
+    """Another one for nearly every image."""
+
+    NAME = "name"
+    """Text that many images share; empty where there is none."""
+
+    CHOICE = "choice"
+    """One of a few words of ours."""
+
+    STATUS = "status"
+    NUMBER = "number"
+    DECIMAL = "decimal"
+    FRACTION = "fraction"
+    """From 0 to 1; percent in the CSV and on the page."""
+
+    MOMENT = "moment"
+    YES_NO = "yes or no"
+    ERROR = "error"
+    """A Fault: code, message, remedy and request id."""
+
+    ATTEMPTS = "attempts"
+    """Each of them in JSON, their number elsewhere."""
+
+    LABELS = "labels"
+
+
+class Sheet(NamedTuple):
+    """A column of the workbook's sheet of images."""
+
+    heading: str
+    width: float
+    section: int = 0
+    """Sections stand from left to right; within one, columns are in the order of the table."""
+
+
+class Page(NamedTuple):
+    """What the page does with a value. Its scripts know it by the column's name, whatever else is said."""
+
+    table: str = ""
+    """Heading in the table of images; empty keeps it out of that."""
+
+    details: str = ""
+    """Term in what opens under an image; empty keeps it out of that."""
+
+    flag: str = ""
+    """What is noted of the image where the value is yes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One value of each image, and the formats that show it."""
+
+    name: str
+    """The member in JSON."""
+
+    kind: Kind
+    source: str
+    """Where it stands in an ImageRow, as a path of attributes; a fault that is not there makes it None."""
+
+    meaning: str
+    """For the JSON Schema and the manual: what the name alone does not say."""
+
+    optional: bool = False
+    """It may be unknown: null in JSON, empty elsewhere."""
+
+    choices: tuple[str, ...] = ()
+    """All that a value of kind CHOICE may be."""
+
+    json: bool = False
+    csv: str = ""
+    """Heading; empty keeps it out of the CSV."""
+
+    xlsx: Sheet | None = None
+    html: Page | None = None
+
+
+SOURCE, FLAGS = 1, 2
+"""Sections of the sheet behind the first: what an image is made of and became; and what is odd about it."""
+
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        name="key",
+        kind=Kind.TEXT,
+        source="state.key",
+        meaning="Its identity, stable across runs: <target>/<name>.",
+        json=True,
+        csv="key",
+        xlsx=Sheet("Key", 30),
+    ),
+    Column(
+        name="name",
+        kind=Kind.TEXT,
+        source="image.name",
+        meaning="Its name in the cloud.",
+        json=True,
+        csv="name",
+        xlsx=Sheet("Name", 26),
+        html=Page(table="Image"),
+    ),
+    Column(
+        name="target",
+        kind=Kind.NAME,
+        source="image.target",
+        meaning="Where it goes.",
+        json=True,
+        csv="target",
+        xlsx=Sheet("Target", 12),
+        html=Page(table="Target"),
+    ),
+    Column(
+        name="wave",
+        kind=Kind.NAME,
+        source="wave",
+        meaning="Empty if it has none.",
+        json=True,
+        csv="wave",
+        xlsx=Sheet("Wave", 12),
+        html=Page(table="Wave"),
+    ),
+    Column(
+        name="owner",
+        kind=Kind.NAME,
+        source="owner",
+        meaning="Its label `owner`; empty if it has none.",
+        html=Page(table="Owner"),
+    ),
+    Column(
+        name="labels",
+        kind=Kind.LABELS,
+        source="image.labels",
+        meaning="The plan's labels; never sent to the cloud.",
+        json=True,
+        csv="label.",
+        xlsx=Sheet("label ", 16),
+        html=Page(),
+    ),
+    Column(
+        name="status",
+        kind=Kind.STATUS,
+        source="state.phase",
+        meaning="Where it stands.",
+        json=True,
+        csv="status",
+        xlsx=Sheet("Status", 12),
+        html=Page(table="Status"),
+    ),
+    Column(
+        name="type",
+        kind=Kind.CHOICE,
+        source="image.type",
+        meaning="What it becomes.",
+        choices=tuple(type_.value for type_ in ImageType),
+        json=True,
+        csv="type",
+        xlsx=Sheet("Type", 10, SOURCE),
+        html=Page(),
+    ),
+    Column(
+        name="os",
+        kind=Kind.NAME,
+        source="os",
+        meaning="OS version, or the OS type of a data disk; may be empty.",
+        json=True,
+        csv="os",
+        xlsx=Sheet("OS", 24, SOURCE),
+        html=Page(),
+    ),
+    Column(
+        name="min_disk",
+        kind=Kind.NUMBER,
+        source="image.min_disk",
+        meaning="GB.",
+        json=True,
+        csv="min_disk_gb",
+        xlsx=Sheet("Disk (GB)", 9, SOURCE),
+        html=Page(),
+    ),
+    Column(
+        name="image_url",
+        kind=Kind.TEXT,
+        source="image.image_url",
+        meaning="<bucket>:<object key>.",
+        json=True,
+        csv="image_url",
+        xlsx=Sheet("Source", 50, SOURCE),
+        html=Page(details="Image file"),
+    ),
+    Column(
+        name="image_id",
+        kind=Kind.TEXT,
+        source="state.image_id",
+        meaning="Id of the private image; of a failed one, of what it may have left behind.",
+        optional=True,
+        json=True,
+        csv="image_id",
+        xlsx=Sheet("Image ID", 38, SOURCE),
+        html=Page(details="Image id"),
+    ),
+    Column(
+        name="job_id",
+        kind=Kind.TEXT,
+        source="state.job_id",
+        meaning="Its latest job.",
+        optional=True,
+        json=True,
+        csv="job_id",
+        xlsx=Sheet("Job ID", 38, SOURCE),
+        html=Page(details="Job id"),
+    ),
+    Column(
+        name="progress",
+        kind=Kind.FRACTION,
+        source="progress",
+        meaning="Fraction of its job, as the service last told; no proof of completion.",
+        optional=True,
+        json=True,
+        csv="progress_percent",
+        xlsx=Sheet("Progress", 9),
+        html=Page(),
+    ),
+    Column(
+        name="began_at",
+        kind=Kind.MOMENT,
+        source="began_at",
+        meaning="When its first request left, of those that led to where it stands.",
+        optional=True,
+        xlsx=Sheet("First request (UTC)", 19),
+        html=Page(),
+    ),
+    Column(
+        name="submitted_at",
+        kind=Kind.MOMENT,
+        source="state.submitted_at",
+        meaning="When the service accepted it.",
+        optional=True,
+        json=True,
+        csv="submitted_at",
+        xlsx=Sheet("Accepted (UTC)", 19),
+        html=Page(table="Submitted", details="Submitted"),
+    ),
+    Column(
+        name="job_ended_at",
+        kind=Kind.MOMENT,
+        source="state.job_ended_at",
+        meaning="When the service said that its job ended well; it was verified after that.",
+        optional=True,
+        json=True,
+        xlsx=Sheet("Job ended (UTC)", 19),
+        html=Page(details="Job ended"),
+    ),
+    Column(
+        name="finished_at",
+        kind=Kind.MOMENT,
+        source="state.finished_at",
+        meaning="When it succeeded, failed or was skipped.",
+        optional=True,
+        json=True,
+        csv="finished_at",
+        xlsx=Sheet("Finished (UTC)", 19),
+        html=Page(details="Finished"),
+    ),
+    Column(
+        name="minutes",
+        kind=Kind.DECIMAL,
+        source="minutes",
+        meaning="From submitted to finished, rounded to hundredths.",
+        optional=True,
+        csv="minutes",
+        xlsx=Sheet("Minutes", 9),
+        html=Page(table="Minutes"),
+    ),
+    Column(
+        name="seconds",
+        kind=Kind.DECIMAL,
+        source="seconds",
+        meaning="From submitted to finished.",
+        optional=True,
+        json=True,
+        csv="seconds",
+    ),
+    Column(
+        name="error",
+        kind=Kind.ERROR,
+        source="state.fault",
+        meaning="Why it failed, or why it waits.",
+        optional=True,
+        json=True,
+        html=Page(table="Note"),
+    ),
+    Column(
+        name="attempts",
+        kind=Kind.ATTEMPTS,
+        source="state.attempts",
+        meaning="Every submission, oldest first.",
+        json=True,
+        csv="attempts",
+        xlsx=Sheet("Attempts", 9),
+        html=Page(),
+    ),
+    Column(
+        name="error_code",
+        kind=Kind.TEXT,
+        source="state.fault.code",
+        meaning="Of its error: the service's code, or one of migrator's own (MIG.…).",
+        optional=True,
+        csv="error_code",
+        xlsx=Sheet("Error code", 14),
+    ),
+    Column(
+        name="error_message",
+        kind=Kind.TEXT,
+        source="state.fault.message",
+        meaning="Of its error: the service's words, on one line; untrusted.",
+        optional=True,
+        csv="error_message",
+        xlsx=Sheet("Error", 50),
+    ),
+    Column(
+        name="remedy",
+        kind=Kind.TEXT,
+        source="state.fault.remedy",
+        meaning="Of its error: what to do about it; may be empty.",
+        optional=True,
+        csv="remedy",
+        xlsx=Sheet("Remedy", 50),
+    ),
+    Column(
+        name="request_id",
+        kind=Kind.TEXT,
+        source="state.fault.request_id",
+        meaning="Of its error: for the vendor's support; may be empty.",
+        optional=True,
+        csv="request_id",
+        xlsx=Sheet("Request ID", 20),
+        html=Page(details="Request id"),
+    ),
+    Column(
+        name="removed",
+        kind=Kind.YES_NO,
+        source="state.removed",
+        meaning="No longer in the plan.",
+        json=True,
+        csv="removed",
+        xlsx=Sheet("Left the plan", 12, FLAGS),
+        html=Page(flag=glossary.REMOVED),
+    ),
+    Column(
+        name="drifted",
+        kind=Kind.YES_NO,
+        source="drifted",
+        meaning="Edited in the plan after it was submitted.",
+        json=True,
+        csv="drifted",
+        xlsx=Sheet("Edited since", 12, FLAGS),
+        html=Page(flag=glossary.DRIFTED),
+    ),
+    Column(
+        name="held",
+        kind=Kind.YES_NO,
+        source="state.held",
+        meaning="In doubt, and left for a person to decide.",
+        json=True,
+        csv="held",
+        xlsx=Sheet("Held", 8, FLAGS),
+        html=Page(flag=glossary.HELD),
+    ),
+)
+
+Cell = tuple[str, Callable[[Any], str]]
+"""How the cell of a row is made: the source of its value, and how that is written."""
+
+
+def getter(source: str) -> Callable[[ImageRow], Any]:
+    """The function that takes a value out of a row."""
+    found = attrgetter(source)
+    if not source.startswith(_OF_FAULT):
+        return found
+    return lambda row: None if row.state.fault is None else found(row)
+
+
+_OF_FAULT = "state.fault."
+
+
+def row_writer(template: str, cells: Sequence[Cell], *, unknown: str) -> Callable[[ImageRow], str]:
+    """The function that fills the `%s` of a template with the cells of a row; `unknown` stands for None.
+
+    It is put together once, as the standard library does for named tuples. Walking the cells of each row in a
+    loop takes a third longer, and a large report has millions of them.
+    """
+    names: dict[str, Any] = {"unknown": unknown}
+    code = repr(template.replace("{", "{{").replace("}", "}}"))
+    for index, (source, write) in enumerate(cells):
+        names[f"write{index}"] = write
+        # A part of a fault is unknown where there is no fault.
+        asked = _OF_FAULT[:-1] if source.startswith(_OF_FAULT) else source
+        rest = source.removeprefix(asked)
+        call = f"unknown if (found := {_expression(asked)}) is None else write{index}(found{rest})"
+        code = code.replace("%s", f"{{({call})}}", 1)
+    exec(f"def write(row):\n    image, state, drifted = row\n    return f{code}", names)  # noqa: S102 all of it is ours
+    made: Callable[[ImageRow], str] = names["write"]
+    return made
+
+
+def _expression(source: str) -> str:
+    return source if source == "drifted" or source.startswith(("image.", "state.")) else f"row.{source}"

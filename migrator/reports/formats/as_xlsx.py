@@ -1,0 +1,149 @@
+"""The report as a workbook, for Excel: where it stands, every image, and who has to do something.
+
+- Text is only ever text: its cells are typed and formatted so, and neither formulas nor links are made of it.
+- Moments are real dates in UTC, as their headers say; numbers are numbers; unknown is an empty cell.
+- The same summary gives the same bytes.
+- XlsxWriter makes the workbook, but for the rows of its long sheet: that is given one row as a pattern, from
+  which all others are stamped while the file is written. It takes a fifth of the time, and no memory.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from io import BytesIO
+from itertools import islice
+from typing import Any, BinaryIO, NamedTuple
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from migrator.reports.columns import COLUMNS, Kind, row_writer
+from migrator.reports.formats.xlsx import sheets
+from migrator.reports.formats.xlsx.cells import EMPTY, WRITE, label_cell, text
+from migrator.reports.formats.xlsx.workbook import MOST_COLUMNS, MOST_ROWS, Book
+from migrator.reports.rows import ImageRow
+from migrator.reports.summary import Summary
+
+_ROWS = 64
+"""Rows between two writes."""
+
+
+class _Column(NamedTuple):
+    """A column of the sheet of images."""
+
+    heading: str
+    width: float
+    format: str
+    source: str
+    write: Callable[[Any], str]
+
+
+_FORMAT = {
+    Kind.NUMBER: "number",
+    Kind.ATTEMPTS: "number",
+    Kind.DECIMAL: "decimal",
+    Kind.FRACTION: "percent",
+    Kind.MOMENT: "moment",
+}
+"""By the kind of a column, if it is not text: the name of its format."""
+
+
+def _columns(labels: Iterable[str]) -> list[_Column]:
+    """Those of the table, and behind them one for each label."""
+    own, behind = [], []
+    for column in COLUMNS:
+        if (sheet := column.xlsx) is None:
+            continue
+        if column.kind is Kind.LABELS:
+            behind = [
+                _Column(sheet.heading + label, sheet.width, "text", column.source, label_cell(label))
+                for label in labels
+            ]
+        else:
+            form = _FORMAT.get(column.kind, "text")
+            made = _Column(sheet.heading, sheet.width, form, column.source, WRITE[column.kind])
+            own.append((sheet.section, made))
+    own.sort(key=lambda pair: pair[0])
+    return [*(made for _, made in own), *behind][:MOST_COLUMNS]
+
+
+def write(summary: Summary, stream: BinaryIO) -> None:
+    """Write the report to `stream`."""
+    from xlsxwriter import Workbook  # when it is needed: no other command should wait for it
+
+    columns = _columns(summary.label_keys)
+    rows = min(len(summary.images), MOST_ROWS - 1)
+    made = BytesIO()
+    # In memory, because temporary files would bear the time at which they were made.
+    with Workbook(made, {"in_memory": True}) as workbook:
+        workbook.set_properties(
+            {
+                "title": f"Migration {summary.plan.name}",
+                "author": text(summary.plan.owner),
+                "created": datetime.fromtimestamp(summary.generated_at, UTC).replace(tzinfo=None),
+            }
+        )
+        book = Book(workbook)
+        sheets.summary_sheet(book, summary)
+        _images_sheet(book, columns, rows)
+        sheets.causes_sheet(book, summary.failures)
+        sheets.tally_sheet(book, "By wave", "Wave", summary.by_wave)
+        owners = summary.by_label.get("owner") or ({"": summary.totals} if summary.totals.images else {})
+        sheets.tally_sheet(book, "By owner", "Owner", owners)
+        sheets.timeline_sheet(book, summary)
+    with ZipFile(made) as source, ZipFile(stream, "w", ZIP_DEFLATED, compresslevel=_LEVEL) as target:
+        for name in source.namelist():
+            with target.open(_entry(name), "w") as entry:
+                if name == _IMAGES:
+                    entry.writelines(_stamped(source.read(name).decode(), columns, summary.images, rows))
+                else:
+                    entry.write(source.read(name))
+
+
+_LEVEL = 3
+"""Half the time of the usual 6, for files that are a fifth larger."""
+
+_IMAGES = "xl/worksheets/sheet2.xml"
+
+
+def _entry(name: str) -> ZipInfo:
+    entry = ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    entry.compress_type = ZIP_DEFLATED
+    entry._compresslevel = _LEVEL  # type: ignore[attr-defined]
+    return entry
+
+
+def _stamped(
+    sheet: str, columns: Sequence[_Column], images: Iterable[ImageRow], count: int
+) -> Iterator[bytes]:
+    """The sheet with a row for each image in place of its pattern rows."""
+    begin, end = sheet.index('<row r="2"'), sheet.index("</sheetData>")
+    cells = re.findall(r'<c r="([A-Z]+)2" s="(\d+)"/>', sheet[begin:end])
+    pattern = "".join(f'<c r="{column}\0" s="{style}"%s' for column, style in cells)
+    # No cell contains a NUL: it stands for the number of the row.
+    row = row_writer(
+        f'<row r="\0">{pattern}</row>',
+        [(column.source, column.write) for column in columns],
+        unknown=EMPTY,
+    )
+    yield sheet[:begin].encode()
+    rows = enumerate(map(row, islice(images, count)), 2)
+    while some := "".join([text.replace("\0", str(number)) for number, text in islice(rows, _ROWS)]):
+        yield some.encode()
+    yield sheet[end:].encode()
+
+
+def _images_sheet(book: Book, columns: Sequence[_Column], rows: int) -> None:
+    sheet = book.sheet("Images")
+    book.header(sheet, 0, [column.heading for column in columns])
+    for index, column in enumerate(columns):
+        sheet.set_column(index, index, column.width)
+        sheet.write_blank(1, index, None, book.formats[column.format])
+    last = max(rows, 1)
+    sheet.write_blank(last, len(columns) - 1, None, book.formats[columns[-1].format])  # how far it reaches
+    sheet.freeze_panes(1, 1)
+    sheet.repeat_rows(0)
+    sheet.autofilter(0, 0, last, len(columns) - 1)
+    status = next(index for index, column in enumerate(columns) if column.source == _STATUS)
+    book.colour_statuses(sheet, status, 1, last)
+
+
+(_STATUS,) = [column.source for column in COLUMNS if column.kind is Kind.STATUS]

@@ -1,0 +1,184 @@
+"""One row for each image, as every report shows it."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, overload
+
+from migrator.domain.cloud import Fault
+from migrator.domain.image import Image, ImageType
+from migrator.domain.units import Moment
+from migrator.reports.causes import plain
+from migrator.workflow.ledger import Planned
+from migrator.workflow.states import Attempt, Outcome, Phase, State
+
+_TAKEN = (Outcome.ACCEPTED, Outcome.ADOPTED)
+_REPEATED = (Outcome.RETRYABLE, Outcome.THROTTLED, Outcome.NOT_FOUND)
+
+
+def first_request(attempts: Sequence[Attempt]) -> Moment | None:
+    """When the request left that opened the row of attempts of which the last was accepted."""
+    first: Moment | None = None
+    for attempt in reversed(attempts):
+        if first is not None and attempt.outcome not in _REPEATED:
+            break
+        first = attempt.began_at
+    return first
+
+
+class ImageRow(NamedTuple):
+    """One image, as every report shows it: a view, so that making one costs next to nothing."""
+
+    image: Image
+    """As the plan lists it now, or last listed it."""
+
+    state: State
+    drifted: bool
+    """Edited in the plan after it was submitted."""
+
+    @property
+    def key(self) -> str:
+        return self.state.key
+
+    @property
+    def name(self) -> str:
+        return self.image.name
+
+    @property
+    def target(self) -> str:
+        return self.image.target
+
+    @property
+    def wave(self) -> str:
+        """Empty where it has none."""
+        return self.image.wave or ""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self.image.labels
+
+    @property
+    def owner(self) -> str:
+        """Its label `owner`; empty where it has none."""
+        return self.image.labels.get("owner", "")
+
+    @property
+    def status(self) -> Phase:
+        return self.state.phase
+
+    @property
+    def type(self) -> ImageType:
+        return self.image.type
+
+    @property
+    def os(self) -> str:
+        """Its OS version, or the OS type of a data disk; empty if the plan does not say."""
+        return self.image.os_version or self.image.os_type or ""
+
+    @property
+    def min_disk(self) -> int:
+        """GB."""
+        return self.image.min_disk
+
+    @property
+    def image_url(self) -> str:
+        return self.image.image_url
+
+    @property
+    def image_id(self) -> str | None:
+        return self.state.image_id
+
+    @property
+    def job_id(self) -> str | None:
+        return self.state.job_id
+
+    @property
+    def progress(self) -> float | None:
+        """Fraction from 0 to 1."""
+        progress = self.state.progress
+        return None if progress is None or math.isnan(progress) else min(max(progress, 0.0), 1.0)
+
+    @property
+    def began_at(self) -> Moment | None:
+        """When its first request left, of those that led to where it stands now; None if none did."""
+        state = self.state
+        if not state.attempts:
+            return None
+        last = state.attempts[-1]
+        # An image that was reopened, or found in the cloud, may have attempts of an earlier life only.
+        earlier = (
+            (last.outcome in _TAKEN and state.submitted_at is None)
+            or (state.phase is Phase.PENDING and last.outcome not in _REPEATED)
+            or (last.outcome is Outcome.REJECTED and state.finished_at != last.ended_at)
+        )
+        return None if earlier else first_request(state.attempts)
+
+    @property
+    def submitted_at(self) -> Moment | None:
+        return self.state.submitted_at
+
+    @property
+    def job_ended_at(self) -> Moment | None:
+        """When the service said that its job ended well; between this and `finished_at` it was verified."""
+        return self.state.job_ended_at
+
+    @property
+    def finished_at(self) -> Moment | None:
+        return self.state.finished_at
+
+    @property
+    def seconds(self) -> float | None:
+        """From submitted to finished, as the program saw it; None until both are known."""
+        state = self.state
+        if state.submitted_at is None or state.finished_at is None:
+            return None
+        # A clock that was set back must not make a duration negative.
+        return round(max(state.finished_at - state.submitted_at, 0.0), 3)
+
+    @property
+    def minutes(self) -> float | None:
+        """`seconds` in minutes, rounded to hundredths."""
+        return None if (seconds := self.seconds) is None else round(seconds / 60, 2)
+
+    @property
+    def error(self) -> Fault | None:
+        """Why it failed, or why it waits; its texts are one line each."""
+        return None if self.state.fault is None else plain(self.state.fault)
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        return self.state.attempts
+
+    @property
+    def removed(self) -> bool:
+        """No longer in the plan."""
+        return self.state.removed
+
+    @property
+    def held(self) -> bool:
+        """In doubt, and left for a person to decide."""
+        return self.state.held
+
+
+class Rows(Sequence[ImageRow]):
+    """The rows in the plan's order, each made when it is asked for: 100,000 of them take no memory."""
+
+    def __init__(self, pairs: Sequence[tuple[Planned, State]], drift: frozenset[str]) -> None:
+        self._pairs = pairs
+        self._drift = drift
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __iter__(self) -> Iterator[ImageRow]:
+        drift = self._drift
+        return (ImageRow(item.image, state, state.key in drift) for item, state in self._pairs)
+
+    @overload
+    def __getitem__(self, index: int) -> ImageRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Rows": ...
+    def __getitem__(self, index: int | slice) -> "ImageRow | Rows":
+        if isinstance(index, slice):
+            return Rows(self._pairs[index], self._drift)
+        item, state = self._pairs[index]
+        return ImageRow(item.image, state, state.key in self._drift)

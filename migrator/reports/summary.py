@@ -1,0 +1,151 @@
+"""The ledger summed up for people: totals, durations, estimates, and failures grouped by cause.
+
+Every report is made from one Summary, so their numbers agree. The rules:
+
+1. Every image that the ledger knows is one row and is counted once, under exactly one status; so every way of
+   grouping (wave, target, the values of one label) adds up to the same number. An image without a wave, or
+   without a label, is counted under the empty name "".
+2. A Summary is a snapshot: what the ledger learns later does not reach it, not even while a
+   report is written.
+3. The same ledger at the same moment gives the same Summary, to the byte once it is rendered.
+4. What nobody knows is None, never a guess: no estimate before a job has ended, none for a run that is over.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from migrator.domain.cloud import Fault
+from migrator.domain.plan import MarkerKind, Plan
+from migrator.domain.units import Moment
+from migrator.pacing.estimate import Spread, spread
+from migrator.reports.causes import Cause, causes, plain
+from migrator.reports.counts import ImageCounts
+from migrator.reports.estimate import Estimate, estimate
+from migrator.reports.rows import Rows
+from migrator.reports.runs import RunLine, RunState, run_lines
+from migrator.reports.tally import Tally, tallies, tallies_of_label
+from migrator.reports.throughput import Throughput, possible_per_hour, throughput
+from migrator.workflow.ledger import Ledger
+from migrator.workflow.resume import drifted
+from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Durations:
+    """How long things took; None where nothing was measured."""
+
+    cloud: Spread | None
+    """From accepted to verified, of the images that succeeded. Jobs that a pause between two runs overlapped
+    are not among them, because nobody saw when they ended."""
+
+    submit: Spread | None
+    """From an image's first request to its acceptance: near zero, unless the service throttles or refuses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What one target's own jobs taught about how soon its lists show an import, and what follows from it."""
+
+    settle: float
+    """Seconds for which an empty look-up proves nothing: from the plan, or learned (`settle = "auto"`)."""
+
+    by: Mapping[ListedBy, VisibilityDelays]
+    """By each way of listing that is used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """All that any report shows."""
+
+    plan: Plan
+    generated_at: Moment
+    totals: Tally
+    removed: int
+    """How many of the images are no longer in the plan."""
+
+    drifted: int
+    held: int
+    by_wave: Mapping[str, Tally]
+    """In the plan's order, "" for images without one."""
+
+    by_target: Mapping[str, Tally]
+    by_label: Mapping[str, Mapping[str, Tally]]
+    """By label key, then by value, both sorted; "" for images without that label."""
+
+    throughput: Throughput
+    eta: Estimate
+    durations: Durations
+    listings: Mapping[str, Listing]
+    """By target, in the plan's order."""
+
+    failures: tuple[Cause, ...]
+    """The failed images by cause, the most frequent first; their counts add up to the failed ones."""
+
+    waiting: tuple[Cause, ...]
+    """Unfinished images that something keeps back, by cause, the most frequent first."""
+
+    runs: tuple[RunLine, ...]
+    halted: Mapping[str, Fault]
+    """Targets that stopped submitting in the latest run, and why."""
+
+    images: Rows
+
+    @property
+    def label_keys(self) -> tuple[str, ...]:
+        """Every label key of any image, sorted."""
+        return tuple(self.by_label)
+
+
+def summary(ledger: Ledger, *, plan: Plan, now: Moment, running: bool | None = None) -> Summary:
+    """What there is to say about `ledger` at the moment `now`.
+
+    `running` tells whether a run holds the journal; None believes the last run when it has not said that it
+    ended. Of `plan` only what it says of itself and its targets is used: the images are the ledger's.
+    """
+    pairs = [(item, ledger.states[key]) for key, item in ledger.planned.items()]
+    drift = frozenset(drifted(ledger))
+    halted = {name: plain(fault) for name, fault in ledger.runs[-1].halted.items()} if ledger.runs else {}
+    runs = run_lines(ledger.runs, pairs, now, running)
+    at_work = bool(runs) and runs[-1].state is RunState.RUNNING
+    counts = ImageCounts(halted)
+    for item, state in pairs:
+        counts.add(item, state)
+    job_seconds = counts.job_seconds(runs)
+    return Summary(
+        plan=plan,
+        generated_at=now,
+        totals=Tally(counts=tuple(counts.totals)),
+        removed=counts.removed,
+        drifted=len(drift),
+        held=counts.held,
+        by_wave=tallies(counts.waves),
+        by_target=tallies(counts.targets),
+        by_label={
+            label: tallies_of_label(counts.labels[label], counts.totals) for label in sorted(counts.labels)
+        },
+        throughput=throughput(
+            counts.finished, runs, now, possible_per_hour(counts.targets, plan, job_seconds)
+        ),
+        eta=estimate(counts, plan, job_seconds, now, at_work=at_work),
+        durations=Durations(
+            cloud=spread(value for values in job_seconds.values() for value in values),
+            submit=spread(counts.submit_waits),
+        ),
+        listings=_listings(ledger, plan),
+        failures=causes(counts.failed),
+        waiting=causes(counts.waiting),
+        runs=runs,
+        halted=halted,
+        images=Rows(pairs, drift),
+    )
+
+
+def _listings(ledger: Ledger, plan: Plan) -> dict[str, Listing]:
+    found = {}
+    ways = tuple(ListedBy) if plan.policy.marker is MarkerKind.TAG else (ListedBy.NAME,)
+    for target in plan.targets:
+        learned = {by: ledger.learned.get((target, by), VisibilityDelays()) for by in ways}
+        # The surest way of listing decides, as it does in the run itself.
+        settle = min(known.visibility_timeout(plan.policy.settle) for known in learned.values())
+        found[target] = Listing(settle=round(settle, 3), by=learned)
+    return found

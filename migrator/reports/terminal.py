@@ -1,0 +1,400 @@
+"""Where a plan stands, on a terminal: a pure function from values to lines that fit it.
+
+Names, messages and remedies come from the plan and from the cloud. They are never read as markup, and a
+control character in them is shown as what it is ("\\x1b") instead of being obeyed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from heapq import nlargest
+from io import StringIO
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from migrator.domain.cloud import Fault
+from migrator.domain.units import Moment
+from migrator.reports.causes import CauseKind, plain
+from migrator.reports.estimate import Estimate
+from migrator.reports.glossary import BUSY, CAUSES, DONE, FAILED, HELD, OPEN, RUNS, STATUSES, statuses_of
+from migrator.reports.headline import day_and_time, span
+from migrator.reports.runs import RunState
+from migrator.reports.summary import Summary
+from migrator.reports.tally import Tally
+from migrator.reports.throughput import Throughput
+from migrator.workflow.states import IN_CLOUD, Phase
+
+# --- The values -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """How often one kind of request may leave, in requests a second."""
+
+    now: float
+    most: float
+    """What the plan allows."""
+
+    learned: float | None = None
+    """What the service seems to allow; None while it never complained."""
+
+    @property
+    def slowed(self) -> bool:
+        return self.now < self.most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pressure:
+    """How hard one target is pressed at this moment."""
+
+    target: str
+    submits: Speed
+    queries: Speed
+    jobs: int
+    """In the cloud, or maybe there."""
+
+    window: int
+    """How many there may be now."""
+
+    most: int
+    """How many the plan allows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One image that failed."""
+
+    key: str
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveStatus:
+    """All that the view shows, of a run in this process or of what a journal tells."""
+
+    name: str
+    """Of the plan."""
+
+    now: Moment
+    totals: Tally
+    run: str = ""
+    """How the latest run stands; empty while it is this process that runs."""
+
+    held: int = 0
+    waves: tuple[tuple[str, Tally], ...] = ()
+    """In the plan's order; shown where there are several."""
+
+    targets: tuple[tuple[str, Tally], ...] = ()
+    throughput: Throughput | None = None
+    eta: Estimate | None = None
+    pressures: tuple[Pressure, ...] = ()
+    """One for each target at work; empty where another process runs, or none."""
+
+    waits: tuple[str, ...] = ()
+    """What keeps images back, a sentence each."""
+
+    failures: tuple[Failure, ...] = ()
+    """The latest first."""
+
+
+LATEST = 3
+"""Failures that are shown one by one."""
+
+
+def live_status(summary: Summary, *, run: str, waits: Iterable[str] = ()) -> LiveStatus:
+    """What a Summary holds of it, with `run` said of the latest run and further reasons to wait."""
+    failed = (row for row in summary.images if row.status is Phase.FAILED) if summary.totals.failed else ()
+    latest = nlargest(LATEST, failed, key=lambda row: row.finished_at or 0.0)
+    return LiveStatus(
+        name=summary.plan.name,
+        now=summary.generated_at,
+        run=run,
+        totals=summary.totals,
+        held=summary.held,
+        waves=tuple(summary.by_wave.items()),
+        targets=tuple(summary.by_target.items()),
+        throughput=summary.throughput,
+        eta=summary.eta,
+        waits=(*waits, *kept_back(summary)),
+        failures=tuple(Failure(key=row.key, fault=row.error or Fault(message="")) for row in latest),
+    )
+
+
+def kept_back(summary: Summary) -> list[str]:
+    """What a Summary knows of images that stand still, a sentence for each reason."""
+    sentences = [f"target {name} stopped: {with_remedy(fault)}" for name, fault in summary.halted.items()]
+    for cause in summary.waiting:
+        fault = Fault(message=cause.message, code=cause.code, remedy=cause.remedy)
+        if cause.kind in (CauseKind.RETRYING, CauseKind.OVERDUE):
+            sentences.append(f"{cause.count:,} {CAUSES[cause.kind]}: {with_remedy(fault)}")
+    in_doubt = summary.totals[Phase.IN_DOUBT] - summary.held
+    if in_doubt > 0:
+        longest = max((listing.settle for listing in summary.listings.values()), default=0.0)
+        sentences.append(doubtful(in_doubt, longest))
+    if summary.held:
+        sentences.append(held(summary.held))
+    return sentences
+
+
+def doubtful(count: int, settle: float) -> str:
+    """What attempts in doubt wait for."""
+    word = STATUSES[Phase.IN_DOUBT].word
+    return f"{count:,} {word}: looked up for up to {span(settle)} before they are sent again"
+
+
+def held(count: int) -> str:
+    """What images wait for that are left for a person."""
+    return f"{count:,} {HELD}: see in the console whether the image is there, then run again"
+
+
+def with_remedy(fault: Fault) -> str:
+    """A fault and what to do about it, in one line."""
+    clean = plain(fault)
+    return f"{clean}: {clean.remedy}" if clean.remedy else str(clean)
+
+
+def standing(summary: Summary, holder: str | None) -> str:
+    """How the latest run stands, when it is not this process that runs.
+
+    `holder` is who holds the journal now, None for nobody; `summary` was made with that knowledge.
+    """
+    last = summary.runs[-1] if summary.runs else None
+    totals = summary.totals
+    if last is None:
+        return f"{holder} is about to run it" if holder else "it never ran"
+    began = day_and_time(last.began_at, summary.generated_at)
+    if last.state is RunState.RUNNING:
+        return f"running since {began}: {holder or f'process {last.pid} on {last.host}'}"
+    if holder:
+        return f"{holder} holds the journal and has not begun to import yet"
+    if last.state is RunState.KILLED:
+        maybe = sum(totals[phase] for phase in IN_CLOUD)
+        jobs = f"{maybe:,} {'job' if maybe == 1 else 'jobs'} may still run in the cloud; " if maybe else ""
+        return f"the run of {began.removeprefix('on ')} was {RUNS[last.state]}; {jobs}run again to continue"
+    ended = day_and_time(last.ended_at or last.began_at, summary.generated_at)
+    return f"no run is at work; the last ended {ended}: {last.reason}"
+
+
+# --- The view -------------------------------------------------------------------------------------------
+
+_GROUPS = 6
+"""Waves, and targets, that are shown one by one."""
+
+
+def view(
+    live: LiveStatus, *, width: int = 80, height: int | None = None, encoding: str = "utf-8"
+) -> list[Text]:
+    """Lines of at most `width` cells, and at most `height` of them, in characters of `encoding`.
+
+    Where there are too many lines, the least urgent go first: targets, waves, failures, rates.
+    """
+    page = _Page(width, encoding)
+    head = [*page.total(live), *page.sentence(live.run, "bold"), *page.outlook(live)]
+    sections = {
+        "waves": page.groups("wave", live.waves),
+        "targets": page.groups("target", live.targets),
+        "rates": [line for pressure in live.pressures[:_GROUPS] for line in page.pressure(pressure)],
+        "waits": [line for wait in live.waits for line in page.sentence(f"waits: {wait}", "yellow")],
+        "failures": [line for failure in live.failures[:LATEST] for line in page.failure(failure)],
+    }
+    for name in ("targets", "waves", "failures", "rates", "waits"):
+        if height is None or len(head) + sum(map(len, sections.values())) <= height:
+            break
+        sections[name] = []
+    lines = [*head, *(line for section in sections.values() for line in section)]
+    return lines[: max(height, 1)] if height is not None else lines
+
+
+def painted(lines: Sequence[Text], *, colored: bool) -> list[str]:
+    """The lines as they are written: with SGR codes, or without any control code."""
+    if not colored:
+        return [line.plain for line in lines]
+    console = _console()
+    found = []
+    for line in lines:
+        with console.capture() as capture:
+            console.print(line, end="", soft_wrap=True)
+        found.append(capture.get())
+    return found
+
+
+@cache
+def _console() -> Console:
+    return Console(
+        file=StringIO(),
+        force_terminal=True,
+        color_system="standard",
+        no_color=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        legacy_windows=False,
+        width=10_000,
+    )
+
+
+def shown(text: str, encoding: str = "utf-8") -> str:
+    """Untrusted text on one line: what would act, hide or not be writable is spelled out."""
+    if not text.isprintable():
+        text = "".join(
+            one if one.isprintable() else " " if one.isspace() and one not in _BREAKS else _spelled(one)
+            for one in text
+        )
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+_BREAKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
+
+
+def _spelled(character: str) -> str:
+    return (
+        character.encode("ascii", "backslashreplace").decode()
+        if character > "\x7f"
+        else (repr(character)[1:-1])
+    )
+
+
+class _Page:
+    """Lines of one width, in characters that the terminal has."""
+
+    def __init__(self, width: int, encoding: str) -> None:
+        self.width = max(width, 1)
+        self.encoding = encoding
+        fancy = shown("█░…", encoding) == "█░…"
+        self.full, self.empty, self.more = "█░…" if fancy else ("#", ".", "..")
+
+    def cut(self, line: Text) -> Text:
+        """The line, shortened to the width."""
+        if cell_len(line.plain) <= self.width:
+            return line
+        room = max(self.width - len(self.more), 0)
+        kept = set_cell_size(line.plain, room).rstrip() + self.more
+        short = Text(kept if cell_len(kept) <= self.width else "", style=line.style)
+        for part in line.spans:
+            short.stylize(part.style, part.start, min(part.end, len(kept)))
+        return short
+
+    def line(self, text: str, style: str = "") -> Text:
+        return self.cut(Text(shown(text, self.encoding), style=style))
+
+    def sentence(self, text: str, style: str = "", *, indent: int = 2, lines: int = 3) -> list[Text]:
+        """A sentence on as many lines as it needs, at most so many; none for an empty one."""
+        room = max(self.width - indent, 1)
+        rows = [""]
+        for word in shown(text, self.encoding).split():
+            if rows[-1] and cell_len(rows[-1]) + 1 + cell_len(word) <= room:
+                rows[-1] += f" {word}"
+                continue
+            # A word without a space, as a Chinese sentence is, goes on in the next line.
+            pieces = chop_cells(word, room) if cell_len(word) > room else [word]
+            rows += pieces
+        rows = [row for row in rows if row]
+        if len(rows) > lines:
+            rows = [*rows[: lines - 1], " ".join(rows[lines - 1 :])]
+        return [self.cut(Text(" " * indent + row, style=style)) for row in rows]
+
+    def bar(self, tally: Tally, room: int) -> Text:
+        """How much is finished; it is full only when everything is, and shows even one failure."""
+        wanted = max(tally.wanted, 1)
+        finished = room * (tally.done + tally.failed) // wanted
+        failed = min(max(room * tally.failed // wanted, tally.failed > 0), room)
+        done = max(finished - failed, 0)
+        empty = self.empty * (room - done - failed)
+        return Text.assemble((self.full * done, "green"), (self.full * failed, "red"), (empty, "dim"))
+
+    def total(self, live: LiveStatus) -> list[Text]:
+        """The plan's name, its bar and its numbers; on two lines where one is too short."""
+        tally = live.totals
+        share = f" ({100 * tally.done // tally.wanted}%)" if tally.wanted else ""
+        bar = self.bar(tally, min(max(self.width // 4, 4), 40))
+        done, others = f" {tally.done:,}/{tally.wanted:,} {DONE.word}{share}", rest(tally, live.held)
+        name = shown(live.name, self.encoding)
+        # A name may be as long as the line, and the numbers matter more.
+        room = max(self.width - cell_len(bar.plain) - cell_len(done) - 1, 0)
+        if cell_len(name) > room:
+            name = set_cell_size(name, room - len(self.more)).rstrip() + self.more if room > 8 else ""
+        line = Text.assemble((name, "bold"), " " if name else "", bar, done)
+        if not others:
+            return [self.cut(line)]
+        if cell_len(line.plain) + 2 + cell_len(others) <= self.width:
+            return [line.append(f", {others}")]
+        return [self.cut(line), *self.sentence(others)]
+
+    def outlook(self, live: LiveStatus) -> list[Text]:
+        parts = []
+        speed, eta = live.throughput, live.eta
+        if speed is not None and speed.per_hour is not None:
+            lately = speed.last_hour if speed.running_seconds >= 3600 else speed.per_hour
+            parts.append(f"{lately:,.0f} images an hour")
+        if live.totals.unfinished and eta is not None:
+            if eta.at is not None:
+                left = f", all but {eta.left_out:,}" if eta.left_out else ""
+                # The moment stands; how far away it is depends on when one looks.
+                ahead = span(max(eta.at - live.now, 0.0))
+                parts.append(f"done {day_and_time(eta.at, live.now)} (in {ahead}){left}")
+            elif eta.seconds is not None and eta.images:
+                parts.append(f"about {span(eta.seconds)} of running to go")
+            elif eta.images:
+                parts.append("no estimate yet")
+        return self.sentence(", ".join(parts), lines=2)
+
+    def groups(self, kind: str, groups: Sequence[tuple[str, Tally]]) -> list[Text]:
+        """One line for each of several, the unfinished ones first where they are many."""
+        if len(groups) < 2:
+            return []
+        chosen = groups
+        if len(groups) > _GROUPS:
+            busy = [group for group in groups if group[1].unfinished]
+            chosen = [*busy, *(group for group in groups if not group[1].unfinished)][:_GROUPS]
+        names = [shown(name or f"(no {kind})", self.encoding) for name, _ in chosen]
+        room = min(max(map(cell_len, names)), max(self.width // 4, 8))
+        lines = []
+        for name, (_, tally) in zip(names, chosen, strict=True):
+            if cell_len(name) > room:
+                name = set_cell_size(name, room - len(self.more)).rstrip() + self.more
+            label = f"  {kind:<6} {set_cell_size(name, room)} "
+            others = rest(tally)
+            text = f" {tally.done:,}/{tally.wanted:,}{', ' if others else ''}{others}"
+            lines.append(self.cut(Text.assemble(label, self.bar(tally, 10), text)))
+        if left := len(groups) - len(chosen):
+            lines.append(self.line(f"  and {left} more {kind}s", "dim"))
+        return lines
+
+    def pressure(self, pressure: Pressure) -> list[Text]:
+        parts = [_speed(pressure.submits, "submits"), _speed(pressure.queries, "queries")]
+        jobs = f"{pressure.jobs} of {pressure.window} jobs"
+        if pressure.window < pressure.most:
+            jobs += f" (the plan allows {pressure.most}, the service takes no more)"
+        narrowed = pressure.window < pressure.most or pressure.submits.slowed or pressure.queries.slowed
+        return self.sentence(
+            f"{pressure.target}: {', '.join([*parts, jobs])}", "yellow" if narrowed else "dim", lines=2
+        )
+
+    def failure(self, failure: Failure) -> list[Text]:
+        lines = [self.line(f"  {FAILED.word} {failure.key}: {failure.fault}", "red")]
+        if failure.fault.remedy:
+            lines.append(self.line(f"         {failure.fault.remedy}"))
+        return lines
+
+
+def rest(tally: Tally, held: int = 0) -> str:
+    """All that is not done: "38 in the cloud, 45 to do, 3 failed"; empty when all is."""
+    busy = sum(tally[phase] for phase in statuses_of(BUSY))
+    parts = (
+        (busy, BUSY.word),
+        (tally[Phase.PENDING], OPEN.word),
+        (tally.failed, FAILED.word),
+        (tally[Phase.IN_DOUBT] - held, STATUSES[Phase.IN_DOUBT].word),
+        (held, HELD),
+        (tally[Phase.OVERDUE], STATUSES[Phase.OVERDUE].word),
+    )
+    return ", ".join(f"{count:,} {word}" for count, word in parts if count > 0)
+
+
+def _speed(speed: Speed, noun: str) -> str:
+    if not speed.slowed:
+        return f"{speed.now:.3g}/s {noun}"
+    why = "the service throttles" if speed.learned is None else f"the service bears {speed.learned:.3g}/s"
+    return f"{speed.now:.3g}/s of {speed.most:.3g}/s {noun} ({why})"

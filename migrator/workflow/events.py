@@ -1,0 +1,211 @@
+"""Past-tense facts: everything that a journal may hold."""
+
+from msgspec import Struct
+
+from migrator.domain.cloud import Fault
+from migrator.domain.image import Image
+from migrator.domain.units import Moment
+from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays
+
+
+class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A past-tense fact."""
+
+    at: Moment
+
+
+class ImageEvent(Event, frozen=True, kw_only=True):
+    """A fact about one image."""
+
+    key: str
+
+
+class ImagePlanned(ImageEvent, frozen=True, kw_only=True):
+    """The plan lists it, new or with other words than before."""
+
+    image: Image
+    digest: str
+
+
+class ImageRemoved(ImageEvent, frozen=True, kw_only=True):
+    """The plan no longer lists it."""
+
+
+class AttemptBegan(ImageEvent, frozen=True, kw_only=True):
+    """Its import request is about to leave."""
+
+    attempt: int
+    digest: str
+
+
+class JobAccepted(ImageEvent, frozen=True, kw_only=True):
+    """The service took it and named a job."""
+
+    job_id: str
+
+
+class AttemptRetryable(ImageEvent, frozen=True, kw_only=True):
+    """It never happened; repeating is safe."""
+
+    fault: Fault
+
+
+class AttemptThrottled(ImageEvent, frozen=True, kw_only=True):
+    """It never happened, because we ask too much or nobody may ask now: not the image's doing."""
+
+    fault: Fault
+
+
+class AttemptRejected(ImageEvent, frozen=True, kw_only=True):
+    """It never happened, and asking again in the same words is useless."""
+
+    fault: Fault
+
+
+class AttemptUnknown(ImageEvent, frozen=True, kw_only=True):
+    """No answer, or none that tells; it may have happened."""
+
+    fault: Fault
+
+
+class AttemptNotFound(ImageEvent, frozen=True, kw_only=True):
+    """Look-ups stayed empty for as long as it takes to be sure: it did not happen."""
+
+    looked_for: float
+    """Seconds from the attempt to the last empty look-up."""
+
+
+class AttemptHeld(ImageEvent, frozen=True, kw_only=True):
+    """A person has to decide whether it happened."""
+
+    fault: Fault
+
+
+class ImageFound(ImageEvent, frozen=True, kw_only=True):
+    """A look-up found an image that bears its marker: it was imported, or is being imported."""
+
+    image_id: str
+    active: bool
+    """The image is ready to be verified; otherwise its import still runs."""
+
+
+class JobProgressed(ImageEvent, frozen=True, kw_only=True):
+    """The job came a good step further."""
+
+    progress: float
+
+
+class JobSucceeded(ImageEvent, frozen=True, kw_only=True):
+    """The service says the job ended well."""
+
+    image_id: str | None
+
+
+class JobFailed(ImageEvent, frozen=True, kw_only=True):
+    """The service says the job, or its image, ended badly."""
+
+    fault: Fault
+    image_id: str | None = None
+    """What it may have left behind."""
+
+
+class DeadlinePassed(ImageEvent, frozen=True, kw_only=True):
+    """Its job took longer than the plan allows; it goes on in the cloud."""
+
+
+class JobReattached(ImageEvent, frozen=True, kw_only=True):
+    """A later run watches an overdue job again."""
+
+
+class ImageVerified(ImageEvent, frozen=True, kw_only=True):
+    """The image is there and is what the plan asked for."""
+
+    image_id: str
+    checked: bool = True
+    """False when the plan said not to read it back."""
+
+
+class VerificationFailed(ImageEvent, frozen=True, kw_only=True):
+    """The job said success, but the image is missing or is not what was asked for."""
+
+    fault: Fault
+
+
+class ImageSkipped(ImageEvent, frozen=True, kw_only=True):
+    """It was there before, and the plan says to leave it at that."""
+
+    image_id: str
+
+
+class MigrationFailed(ImageEvent, frozen=True, kw_only=True):
+    """It will not be submitted again: retries used up, or its name belongs to somebody else."""
+
+    fault: Fault
+
+
+class ImageReopened(ImageEvent, frozen=True, kw_only=True):
+    """A person asked for it again."""
+
+
+class RunBegan(Event, frozen=True, kw_only=True):
+    """A run opened the journal."""
+
+    run: str
+    """Sorts by time and is unique."""
+
+    version: str
+    host: str
+    pid: int
+
+
+class RunEnded(Event, frozen=True, kw_only=True):
+    """A run closed the journal by its own will; a run without this was killed."""
+
+    run: str
+    reason: str
+    exit_code: int
+
+
+class TargetHalted(Event, frozen=True, kw_only=True):
+    """Nothing more is submitted to a target in this run."""
+
+    target: str
+    fault: Fault
+
+
+class VisibilityLearned(Event, frozen=True, kw_only=True):
+    """What a target's own jobs taught about how soon it lists imports."""
+
+    target: str
+    by: ListedBy
+    learned: VisibilityDelays
+
+
+EVENTS: tuple[type[Event], ...] = (
+    ImagePlanned,
+    ImageRemoved,
+    AttemptBegan,
+    JobAccepted,
+    AttemptRetryable,
+    AttemptThrottled,
+    AttemptRejected,
+    AttemptUnknown,
+    AttemptNotFound,
+    AttemptHeld,
+    ImageFound,
+    JobProgressed,
+    JobSucceeded,
+    JobFailed,
+    DeadlinePassed,
+    JobReattached,
+    ImageVerified,
+    VerificationFailed,
+    ImageSkipped,
+    MigrationFailed,
+    ImageReopened,
+    RunBegan,
+    RunEnded,
+    TargetHalted,
+    VisibilityLearned,
+)
+"""Every fact that a journal may hold. A new one needs a new journal version."""

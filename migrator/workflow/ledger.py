@@ -1,0 +1,108 @@
+"""The journal folded: one state for each image, and what each run said of itself."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from migrator.domain.cloud import Fault
+from migrator.domain.image import Image
+from migrator.domain.units import Moment
+from migrator.workflow.events import (
+    Event,
+    ImageEvent,
+    ImagePlanned,
+    RunBegan,
+    RunEnded,
+    TargetHalted,
+    VisibilityLearned,
+)
+from migrator.workflow.states import State
+from migrator.workflow.transitions import ImpossibleTransition, advance
+from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays
+
+
+class Planned(Struct, frozen=True, kw_only=True):
+    """An image as the plan lists it, with the digest of what would be sent."""
+
+    image: Image
+    digest: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One run of the plan."""
+
+    run: str
+    began_at: Moment
+    version: str
+    host: str
+    pid: int
+    ended_at: Moment | None = None
+    """None while it runs, or after it was killed."""
+
+    reason: str | None = None
+    exit_code: int | None = None
+    halted: dict[str, Fault] = field(default_factory=dict)
+    """Targets that stopped submitting in this run, and why."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Ledger:
+    """All that is known, by key. Only `apply` and `take` change it."""
+
+    planned: dict[str, Planned] = field(default_factory=dict)
+    """Every image that any version of the plan listed, as last listed, in the order first seen."""
+
+    states: dict[str, State] = field(default_factory=dict)
+    """One for each of `planned`."""
+
+    runs: list[Run] = field(default_factory=list)
+
+    learned: dict[tuple[str, ListedBy], VisibilityDelays] = field(default_factory=dict)
+    """What each target's jobs taught about its lists."""
+
+    def apply(self, event: Event) -> None:
+        """Take one more fact in. Raises ImpossibleMove when it cannot follow what is already known."""
+        match event:
+            case ImageEvent(key=key):
+                self.take(event, after(self.states.get(key), event))
+            case RunBegan(at=at, run=run, version=version, host=host, pid=pid):
+                self.runs.append(Run(run=run, began_at=at, version=version, host=host, pid=pid))
+            case RunEnded(at=at, run=run, reason=reason, exit_code=exit_code):
+                last = self._last(event)
+                if last.run != run:
+                    raise ImpossibleTransition(f"{run} cannot end while {last.run} runs")
+                last.ended_at, last.reason, last.exit_code = at, reason, exit_code
+            case TargetHalted(target=target, fault=fault):
+                self._last(event).halted[target] = fault
+            case VisibilityLearned(target=target, by=by, learned=learned):
+                self.learned[target, by] = learned
+
+    def take(self, event: ImageEvent, state: State) -> None:
+        """Like `apply`, for a caller who already knows the `state` that `event` leads to."""
+        if isinstance(event, ImagePlanned):
+            self.planned[event.key] = Planned(image=event.image, digest=event.digest)
+        self.states[event.key] = state
+
+    def _last(self, event: Event) -> Run:
+        if not self.runs:
+            raise ImpossibleTransition(f"{type(event).__name__} before any run began")
+        return self.runs[-1]
+
+
+def after(state: State | None, event: ImageEvent) -> State:
+    """The state after `event`; None is an image that nobody planned yet. Raises ImpossibleMove."""
+    if state is None:
+        if not isinstance(event, ImagePlanned):
+            raise ImpossibleTransition(f"{type(event).__name__} for {event.key}, which no plan ever listed")
+        state = State(key=event.key)
+    return advance(state, event)
+
+
+def fold(events: Iterable[Event]) -> Ledger:
+    """The ledger that `events`, oldest first, add up to."""
+    ledger = Ledger()
+    for event in events:
+        ledger.apply(event)
+    return ledger

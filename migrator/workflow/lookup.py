@@ -1,0 +1,212 @@
+"""What a list of images says about an attempt whose answer was lost, and about items that exist already."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from migrator.domain.cloud import CloudImage, Fault, JobStatus
+from migrator.domain.image import MARKER_ITEM, Image, Marker
+from migrator.domain.plan import OnExisting, Policy, Polling
+from migrator.domain.units import Moment
+from migrator.workflow.events import ImageEvent, ImageFound, ImageSkipped, MigrationFailed
+from migrator.workflow.states import Outcome, State
+
+CLOCK_SKEW = 900.0
+"""Seconds by which our clock and the service's may differ before it refuses our signatures."""
+
+_BEST_FIRST = {"active": 0, "saving": 1, "queued": 2}
+
+
+@dataclass(slots=True)
+class ImageMatches:
+    """The listed images that may have to do with one item."""
+
+    ours: list[CloudImage] = field(default_factory=list)
+    """They bear its marker, or are surely its import; the best first."""
+
+    foreign: list[CloudImage] = field(default_factory=list)
+    """They bear its name and are not known to be ours."""
+
+
+def match_images(
+    wanted: Iterable[tuple[Image, Marker | None, State]], images: Iterable[CloudImage]
+) -> dict[str, ImageMatches]:
+    """The images sorted by the item that they belong to, by key. Dead and disowned ones are left out."""
+    by_item: dict[str, list[CloudImage]] = {}
+    by_name: dict[str, list[CloudImage]] = {}
+    for found in images:
+        by_item.setdefault(found.tags.get(MARKER_ITEM, ""), []).append(found)
+        by_name.setdefault(found.name, []).append(found)
+    matches_by_key = {}
+    for image, marker, state in wanted:
+        marked = by_item.get(marker.item, ()) if marker else ()
+        matches = ImageMatches(ours=[found for found in marked if _alive(found, state)])
+        if len(matches.ours) > 1:
+            matches.ours.sort(key=_best_first)
+        for found in by_name.get(image.name, ()):
+            if found not in marked and found.status != "killed" and _alive(found, state):
+                (matches.ours if _same_import(image, marker, state, found) else matches.foreign).append(found)
+        matches_by_key[state.key] = matches
+    return matches_by_key
+
+
+def _best_first(found: CloudImage) -> tuple[int, Moment, str]:
+    return _BEST_FIRST.get(found.status, 3), found.created_at or 0.0, found.id
+
+
+def _alive(found: CloudImage, state: State) -> bool:
+    """Not an image of an earlier life, and not one that died before the latest attempt."""
+    if found.status == "deleted" or found.id in state.disowned:
+        return False
+    return found.status != "killed" or (found.created_at or 0.0) >= began_at(state) - CLOCK_SKEW
+
+
+def _same_import(image: Image, marker: Marker | None, state: State, found: CloudImage) -> bool:
+    """Whether an image that bears the name, but not the marker, is this item's import all the same.
+
+    Tags may show late, and plans may go without. Its source settles it where the service tells; else an image
+    that appeared after an attempt of ours began and bears nobody's marker is taken for that attempt's.
+    """
+    if MARKER_ITEM in found.tags:
+        return False
+    if found.data_origin:
+        return found.data_origin.partition(",")[2] == image.image_url
+    if not state.attempts:
+        return marker is None
+    return found.created_at is not None and found.created_at >= began_at(state) - CLOCK_SKEW
+
+
+def began_at(state: State) -> Moment:
+    """When the latest attempt that may have happened began; 0.0 when there was none."""
+    return max((a.began_at for a in state.attempts if a.outcome is not Outcome.NOT_FOUND), default=0.0)
+
+
+# --- An attempt in doubt --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ours:
+    """The attempt happened: here is its image."""
+
+    image: CloudImage
+    others: tuple[str, ...] = ()
+    """Ids of more images that bear the same marker; reported, never deleted unasked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Somebodys:
+    """The name belongs to an image that is not ours."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nowhere:
+    """Nothing is listed, which proves nothing before the visibility timeout is over."""
+
+
+Finding = Ours | Somebodys | Nowhere
+
+
+def judge(image: Image, state: State, matches: ImageMatches) -> Finding:
+    """What a look-up says about an attempt in doubt."""
+    if matches.ours:
+        first, *others = matches.ours
+        return Ours(image=first, others=tuple(other.id for other in others))
+    if matches.foreign and state.fault is not None and state.fault.code == "IMG.0009":
+        return Somebodys(fault=name_taken(image, matches.foreign[0]))
+    return Nowhere()
+
+
+def next_look(age: float, timeout: float, polling: Polling) -> float:
+    """Seconds until the next look-up of an attempt that began `age` seconds ago: pauses that grow with it."""
+    pause = min(max(age / 2, polling.min_interval), polling.max_interval)
+    return max(min(pause, timeout - age), 0.1)
+
+
+# --- Items that exist already ---------------------------------------------------------------------------
+
+
+def existing(
+    image: Image, state: State, matches: ImageMatches, policy: Policy, now: Moment
+) -> ImageEvent | None:
+    """What to write down about an image that is to be submitted, given what is there; None: submit it."""
+    live = [found for found in matches.ours if found.status != "killed"]
+    if live:
+        found = live[0]
+        if policy.on_existing is OnExisting.ADOPT:
+            return ImageFound(at=now, key=image.key, image_id=found.id, active=found.status == "active")
+        if policy.on_existing is OnExisting.SKIP:
+            return ImageSkipped(at=now, key=image.key, image_id=found.id)
+        fault = Fault(
+            code="MIG.exists",
+            message=f"image {found.id} of this plan item is already there ({found.status})",
+            remedy='Delete it, or set policy.on_existing to "adopt" or "skip"; then run with --retry-failed.',
+        )
+        return MigrationFailed(at=now, key=image.key, fault=fault)
+    if matches.foreign:
+        return MigrationFailed(at=now, key=image.key, fault=name_taken(image, matches.foreign[0]))
+    return None
+
+
+def name_taken(image: Image, found: CloudImage) -> Fault:
+    """The failure of an image whose name belongs to somebody else's."""
+    tags = ", ".join(f"{key}={value}" for key, value in sorted(found.tags.items())) or "no tags"
+    return Fault(
+        code="IMG.0009",
+        message=f"the name {image.name!r} belongs to image {found.id} ({found.status}; {tags})",
+        remedy="Rename the image in the plan, or remove the other one; then run again with --retry-failed.",
+    )
+
+
+# --- Faults of our own ----------------------------------------------------------------------------------
+
+
+def held(state: State) -> Fault:
+    """Why an attempt in doubt waits for a person, and what that person can do."""
+    last = f" ({state.fault})" if state.fault else ""
+    return Fault(
+        code="MIG.held",
+        message=f"nobody knows whether the import happened{last}, and the plan says not to decide",
+        remedy=(
+            "Look for the image in the console. If it is there, run again: it is adopted. "
+            f"If it is not, submit it again with: migrator run PLAN --again {state.key!r}"
+        ),
+    )
+
+
+def given_up(state: State, why: str) -> Fault:
+    """Why an image whose attempts failed in a passing way is not submitted again."""
+    last = state.fault
+    return Fault(
+        code=last.code if last else "MIG.retries",
+        message=f"{last.message if last else 'no answer'}; given up: {why}",
+        remedy=(last.remedy if last else "") or "Run again with --retry-failed when the service is well.",
+        request_id=last.request_id if last else "",
+        status=last.status if last else None,
+    )
+
+
+def as_job(found: CloudImage) -> JobStatus:
+    """An image's own status, in the words of a job: for adopted imports, whose job id nobody knows."""
+    status = {"active": "SUCCESS", "killed": "FAIL", "deleted": "FAIL"}.get(found.status, "RUNNING")
+    fault = None
+    if status == "FAIL":
+        fault = Fault(
+            code="MIG.image",
+            message=f"image {found.id} is {found.status}: its import failed",
+            remedy="Check the image file in OBS, then run again with --retry-failed.",
+        )
+    return JobStatus(job_id="", status=status, image_id=found.id, fault=fault)
+
+
+def vanished(state: State, said: Fault) -> JobStatus:
+    """A job that the service no longer knows, and no image to show for it."""
+    fault = Fault(
+        code=said.code or "MIG.vanished",
+        message=f"the service does not know {state.job_id or state.image_id} any more ({said.message}), "
+        "and no image bears its marker",
+        remedy="Check in the console whether somebody deleted it, then run again with --retry-failed.",
+        request_id=said.request_id,
+        status=said.status,
+    )
+    return JobStatus(job_id=state.job_id or "", status="FAIL", fault=fault)

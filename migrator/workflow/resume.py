@@ -1,0 +1,146 @@
+"""Plan and ledger compared: what to write down first, and the work left."""
+
+from base64 import b32encode
+from collections.abc import Container, Iterator, Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from types import MappingProxyType
+
+from msgspec.json import encode
+
+from migrator.domain.cloud import Fault
+from migrator.domain.image import MARKER_PLAN, Image, Marker
+from migrator.domain.plan import Plan
+from migrator.domain.units import Moment
+from migrator.ims.fields import FIELDS
+from migrator.workflow.events import (
+    AttemptUnknown,
+    ImageEvent,
+    ImagePlanned,
+    ImageRemoved,
+    ImageReopened,
+    JobReattached,
+)
+from migrator.workflow.ledger import Ledger, Planned
+from migrator.workflow.states import FINISHED, Phase
+
+_SENT = [field.key for field in FIELDS if field.sent is not None]
+_NOT_THERE = (Phase.PENDING, Phase.FAILED)
+
+INTERRUPTED = Fault(
+    code="MIG.interrupted",
+    message="the program ended before the service's answer was known",
+    remedy="Nothing to do: the image is looked up before anything is sent again.",
+)
+
+
+def digest(image: Image) -> str:
+    """A short fingerprint of what an import of `image` would send; nothing that is for us alone is part.
+
+    Neither is the order of its tags. Journals keep digests, so an unchanged image has the same one for ever,
+    whatever keys images may have by then.
+    """
+    sent = {}
+    for key in _SENT:
+        value = getattr(image, key)
+        if value is not None:
+            sent[key] = sorted(value) if isinstance(value, tuple) else value
+    return blake2b(encode(sent, order="sorted"), digest_size=12).hexdigest()
+
+
+def listed(plan: Plan) -> dict[str, Image]:
+    """The plan's images by key, in the plan's order."""
+    return {image.key: image for image in plan.images}
+
+
+def planned(plan: Plan, known: Mapping[str, Planned] = MappingProxyType({})) -> dict[str, Planned]:
+    """The plan's images by key, each with its digest, in the plan's order.
+
+    Those whose very object is among the `known` ones, as the journal leaves them, need no new digest.
+    """
+    return {
+        key: item
+        if (item := known.get(key)) is not None and item.image is image
+        else Planned(image=image, digest=digest(image))
+        for key, image in listed(plan).items()
+    }
+
+
+@lru_cache(maxsize=20_000)
+def marker(plan_name: str, key: str) -> Marker:
+    """The marker of one image: from plan name and key alone, so that a lost journal does not duplicate it.
+
+    Tag values hold at most 43 characters of a narrow alphabet (fact sheet section 9), whereas plan names hold
+    63 and keys anything, so what does not fit is hashed.
+    """
+    item = b32encode(blake2b(f"{plan_name}\n{key}".encode(), digest_size=15).digest()).decode().lower()
+    return Marker(plan=plan_tag(plan_name)[1], item=item)
+
+
+def plan_tag(plan_name: str) -> tuple[str, str]:
+    """Key and value of the tag that every import of this plan bears."""
+    if len(plan_name) <= 43:
+        return MARKER_PLAN, plan_name
+    return MARKER_PLAN, f"{plan_name[:30]}-{blake2b(plan_name.encode(), digest_size=6).hexdigest()}"
+
+
+def startup_events(
+    plan_images: dict[str, Planned],
+    ledger: Ledger,
+    now: Moment,
+    *,
+    retry_failed: bool = False,
+    again: frozenset[str] = frozenset(),
+    selected: Container[str] | None = None,
+) -> Iterator[ImageEvent]:
+    """What a run writes down before it acts: plan changes, open attempts, what a person reopened.
+
+    `retry_failed` reopens failed images only as far as they are `selected`; all of them if that is None.
+    """
+    for key, item in plan_images.items():
+        known, state = ledger.planned.get(key), ledger.states.get(key)
+        changed = known is not item and known != item
+        if changed or (state is not None and state.removed):
+            yield ImagePlanned(at=now, key=key, image=item.image, digest=item.digest)
+        if state is None:
+            continue
+        if state.phase is Phase.SUBMITTING:
+            yield AttemptUnknown(at=now, key=key, fault=INTERRUPTED)
+        elif state.phase is Phase.OVERDUE:
+            yield JobReattached(at=now, key=key)
+        elif (key in again and (state.phase in FINISHED - {Phase.CANCELLED} or state.held)) or (
+            retry_failed and state.phase is Phase.FAILED and (selected is None or key in selected)
+        ):
+            yield ImageReopened(at=now, key=key)
+    for key, state in ledger.states.items():
+        if key in plan_images:
+            continue
+        if state.phase is Phase.SUBMITTING:
+            yield AttemptUnknown(at=now, key=key, fault=INTERRUPTED)
+        elif state.phase is Phase.OVERDUE:
+            yield JobReattached(at=now, key=key)
+        if not state.removed:
+            yield ImageRemoved(at=now, key=key)
+
+
+def work_left(ledger: Ledger) -> list[str]:
+    """Keys of the images that are not finished, in the plan's order.
+
+    An image that left the plan is still followed while its job may be running, but never submitted again.
+    """
+    return [key for key, state in ledger.states.items() if state.phase not in FINISHED]
+
+
+def drifted(ledger: Ledger) -> list[str]:
+    """Keys of images that were edited after they were submitted: reported, never imported again unasked.
+
+    Pending and failed ones are not among them: whenever those are submitted, it is as the plan then says.
+    """
+    return [
+        key
+        for key, state in ledger.states.items()
+        if state.digest
+        and state.digest != ledger.planned[key].digest
+        and not state.removed
+        and state.phase not in _NOT_THERE
+    ]

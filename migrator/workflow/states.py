@@ -1,0 +1,102 @@
+"""Where an image stands: phases, attempts and their outcomes."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from migrator.domain.cloud import Fault
+from migrator.domain.units import Moment
+
+
+class Phase(StrEnum):
+    """Where an image stands; also the `status` that reports show."""
+
+    PENDING = "pending"
+    SUBMITTING = "submitting"
+    IN_DOUBT = "in_doubt"
+    RUNNING = "running"
+    VERIFYING = "verifying"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    OVERDUE = "overdue"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+    # Enum hashes in Python code; tables by phase are looked up for every event and every row of a report.
+    __hash__ = str.__hash__
+
+
+FINISHED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
+"""Nothing more happens to these unless a person asks for it."""
+
+IN_CLOUD = frozenset({Phase.SUBMITTING, Phase.IN_DOUBT, Phase.RUNNING, Phase.OVERDUE})
+"""These hold a slot of the job window: a job is, or may be, unfinished in the cloud."""
+
+
+class Outcome(StrEnum):
+    """What became of one attempt."""
+
+    OPEN = "open"
+    """The request is on its way, or the program died before it knew."""
+    ACCEPTED = "accepted"
+    RETRYABLE = "retryable"
+    """It never happened and may be repeated."""
+    THROTTLED = "throttled"
+    """It never happened because we asked too much; nothing is held against the image."""
+    REJECTED = "rejected"
+    """It never happened and never will as asked."""
+    UNKNOWN = "unknown"
+    """It may have happened; look-ups decide."""
+    ADOPTED = "adopted"
+    """Its image was found by a look-up."""
+    NOT_FOUND = "not_found"
+    """Look-ups stayed empty until it counted as never having happened."""
+
+
+class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One submission of an image."""
+
+    number: int
+    """1 is the first."""
+
+    began_at: Moment
+    outcome: Outcome = Outcome.OPEN
+    ended_at: Moment | None = None
+    """When the outcome became known."""
+
+    job_id: str | None = None
+    fault: Fault | None = None
+
+
+class State(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One image's past, as far as anybody needs it to decide and to report."""
+
+    key: str
+    phase: Phase = Phase.PENDING
+    attempts: tuple[Attempt, ...] = ()
+    digest: str = ""
+    """Of the image as it was last submitted; empty before the first attempt."""
+
+    job_id: str | None = None
+    image_id: str | None = None
+    progress: float | None = None
+    """Fraction from 0 to 1, as last journalled."""
+
+    submitted_at: Moment | None = None
+    """When the service accepted it, or when the attempt began whose image was found."""
+
+    job_ended_at: Moment | None = None
+    """When the service said that its job ended well; verifying follows."""
+
+    finished_at: Moment | None = None
+    fault: Fault | None = None
+    """Why it failed, or why it waits."""
+
+    removed: bool = False
+    """No longer in the plan."""
+
+    held: bool = False
+    """In doubt, and left for a person to decide."""
+
+    disowned: tuple[str, ...] = ()
+    """Ids of images of earlier lives, which `--again` or `--retry-failed` gave up."""

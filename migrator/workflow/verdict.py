@@ -1,0 +1,78 @@
+"""How a run ended, in one sentence and one exit code (design: commands)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from migrator.domain.cloud import Fault
+from migrator.workflow.states import Phase, State
+
+
+class StopReason(Enum):
+    """Why a run ends before its work does."""
+
+    INTERRUPT = "interrupted by Ctrl-C"
+    TERMINATE = "terminated by SIGTERM"
+    HANGUP = "the terminal was closed"
+    TIME = "max-duration is over"
+
+
+_SIGNALS = {StopReason.INTERRUPT: 130, StopReason.TERMINATE: 143, StopReason.HANGUP: 129}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What the last line says, and what the shell gets."""
+
+    reason: str
+    exit_code: int
+
+
+def ending(
+    states: Iterable[State],
+    *,
+    halted: list[tuple[str, Fault, int]],
+    stopped: StopReason | None,
+    threshold_reached: bool,
+    waits: str = "",
+    wave_failed: bool = False,
+) -> Ending:
+    """The ending of a run over `states`: the most urgent cause wins.
+
+    `waits` is why a wave kept images back, `wave_failed` that too few of one succeeded.
+
+    0 all succeeded · 3 finished, some failed · 5 failure threshold · 6 credentials · 7 run again · 130/143
+    signals.
+    """
+    counts = dict.fromkeys(Phase, 0)
+    held = 0
+    for state in states:
+        counts[state.phase] += 1
+        held += state.held
+    if stopped in _SIGNALS:
+        return Ending(reason=f"{stopped.value}; run again to continue", exit_code=_SIGNALS[stopped])
+    if halted:
+        target, fault, code = max(halted, key=lambda item: item[2] == 6)
+        return Ending(reason=f"target {target} stopped: {fault}", exit_code=code)
+    if threshold_reached:
+        reason = f"{counts[Phase.FAILED]} images failed, more than the plan's max_failures allows"
+        return Ending(reason=reason, exit_code=5)
+    if wave_failed:
+        return Ending(reason=f"{waits}; the next waves did not begin", exit_code=5)
+    left = sum(count for phase, count in counts.items() if phase not in _OVER)
+    if left:
+        why = (
+            (stopped.value if stopped else None)
+            or waits
+            or (f"{held} held for a person" if held == left else None)
+        )
+        why = why or (
+            f"{counts[Phase.OVERDUE]} overdue" if counts[Phase.OVERDUE] == left else "stopped early"
+        )
+        return Ending(reason=f"{why}; {left} images are not finished, run again to continue", exit_code=7)
+    if counts[Phase.FAILED]:
+        return Ending(reason=f"finished; {counts[Phase.FAILED]} images failed", exit_code=3)
+    return Ending(reason="all images succeeded", exit_code=0)
+
+
+_OVER = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
