@@ -374,7 +374,6 @@ LONGEST_FILE = 450
 LONG_FUNCTIONS = {
     "migrator.cli.app.run": "half of it is the table of its options",
     "migrator.io.http.unreached": "a flat match of what keeps a connection from being made",
-    "migrator.reports.formats.as_json.head": "one literal in the shape of the document",
     "migrator.workflow.transitions.advance": "a flat match, one case for each event",
 }
 """Functions of more lines that are a flat match or a table."""

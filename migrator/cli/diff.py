@@ -8,10 +8,10 @@ from rich.cells import cell_len, set_cell_size
 
 from migrator.cli.common import Console, plural
 from migrator.domain.errors import UsageError
-from migrator.reports.causes import one_line
 from migrator.reports.diff import ComparedReport, Difference, DurationChange, NotAReport, difference, read
 from migrator.reports.glossary import DONE, FAILED, STATUSES, TO_GO, statuses_of
 from migrator.reports.headline import span
+from migrator.reports.untrusted import one_line
 from migrator.workflow.states import FINISHED, Phase
 
 _WIDTH = 80

@@ -35,6 +35,7 @@ from migrator.reports import terminal
 from migrator.reports.glossary import FAILED, STATUSES
 from migrator.reports.headline import span
 from migrator.reports.summary import Summary, summary
+from migrator.reports.untrusted import spelled_out
 from migrator.simulator.server import serve
 from migrator.simulator.settings import SCENARIOS
 from migrator.simulator.settings import scenario as settings_of
@@ -137,10 +138,10 @@ def _print_standing(standing: _Standing, console: Console) -> None:
     console.out(f"{'all':<14}{facts.totals.images:>8}")
     for cause in facts.failures:
         console.out(
-            terminal.shown(f"{FAILED.word}: {cause.count} x {cause.code} {cause.message}", STDOUT.encoding)
+            spelled_out(f"{FAILED.word}: {cause.count} x {cause.code} {cause.message}", STDOUT.encoding)
         )
         if cause.remedy:
-            console.out(terminal.shown(f"        {cause.remedy}", STDOUT.encoding))
+            console.out(spelled_out(f"        {cause.remedy}", STDOUT.encoding))
 
 
 def _print_watched(standing: _Standing, console: Console) -> None:

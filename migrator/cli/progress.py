@@ -217,7 +217,7 @@ def _pressure(worker: TargetWorker) -> terminal.Pressure:
         submits=_speed(scheduler.submits),
         queries=_speed(scheduler.queries),
         jobs=len(scheduler.in_cloud),
-        window=scheduler.job_limit.size,
+        job_limit=scheduler.job_limit.size,
         most=scheduler.job_limit.most,
     )
 

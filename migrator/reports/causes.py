@@ -1,4 +1,4 @@
-"""Why images stand still: their faults as safe text, and grouped by what is the same about them."""
+"""Why images stand still: their faults, grouped by what is the same about them."""
 
 import re
 from collections import Counter
@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from msgspec.structs import replace
-
 from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment
+from migrator.reports.untrusted import plain
 from migrator.workflow.ledger import Planned
 from migrator.workflow.states import State
 
@@ -117,32 +116,3 @@ def _stopped_at(state: State) -> Moment | None:
         return None
     last = state.attempts[-1]
     return last.began_at if last.ended_at is None else last.ended_at
-
-
-# --- Untrusted text -------------------------------------------------------------------------------------
-
-_HIDDEN = re.compile(
-    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-_BLANK = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029 ]+")
-
-
-def one_line(text: str) -> str:
-    """The text without line breaks, control characters, lone surrogates, or marks that turn its direction."""
-    if text.isprintable():
-        return text
-    return _BLANK.sub(" ", _HIDDEN.sub("", text)).strip()
-
-
-def plain(fault: Fault) -> Fault:
-    """The fault with each of its texts on one line."""
-    message, code, remedy, request_id = fault.message, fault.code, fault.remedy, fault.request_id
-    if message.isprintable() and code.isprintable() and remedy.isprintable() and request_id.isprintable():
-        return fault  # most are, and a large report has a hundred thousand of them
-    return replace(
-        fault,
-        message=one_line(message),
-        code=one_line(code),
-        remedy=one_line(remedy),
-        request_id=one_line(request_id),
-    )

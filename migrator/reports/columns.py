@@ -33,6 +33,9 @@ class Kind(StrEnum):
     STATUS = "status"
     NUMBER = "number"
     DECIMAL = "decimal"
+    MINUTES = "minutes"
+    """Seconds, shown in minutes and rounded to hundredths."""
+
     FRACTION = "fraction"
     """From 0 to 1; percent in the CSV and on the page."""
 
@@ -284,8 +287,8 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         name="minutes",
-        kind=Kind.DECIMAL,
-        source="minutes",
+        kind=Kind.MINUTES,
+        source="seconds",
         meaning="From submitted to finished, rounded to hundredths.",
         optional=True,
         csv="minutes",
@@ -412,13 +415,18 @@ def row_writer(template: str, cells: Sequence[Cell], *, unknown: str) -> Callabl
     """
     names: dict[str, Any] = {"unknown": unknown}
     code = repr(template.replace("{", "{{").replace("}", "}}"))
+    taken: dict[str, str] = {}
     for index, (source, write) in enumerate(cells):
         names[f"write{index}"] = write
         # A part of a fault is unknown where there is no fault.
         asked = _OF_FAULT[:-1] if source.startswith(_OF_FAULT) else source
-        rest = source.removeprefix(asked)
-        call = f"unknown if (found := {_expression(asked)}) is None else write{index}(found{rest})"
-        code = code.replace("%s", f"{{({call})}}", 1)
+        part = source.removeprefix(asked)
+        if asked in taken:
+            value = variable = taken[asked]
+        else:
+            variable = taken[asked] = f"value{index}"
+            value = f"({variable} := {_expression(asked)})"
+        code = code.replace("%s", f"{{(unknown if {value} is None else write{index}({variable}{part}))}}", 1)
     exec(f"def write(row):\n    image, state, drifted = row\n    return f{code}", names)  # noqa: S102 all of it is ours
     made: Callable[[ImageRow], str] = names["write"]
     return made

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from migrator.reports.causes import one_line
 from migrator.reports.glossary import DONE, statuses_of
+from migrator.reports.untrusted import one_line
 from migrator.workflow.states import Phase
 
 FORMAT, VERSION = "migrator.report", 1

@@ -6,10 +6,10 @@ Both are plain text on one line. Names in them come from the plan, so a format t
 from datetime import UTC, datetime
 
 from migrator.domain.units import Moment
-from migrator.reports.causes import one_line
 from migrator.reports.glossary import HELD, RUNS, STATUSES, TO_GO
 from migrator.reports.runs import RunState
 from migrator.reports.summary import Summary
+from migrator.reports.untrusted import one_line
 from migrator.workflow.states import Phase
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple, overload
 from migrator.domain.cloud import Fault
 from migrator.domain.image import Image, ImageType
 from migrator.domain.units import Moment
-from migrator.reports.causes import plain
+from migrator.reports.times import minutes
+from migrator.reports.untrusted import plain
 from migrator.workflow.ledger import Planned
 from migrator.workflow.states import Attempt, Outcome, Phase, State
 
@@ -137,7 +138,7 @@ class ImageRow(NamedTuple):
     @property
     def minutes(self) -> float | None:
         """`seconds` in minutes, rounded to hundredths."""
-        return None if (seconds := self.seconds) is None else round(seconds / 60, 2)
+        return None if (seconds := self.seconds) is None else minutes(seconds)
 
     @property
     def error(self) -> Fault | None:

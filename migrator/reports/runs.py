@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment
-from migrator.reports.causes import plain
+from migrator.reports.untrusted import plain
 from migrator.workflow.ledger import Planned, Run
 from migrator.workflow.states import State
 

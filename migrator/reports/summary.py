@@ -18,13 +18,14 @@ from migrator.domain.cloud import Fault
 from migrator.domain.plan import MarkerKind, Plan
 from migrator.domain.units import Moment
 from migrator.pacing.estimate import Spread, spread
-from migrator.reports.causes import Cause, causes, plain
+from migrator.reports.causes import Cause, causes
 from migrator.reports.counts import ImageCounts
 from migrator.reports.estimate import Estimate, estimate
 from migrator.reports.rows import Rows
 from migrator.reports.runs import RunLine, RunState, run_lines
 from migrator.reports.tally import Tally, tallies, tallies_of_label
 from migrator.reports.throughput import Throughput, possible_per_hour, throughput
+from migrator.reports.untrusted import plain
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.resume import drifted
 from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment
-from migrator.reports.causes import CauseKind, plain
+from migrator.reports.causes import CauseKind
 from migrator.reports.estimate import Estimate
 from migrator.reports.glossary import BUSY, CAUSES, DONE, FAILED, HELD, OPEN, RUNS, STATUSES, statuses_of
 from migrator.reports.headline import day_and_time, span
@@ -24,6 +24,7 @@ from migrator.reports.runs import RunState
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
 from migrator.reports.throughput import Throughput
+from migrator.reports.untrusted import plain, spelled_out
 from migrator.workflow.states import IN_CLOUD, Phase
 
 # --- The values -----------------------------------------------------------------------------------------
@@ -55,7 +56,7 @@ class Pressure:
     jobs: int
     """In the cloud, or maybe there."""
 
-    window: int
+    job_limit: int
     """How many there may be now."""
 
     most: int
@@ -235,34 +236,13 @@ def _console() -> Console:
     )
 
 
-def shown(text: str, encoding: str = "utf-8") -> str:
-    """Untrusted text on one line: what would act, hide or not be writable is spelled out."""
-    if not text.isprintable():
-        text = "".join(
-            one if one.isprintable() else " " if one.isspace() and one not in _BREAKS else _spelled(one)
-            for one in text
-        )
-    return text.encode(encoding, "backslashreplace").decode(encoding)
-
-
-_BREAKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029"
-
-
-def _spelled(character: str) -> str:
-    return (
-        character.encode("ascii", "backslashreplace").decode()
-        if character > "\x7f"
-        else (repr(character)[1:-1])
-    )
-
-
 class _Page:
     """Lines of one width, in characters that the terminal has."""
 
     def __init__(self, width: int, encoding: str) -> None:
         self.width = max(width, 1)
         self.encoding = encoding
-        fancy = shown("█░…", encoding) == "█░…"
+        fancy = spelled_out("█░…", encoding) == "█░…"
         self.full, self.empty, self.more = "█░…" if fancy else ("#", ".", "..")
 
     def cut(self, line: Text) -> Text:
@@ -277,13 +257,13 @@ class _Page:
         return short
 
     def line(self, text: str, style: str = "") -> Text:
-        return self.cut(Text(shown(text, self.encoding), style=style))
+        return self.cut(Text(spelled_out(text, self.encoding), style=style))
 
     def sentence(self, text: str, style: str = "", *, indent: int = 2, lines: int = 3) -> list[Text]:
         """A sentence on as many lines as it needs, at most so many; none for an empty one."""
         room = max(self.width - indent, 1)
         rows = [""]
-        for word in shown(text, self.encoding).split():
+        for word in spelled_out(text, self.encoding).split():
             if rows[-1] and cell_len(rows[-1]) + 1 + cell_len(word) <= room:
                 rows[-1] += f" {word}"
                 continue
@@ -310,7 +290,7 @@ class _Page:
         share = f" ({100 * tally.done // tally.wanted}%)" if tally.wanted else ""
         bar = self.bar(tally, min(max(self.width // 4, 4), 40))
         done, others = f" {tally.done:,}/{tally.wanted:,} {DONE.word}{share}", rest(tally, live.held)
-        name = shown(live.name, self.encoding)
+        name = spelled_out(live.name, self.encoding)
         # A name may be as long as the line, and the numbers matter more.
         room = max(self.width - cell_len(bar.plain) - cell_len(done) - 1, 0)
         if cell_len(name) > room:
@@ -348,7 +328,7 @@ class _Page:
         if len(groups) > _GROUPS:
             busy = [group for group in groups if group[1].unfinished]
             chosen = [*busy, *(group for group in groups if not group[1].unfinished)][:_GROUPS]
-        names = [shown(name or f"(no {kind})", self.encoding) for name, _ in chosen]
+        names = [spelled_out(name or f"(no {kind})", self.encoding) for name, _ in chosen]
         room = min(max(map(cell_len, names)), max(self.width // 4, 8))
         lines = []
         for name, (_, tally) in zip(names, chosen, strict=True):
@@ -364,10 +344,10 @@ class _Page:
 
     def pressure(self, pressure: Pressure) -> list[Text]:
         parts = [_speed(pressure.submits, "submits"), _speed(pressure.queries, "queries")]
-        jobs = f"{pressure.jobs} of {pressure.window} jobs"
-        if pressure.window < pressure.most:
+        jobs = f"{pressure.jobs} of {pressure.job_limit} jobs"
+        if pressure.job_limit < pressure.most:
             jobs += f" (the plan allows {pressure.most}, the service takes no more)"
-        narrowed = pressure.window < pressure.most or pressure.submits.slowed or pressure.queries.slowed
+        narrowed = pressure.job_limit < pressure.most or pressure.submits.slowed or pressure.queries.slowed
         return self.sentence(
             f"{pressure.target}: {', '.join([*parts, jobs])}", "yellow" if narrowed else "dim", lines=2
         )

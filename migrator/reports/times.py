@@ -15,6 +15,11 @@ def _day(day: int) -> str:
     return datetime.fromtimestamp(day * 86400, UTC).strftime("%Y-%m-%d")
 
 
+def minutes(seconds: float) -> float:
+    """The duration in minutes, rounded to hundredths."""
+    return round(seconds / 60, 2)
+
+
 def iso(moment: Moment) -> str:
     """The moment in ISO 8601, UTC, with milliseconds: "2026-12-01T12:00:00.250Z"."""
     thousandths = round(moment * 1000)

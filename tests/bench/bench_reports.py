@@ -46,17 +46,17 @@ class Nowhere:
         return len(text)
 
 
-def written(told: Summary, form: str) -> bytes:
+def written(facts: Summary, form: str) -> bytes:
     stream = io.BytesIO()
-    FORMATS[form](told, stream)
+    FORMATS[form](facts, stream)
     return stream.getvalue()
 
 
-def bare(told: Summary) -> dict[str, Callable[[], object]]:
+def bare(facts: Summary) -> dict[str, Callable[[], object]]:
     """What each format could at best be as fast as."""
-    document = json.loads(written(told, "json"))
-    lines = list(csv.reader(io.StringIO(written(told, "csv").decode("utf-8-sig"), newline="")))
-    with ZipFile(io.BytesIO(written(told, "xlsx"))) as archive:
+    document = json.loads(written(facts, "json"))
+    lines = list(csv.reader(io.StringIO(written(facts, "csv").decode("utf-8-sig"), newline="")))
+    with ZipFile(io.BytesIO(written(facts, "xlsx"))) as archive:
         parts = [archive.read(name) for name in archive.namelist()]
     return {
         "json": lambda: json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(),
@@ -74,8 +74,8 @@ def seconds(act: Callable[[], object]) -> float:
 def main(images: int = 100_000) -> None:
     ledger = random_ledger(random.Random(1), images)
     plan, now = plan_for(), latest(ledger)
-    told = summary(ledger, plan=plan, now=now)
-    bounds = bare(told)
+    facts = summary(ledger, plan=plan, now=now)
+    bounds = bare(facts)
     ours: dict[str, list[float]] = {form: [] for form in ("summary", *FORMATS)}
     ratios: dict[str, list[float]] = {form: [] for form in bounds}
     sizes: dict[str, int] = {}
@@ -83,7 +83,7 @@ def main(images: int = 100_000) -> None:
         ours["summary"].append(seconds(lambda: summary(ledger, plan=plan, now=now)))
         for form, write in FORMATS.items():
             sink = Sink()
-            ours[form].append(seconds(lambda write=write, sink=sink: write(told, cast("Any", sink))))  # type: ignore[misc]
+            ours[form].append(seconds(lambda write=write, sink=sink: write(facts, cast("Any", sink))))  # type: ignore[misc]
             sizes[form] = sink.size
             if form in bounds:
                 ratios[form].append(ours[form][-1] / seconds(bounds[form]))
@@ -97,12 +97,12 @@ def main(images: int = 100_000) -> None:
     together = sum(statistics.median(ours[form]) for form in ("summary", "json", "csv"))
     print(f"summary, JSON and CSV together: {together:.2f} s")
 
-    del told, bounds
+    del facts, bounds
     tracemalloc.start()
-    told = summary(ledger, plan=plan, now=now)
+    facts = summary(ledger, plan=plan, now=now)
     for form, write in FORMATS.items():
         tracemalloc.reset_peak()
-        write(told, cast("Any", Sink()))
+        write(facts, cast("Any", Sink()))
         print(f"{form} and summary above the ledger: peak {tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB")
 
 

@@ -23,12 +23,12 @@ def main() -> None:
     if CHROMIUM is None:
         raise SystemExit("there is no Chromium: apt-get install chromium")
     ledger, plan, now = migration(500)
-    told = summary(ledger, plan=plan, now=now)
+    facts = summary(ledger, plan=plan, now=now)
     DOCS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         path = Path(folder) / "report.html"
         with path.open("wb") as stream:
-            as_html.write(told, stream)
+            as_html.write(facts, stream)
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         )
@@ -39,7 +39,7 @@ def main() -> None:
         page = opened(browser, path, now, width=390, height=844, device_scale_factor=2)
         page.screenshot(path=DOCS / "report-phone.png", clip={"x": 0, "y": 0, "width": 390, "height": 844})
         page = browser.new_page(viewport={"width": 900, "height": 700}, device_scale_factor=2)
-        page.set_content(terminal(told))
+        page.set_content(terminal(facts))
         page.locator("svg").screenshot(path=DOCS / "terminal.png")
         browser.close()
     for name in ("report-light", "report-dark", "report-phone", "terminal"):
@@ -47,10 +47,10 @@ def main() -> None:
         print(f"docs/{name}.png  {size // 1024} KB")
 
 
-def terminal(told: Summary) -> str:
+def terminal(facts: Summary) -> str:
     """The live view of a run as a page, 80 columns wide."""
     console = Console(record=True, width=80, file=io.StringIO(), force_terminal=True)
-    for line in view(live_status(told, run="")):
+    for line in view(live_status(facts, run="")):
         console.print(line)
     return console.export_svg(title="migrator run plans/east.toml")
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from migrator.reports.causes import one_line
 from migrator.reports.formats import as_html
 from migrator.reports.glossary import STATUSES
 from migrator.reports.summary import Summary, summary
+from migrator.reports.untrusted import one_line
 from migrator.workflow.ledger import Ledger
 from tests.browser.conftest import AXE, IN_CI, Visit
 from tests.browser.realistic import migration
@@ -22,22 +22,22 @@ Visiting = Callable[..., Visit]
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
-def written(told: Summary, folder: Path) -> Path:
+def written(facts: Summary, folder: Path) -> Path:
     path = folder / "report.html"
     with path.open("wb") as stream:
-        as_html.write(told, stream)
+        as_html.write(facts, stream)
     return path
 
 
 @pytest.fixture(scope="module")
-def told() -> Summary:
+def facts() -> Summary:
     ledger, plan, now = migration(500)
     return summary(ledger, plan=plan, now=now)
 
 
 @pytest.fixture(scope="module")
-def path(told: Summary, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written(told, tmp_path_factory.mktemp("report"))
+def path(facts: Summary, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(facts, tmp_path_factory.mktemp("report"))
 
 
 @pytest.fixture(scope="module")
@@ -131,20 +131,20 @@ def test_ten_thousand_images_can_be_searched_and_sorted(visit: Visiting, tmp_pat
 # --- The table ------------------------------------------------------------------------------------------
 
 
-def test_what_needs_attention_comes_first(visit: Visiting, path: Path, told: Summary):
+def test_what_needs_attention_comes_first(visit: Visiting, path: Path, facts: Summary):
     page = visit(path).open(charts=False)
 
     first = page.locator("#rows tbody tr td:first-child").all_inner_texts()
 
     assert len(first) == 50
-    assert [text.strip() for text in first[: told.totals.failed]] == ["Failed"] * told.totals.failed
-    assert "Failed" not in "".join(first[told.totals.failed :])
+    assert [text.strip() for text in first[: facts.totals.failed]] == ["Failed"] * facts.totals.failed
+    assert "Failed" not in "".join(first[facts.totals.failed :])
 
 
-def test_search_looks_into_names_owners_ids_and_messages(visit: Visiting, path: Path, told: Summary):
+def test_search_looks_into_names_owners_ids_and_messages(visit: Visiting, path: Path, facts: Summary):
     page = visit(path).open(charts=False)
     rank = list(STATUSES)
-    rows = sorted(told.images, key=lambda row: rank.index(row.status))
+    rows = sorted(facts.images, key=lambda row: rank.index(row.status))
     job = next(row for row in rows if row.job_id)
 
     for query, wanted in (
@@ -158,24 +158,24 @@ def test_search_looks_into_names_owners_ids_and_messages(visit: Visiting, path: 
         expect(page.locator("#rows tbody .open")).to_have_text([row.name for row in wanted])
 
 
-def test_a_filter_keeps_the_images_of_one_status_target_or_wave(visit: Visiting, path: Path, told: Summary):
+def test_a_filter_keeps_the_images_of_one_status_target_or_wave(visit: Visiting, path: Path, facts: Summary):
     page = visit(path).open(charts=False)
 
     page.select_option("#by-status", "running")
     page.select_option("#by-target", "=south")
 
-    running = [row.name for row in told.images if row.status == "running" and row.target == "south"]
+    running = [row.name for row in facts.images if row.status == "running" and row.target == "south"]
     assert names(page) == running
     expect(page.locator("#found")).to_contain_text(f"of {len(running)} that match, of 500 in all.")
     page.click("button[type=reset]")
     expect(page.locator("#found")).to_contain_text("of 500.")
 
 
-def test_sorting_goes_up_then_down_then_back(visit: Visiting, path: Path, told: Summary):
+def test_sorting_goes_up_then_down_then_back(visit: Visiting, path: Path, facts: Summary):
     page = visit(path).open(charts=False)
     head = page.locator("#rows th[data-sort=minutes]")
     before = names(page)
-    longest = sorted((row for row in told.images if row.seconds), key=lambda row: row.seconds or 0)
+    longest = sorted((row for row in facts.images if row.seconds), key=lambda row: row.seconds or 0)
 
     head.get_by_role("button").click()
     assert head.get_attribute("aria-sort") == "ascending"
@@ -189,7 +189,7 @@ def test_sorting_goes_up_then_down_then_back(visit: Visiting, path: Path, told: 
     assert names(page) == before
 
 
-def test_the_pages_hold_every_image_once(visit: Visiting, path: Path, told: Summary):
+def test_the_pages_hold_every_image_once(visit: Visiting, path: Path, facts: Summary):
     page = visit(path).open(charts=False)
     page.select_option("#size", "100")
 
@@ -198,18 +198,18 @@ def test_the_pages_hold_every_image_once(visit: Visiting, path: Path, told: Summ
         page.click("[data-page=next]")
         seen += names(page)
 
-    assert sorted(seen) == sorted(row.name for row in told.images)
+    assert sorted(seen) == sorted(row.name for row in facts.images)
     expect(page.locator("#page")).to_have_text("Page 5 of 5")
     page.click("[data-page=first]")
     expect(page.locator("[data-page=previous]")).to_be_disabled()
 
 
-def test_a_cause_shows_its_images_in_the_table(visit: Visiting, path: Path, told: Summary):
+def test_a_cause_shows_its_images_in_the_table(visit: Visiting, path: Path, facts: Summary):
     page = visit(path).open(charts=False)
 
     page.click("[data-cause='0']")
 
-    cause = told.failures[0]
+    cause = facts.failures[0]
     assert sorted(names(page)) == sorted(key.split("/", 1)[1] for key in cause.keys)
     expect(page.locator("#by-cause")).to_contain_text(cause.message)
     page.click("#by-cause button")
@@ -217,9 +217,9 @@ def test_a_cause_shows_its_images_in_the_table(visit: Visiting, path: Path, told
     expect(page.locator("#by-cause")).to_be_hidden()
 
 
-def test_an_image_opens_to_all_that_is_known_of_it(visit: Visiting, path: Path, told: Summary):
+def test_an_image_opens_to_all_that_is_known_of_it(visit: Visiting, path: Path, facts: Summary):
     page = visit(path).open(charts=False)
-    row = next(row for row in told.images if row.error and row.job_id and len(row.attempts) == 1)
+    row = next(row for row in facts.images if row.error and row.job_id and len(row.attempts) == 1)
     page.fill("#query", row.name)
     expect(page.locator("#rows tbody .open")).to_have_count(1)
 
@@ -244,16 +244,16 @@ def test_an_image_opens_to_all_that_is_known_of_it(visit: Visiting, path: Path, 
 # --- Time -----------------------------------------------------------------------------------------------
 
 
-def test_times_can_be_read_in_the_reader_s_own_zone(visit: Visiting, path: Path, told: Summary):
+def test_times_can_be_read_in_the_reader_s_own_zone(visit: Visiting, path: Path, facts: Summary):
     page = visit(path, timezone_id="Asia/Shanghai").open()
     ends = page.locator(".tiles .moment time")
-    assert told.eta.at is not None
-    utc = datetime.fromtimestamp(told.eta.at, UTC)
+    assert facts.eta.at is not None
+    utc = datetime.fromtimestamp(facts.eta.at, UTC)
     expect(ends).to_have_text(f"{utc:%Y-%m-%d %H:%M}")
 
     page.get_by_role("button", name="Show times in Asia/Shanghai").click()
 
-    local = datetime.fromtimestamp(told.eta.at + 8 * 3600, UTC)
+    local = datetime.fromtimestamp(facts.eta.at + 8 * 3600, UTC)
     expect(ends).to_have_text(f"{local:%Y-%m-%d %H:%M}")
     expect(page.locator(".tiles .zone")).to_have_text("Asia/Shanghai")
     expect(page.locator("#timeline")).to_contain_text("Time, Asia/Shanghai")
@@ -268,9 +268,9 @@ def test_times_can_be_read_in_the_reader_s_own_zone(visit: Visiting, path: Path,
         (720, "Made 12 min ago; reload to refresh, or see whether the run still goes on ("),
     ],
 )
-def test_it_says_how_old_it_is(visit: Visiting, path: Path, told: Summary, later: float, words: str):
+def test_it_says_how_old_it_is(visit: Visiting, path: Path, facts: Summary, later: float, words: str):
     here = visit(path)
-    here.page.clock.set_fixed_time(told.generated_at + later)
+    here.page.clock.set_fixed_time(facts.generated_at + later)
 
     page = here.open(charts=False)
 
@@ -298,7 +298,7 @@ def test_the_timeline_zooms_to_single_images_and_back(visit: Visiting, path: Pat
 
 
 def test_dragging_over_the_timeline_enlarges_that_part_and_pointing_at_it_names_the_image(
-    visit: Visiting, path: Path, told: Summary
+    visit: Visiting, path: Path, facts: Summary
 ):
     page = visit(path).open()
     chart = page.locator("#timeline")
@@ -316,17 +316,17 @@ def test_dragging_over_the_timeline_enlarges_that_part_and_pointing_at_it_names_
 
     assert painted(page) != before
     tip = page.locator("#tip").inner_text().splitlines()
-    assert tip[0] in {row.name for row in told.images}
+    assert tip[0] in {row.name for row in facts.images}
 
 
-def test_the_pace_is_drawn_against_what_the_limits_allow(visit: Visiting, path: Path, told: Summary):
+def test_the_pace_is_drawn_against_what_the_limits_allow(visit: Visiting, path: Path, facts: Summary):
     page = visit(path).open()
 
     bars = page.locator("#pace .bars .point").count()
 
-    assert bars >= sum(each.succeeded > 0 for each in told.throughput.slices)
+    assert bars >= sum(each.succeeded > 0 for each in facts.throughput.slices)
     expect(page.locator("#pace")).to_contain_text(
-        f"limits allow {told.throughput.possible_per_hour:.0f} an hour"
+        f"limits allow {facts.throughput.possible_per_hour:.0f} an hour"
     )
 
 

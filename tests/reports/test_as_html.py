@@ -19,7 +19,6 @@ from hypothesis import given, settings
 
 from migrator.domain.cloud import Fault
 from migrator.domain.image import Image
-from migrator.reports.causes import one_line
 from migrator.reports.formats import as_html, as_json
 from migrator.reports.formats.as_html import FIRST
 from migrator.reports.glossary import GROUPS, STATUSES, label, statuses_of
@@ -27,6 +26,7 @@ from migrator.reports.headline import headline
 from migrator.reports.summary import Summary, summary
 from migrator.reports.tally import Tally
 from migrator.reports.times import iso
+from migrator.reports.untrusted import one_line
 from migrator.workflow.events import (
     AttemptBegan,
     Event,
@@ -119,23 +119,23 @@ class Page(HTMLParser):
         return [dict(zip(self.data["columns"], row, strict=True)) for row in self.data["rows"]]
 
 
-def html(told: Summary) -> bytes:
+def html(facts: Summary) -> bytes:
     stream = io.BytesIO()
-    as_html.write(told, stream)
+    as_html.write(facts, stream)
     return stream.getvalue()
 
 
-def page(told: Summary) -> Page:
-    return Page(html(told).decode())
+def page(facts: Summary) -> Page:
+    return Page(html(facts).decode())
 
 
 def of(ledger: Ledger) -> Summary:
     return summary(ledger, plan=plan_for(), now=latest(ledger))
 
 
-def report(told: Summary) -> dict[str, Any]:
+def report(facts: Summary) -> dict[str, Any]:
     stream = io.BytesIO()
-    as_json.write(told, stream)
+    as_json.write(facts, stream)
     found: dict[str, Any] = json.loads(stream.getvalue())
     return found
 
@@ -170,8 +170,8 @@ def number(cell: str) -> int:
 @given(ledgers(max_images=10, max_steps=80))
 @settings(max_examples=40)
 def test_every_number_in_the_page_is_the_one_in_the_json(ledger: Ledger):
-    told = of(ledger)
-    shown, expected = page(told), report(told)
+    facts = of(ledger)
+    shown, expected = page(facts), report(facts)
 
     labels = {word.label: phase for phase, word in STATUSES.items()}
     assert {
@@ -198,8 +198,8 @@ def test_every_number_in_the_page_is_the_one_in_the_json(ledger: Ledger):
 @given(ledgers(max_images=10, max_steps=80))
 @settings(max_examples=40)
 def test_every_image_in_the_page_is_the_one_in_the_json(ledger: Ledger):
-    told = of(ledger)
-    shown, expected = page(told), report(told)["images"]
+    facts = of(ledger)
+    shown, expected = page(facts), report(facts)["images"]
     data = shown.data
 
     assert sorted(row["position"] for row in shown.rows) == list(range(1, len(expected) + 1))
@@ -221,12 +221,14 @@ def test_every_image_in_the_page_is_the_one_in_the_json(ledger: Ledger):
 
 
 def test_each_image_that_stands_still_points_to_its_cause():
-    told = of(random_ledger(random.Random(5), 120))
-    shown = page(told)
-    causes = [*told.failures, *told.waiting]
+    facts = of(random_ledger(random.Random(5), 120))
+    shown = page(facts)
+    causes = [*facts.failures, *facts.waiting]
 
     found = {
-        (row["cause"], told.images[row["position"] - 1].key) for row in shown.rows if row["cause"] is not None
+        (row["cause"], facts.images[row["position"] - 1].key)
+        for row in shown.rows
+        if row["cause"] is not None
     }
 
     assert found == {(index, key) for index, cause in enumerate(causes) for key in cause.keys}
@@ -234,11 +236,11 @@ def test_each_image_that_stands_still_points_to_its_cause():
 
 
 def test_the_headline_is_the_heading_and_says_what_every_other_report_says():
-    told = of(random_ledger(random.Random(5), 60))
+    facts = of(random_ledger(random.Random(5), 60))
 
-    words = headline(told)
+    words = headline(facts)
 
-    assert f"<h1>{words[:1].upper()}{words[1:]}.</h1>" in html(told).decode()
+    assert f"<h1>{words[:1].upper()}{words[1:]}.</h1>" in html(facts).decode()
 
 
 def test_causes_are_told_with_remedy_owners_and_the_images_they_hit():
@@ -305,9 +307,9 @@ def test_the_policy_names_each_script_and_style_by_its_hash_and_allows_nothing_e
 
 def test_a_page_of_ten_thousand_images_is_small():
     ledger, plan, now = migration(10_000)
-    told = summary(ledger, plan=plan, now=now)
+    facts = summary(ledger, plan=plan, now=now)
 
-    assert len(html(told)) < 8_000_000
+    assert len(html(facts)) < 8_000_000
 
 
 def test_a_page_of_more_images_than_a_browser_bears_keeps_those_that_need_attention(
@@ -315,13 +317,13 @@ def test_a_page_of_more_images_than_a_browser_bears_keeps_those_that_need_attent
 ):
     monkeypatch.setattr(as_html, "ROWS", 10)
     ledger, plan, now = migration(200)
-    told = summary(ledger, plan=plan, now=now)
+    facts = summary(ledger, plan=plan, now=now)
 
-    shown = page(told)
+    shown = page(facts)
 
     assert len(shown.rows) == 10
     assert shown.data["total"] == 200
-    assert {shown.data["statuses"][row["status"]][0] for row in shown.rows[: told.totals.failed]} == {
+    assert {shown.data["statuses"][row["status"]][0] for row in shown.rows[: facts.totals.failed]} == {
         "failed"
     }
     assert "This page holds the 10 images that need attention first, of 200 in all" in shown.text
@@ -352,24 +354,24 @@ def test_a_page_about_nothing_is_a_page():
 
 def test_without_scripts_the_first_images_show_and_where_the_others_are():
     ledger, plan, now = migration(200)
-    told = summary(ledger, plan=plan, now=now)
-    shown = page(told)
+    facts = summary(ledger, plan=plan, now=now)
+    shown = page(facts)
 
     head, *lines = shown.tables["rows"]
     assert len(head) == 8
     assert len(lines) == FIRST
-    assert all(line[0].strip() == "Failed" for line in lines[: told.totals.failed])
+    assert all(line[0].strip() == "Failed" for line in lines[: facts.totals.failed])
     assert "The first 50 of 200 images" in shown.text
     assert "report.csv" in shown.text
 
 
 def test_what_the_charts_show_stands_in_tables_too():
     ledger, plan, now = migration(200)
-    told = summary(ledger, plan=plan, now=now)
-    shown = page(told)
+    facts = summary(ledger, plan=plan, now=now)
+    shown = page(facts)
 
-    assert sum(number(line[1]) for line in shown.tables["slices"][1:]) == told.totals.done
-    assert sum(number(line[2]) for line in shown.tables["slices"][1:]) == told.totals.failed
+    assert sum(number(line[1]) for line in shown.tables["slices"][1:]) == facts.totals.done
+    assert sum(number(line[2]) for line in shown.tables["slices"][1:]) == facts.totals.failed
     assert [line[0] for line in shown.tables["durations"][1:]] == [
         "First request until accepted",
         "Accepted until verified",
@@ -394,9 +396,9 @@ def test_text_that_would_like_to_act_stays_text():
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_name_is_read_as_it_is_written(name: str):
-    told = summary(fold(failing(image(name), Fault(message="x"))), plan=plan_for(), now=START + 99)
+    facts = summary(fold(failing(image(name), Fault(message="x"))), plan=plan_for(), now=START + 99)
 
-    shown = page(told)
+    shown = page(facts)
 
     assert one_line(name).encode("utf-8", "replace").decode() in shown.tables["rows"][1][1]
 

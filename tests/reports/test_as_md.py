@@ -12,10 +12,10 @@ from markdown_it.token import Token
 
 from migrator.domain.cloud import Fault
 from migrator.domain.image import Image
-from migrator.reports.causes import one_line
 from migrator.reports.formats import as_md
 from migrator.reports.formats.as_md import code, prose
 from migrator.reports.summary import Summary, summary
+from migrator.reports.untrusted import one_line
 from migrator.workflow.events import (
     AttemptBegan,
     Event,
@@ -52,9 +52,9 @@ EVIL = (
 )
 
 
-def report(told: Summary) -> str:
+def report(facts: Summary) -> str:
     stream = io.BytesIO()
-    as_md.write(told, stream)
+    as_md.write(facts, stream)
     return stream.getvalue().decode()
 
 

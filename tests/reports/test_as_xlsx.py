@@ -20,6 +20,7 @@ from openpyxl.workbook.workbook import Workbook
 
 from migrator.domain.cloud import Fault
 from migrator.domain.image import Image
+from migrator.reports.columns import COLUMNS, Kind
 from migrator.reports.formats import as_xlsx
 from migrator.reports.formats.xlsx.cells import serial, text
 from migrator.reports.glossary import STATUSES
@@ -33,19 +34,19 @@ from tests.reports.test_reports import small_ledger
 SHEETS = ["Summary", "Images", "Failures by cause", "By wave", "By owner", "Timeline data"]
 
 
-def raw(told: Summary) -> bytes:
+def raw(facts: Summary) -> bytes:
     stream = io.BytesIO()
-    as_xlsx.write(told, stream)
+    as_xlsx.write(facts, stream)
     return stream.getvalue()
 
 
-def read(told: Summary) -> Workbook:
-    return openpyxl.load_workbook(io.BytesIO(raw(told)))
+def read(facts: Summary) -> Workbook:
+    return openpyxl.load_workbook(io.BytesIO(raw(facts)))
 
 
-def parts(told: Summary) -> dict[str, str]:
+def parts(facts: Summary) -> dict[str, str]:
     """The files inside the workbook."""
-    with ZipFile(io.BytesIO(raw(told))) as archive:
+    with ZipFile(io.BytesIO(raw(facts))) as archive:
         return {name: archive.read(name).decode() for name in archive.namelist()}
 
 
@@ -105,14 +106,15 @@ def test_cells_are_formatted_as_what_they_are():
 @pytest.mark.parametrize("count", [0, 1, 3, 700])
 def test_header_filter_colours_and_reach_cover_every_image(count: int):
     ledger = random_ledger(random.Random(5), count)
-    told = summary(ledger, plan=plan_for(), now=latest(ledger))
+    facts = summary(ledger, plan=plan_for(), now=latest(ledger))
 
-    sheet = read(told)["Images"]
+    sheet = read(facts)["Images"]
 
-    width, last = 25 + len(told.label_keys), max(count, 1) + 1
+    own = sum(column.xlsx is not None and column.kind is not Kind.LABELS for column in COLUMNS)
+    width, last = own + len(facts.label_keys), max(count, 1) + 1
     reach = f"{get_column_letter(width)}{last}"
     assert [row[0].value for row in sheet.iter_rows(min_row=2, max_row=count + 1) if count] == [
-        row.key if row.key.isprintable() else text(row.key) for row in told.images
+        row.key if row.key.isprintable() else text(row.key) for row in facts.images
     ]
     assert sheet.freeze_panes == "B2"
     assert sheet.auto_filter.ref == f"A1:{reach}"
@@ -206,12 +208,12 @@ EVIL = (
 
 @pytest.mark.parametrize("name", EVIL)
 def test_whatever_an_image_is_called_its_cells_are_text_and_nothing_else(name: str):
-    told = failing(
+    facts = failing(
         image(name, wave=name, labels={name: name, "owner": name}),
         Fault(code=name, message=name, remedy=name, request_id=name),
     )
 
-    book, files = read(told), parts(told)
+    book, files = read(facts), parts(facts)
 
     (row,) = table(book, "Images")
     for column in ("Name", "Wave", "Error code", "Error", "Remedy", "Request ID", "label owner"):
@@ -233,9 +235,9 @@ def test_every_part_is_well_formed_whatever_happened(ledger: Ledger):
 
 
 def test_text_that_looks_like_the_code_of_a_character_stays_that_text():
-    told = failing(image("_x0041_"), Fault(message="_x000d_"))
+    facts = failing(image("_x0041_"), Fault(message="_x000d_"))
 
-    sheet = parts(told)["xl/worksheets/sheet2.xml"]
+    sheet = parts(facts)["xl/worksheets/sheet2.xml"]
 
     assert '<t xml:space="preserve">_x005F_x0041_</t>' in sheet
     assert ">_x005F_x000d_<" in sheet
@@ -274,11 +276,11 @@ def test_the_same_summary_gives_the_same_bytes_whenever_and_wherever_it_is_writt
 
 
 def test_the_only_moment_of_the_file_itself_is_that_of_the_report():
-    told = small()
+    facts = small()
 
-    with ZipFile(io.BytesIO(raw(told))) as archive:
+    with ZipFile(io.BytesIO(raw(facts))) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-    core = parts(told)["docProps/core.xml"]
+    core = parts(facts)["docProps/core.xml"]
     assert re.findall(r">(\d{4}-[^<]+)<", core) == ["2026-05-28T20:38:20Z"] * 2
 
 

@@ -71,6 +71,11 @@ def test_every_format_shows_the_columns_of_the_table_and_no_others():
     assert titles[-2:] == ["label owner", "label rack"]
     shown = page(facts)
     assert shown.data["columns"] == [*as_html.ROW, *(column.name for column in COLUMNS if column.html)]
+    page_only = [(column.name, column.html) for column in COLUMNS if column.html]
+    assert [(name, term) for name, _, term in shown.data["details"]] == [
+        (name, html.details) for name, html in page_only if html.details
+    ]
+    assert shown.data["flags"] == [[name, html.flag] for name, html in page_only if html.flag]
     assert [text.split(" UTC")[0] for text in shown.tables["rows"][0]] == [
         "Status",
         "Image",

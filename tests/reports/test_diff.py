@@ -85,7 +85,7 @@ def test_what_came_into_the_plan_and_what_left_it_is_told():
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "listed"),
     [
         pytest.param(600.0, 901.0, "slower", id="half as long again"),
         pytest.param(600.0, 900.0, None, id="just half as long again"),
@@ -98,14 +98,14 @@ def test_what_came_into_the_plan_and_what_left_it_is_told():
     ],
 )
 def test_another_time_is_told_when_it_differs_by_half_and_by_a_minute(
-    before: float | None, after: float | None, told: str | None
+    before: float | None, after: float | None, listed: str | None
 ):
     found = of(
         [shown("north/a", "succeeded", seconds=before)], [shown("north/a", "succeeded", seconds=after)]
     )
 
-    assert (bool(found.slower), bool(found.faster)) == (told == "slower", told == "faster")
-    assert found.empty == (told is None)
+    assert (bool(found.slower), bool(found.faster)) == (listed == "slower", listed == "faster")
+    assert found.empty == (listed is None)
 
 
 def test_the_largest_change_comes_first():
@@ -147,8 +147,8 @@ def test_whatever_happened_between_two_reports_each_image_is_accounted_for(
 
     found = difference(old, new)
 
-    told = [*found.done, *found.recovered, *found.failed, *found.undone, *found.added, *found.gone]
-    assert len(told) == len(set(told))
+    facts = [*found.done, *found.recovered, *found.failed, *found.undone, *found.added, *found.gone]
+    assert len(facts) == len(set(facts))
     assert old.images.keys() - set(found.gone) == new.images.keys() - set(found.added)
     both = old.images.keys() & new.images.keys()
     assert sum(found.moves.values()) == sum(old.images[key].status != new.images[key].status for key in both)

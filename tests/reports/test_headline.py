@@ -65,7 +65,7 @@ def held(n: int) -> list[Event]:
     ]
 
 
-def told(*events: Event, now: float = START + 4000, running: bool | None = None) -> Summary:
+def summed(*events: Event, now: float = START + 4000, running: bool | None = None) -> Summary:
     return summary(fold(events), plan=plan_for(max_jobs=1), now=now, running=running)
 
 
@@ -145,7 +145,7 @@ def told(*events: Event, now: float = START + 4000, running: bool | None = None)
 def test_the_headline_says_how_far_what_failed_and_when(
     events: list[Event], running: bool | None, sentence: str
 ):
-    assert headline(told(*events, running=running)) == sentence
+    assert headline(summed(*events, running=running)) == sentence
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_the_headline_says_how_far_what_failed_and_when(
 def test_the_next_step_is_something_that_a_person_can_do(
     events: list[Event], running: bool | None, sentence: str
 ):
-    assert next_step(told(*events, running=running)) == sentence
+    assert next_step(summed(*events, running=running)) == sentence
 
 
 @given(ledgers(max_images=8, max_steps=80))

@@ -17,12 +17,12 @@ import openpyxl
 import pytest
 from hypothesis import given, settings
 
-from migrator.reports.causes import one_line
 from migrator.reports.formats import FORMATS
 from migrator.reports.formats.as_csv import cell
 from migrator.reports.glossary import STATUSES
 from migrator.reports.headline import headline
 from migrator.reports.summary import Summary, summary
+from migrator.reports.untrusted import one_line
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.states import Phase
 from tests.ledgers import latest, ledgers, plan_for, random_ledger
@@ -75,9 +75,9 @@ def statuses(some: list[str]) -> dict[str, int]:
     return {phase.value: counts[phase.value] for phase in Phase}
 
 
-def truth(told: Summary) -> Numbers:
+def truth(facts: Summary) -> Numbers:
     """Recounted from the ledger's own states, not from what the summary says of them."""
-    found = [(row.image, row.state.phase.value) for row in told.images]
+    found = [(row.image, row.state.phase.value) for row in facts.images]
 
     def by(name: Callable[[Any], str]) -> Group:
         return counted([(one_line(name(image)), status) for image, status in found])
@@ -89,9 +89,9 @@ def truth(told: Summary) -> Numbers:
         waves=by(lambda image: image.wave or ""),
         targets=by(lambda image: image.target),
         owners=by(lambda image: image.labels.get("owner", "")),
-        causes=[cause.count for cause in told.failures],
-        rows=[(one_line(row.name), row.state.phase.value, row.minutes) for row in told.images],
-        headline=headline(told),
+        causes=[cause.count for cause in facts.failures],
+        rows=[(one_line(row.name), row.state.phase.value, row.minutes) for row in facts.images],
+        headline=headline(facts),
     )
 
 
@@ -267,10 +267,10 @@ READERS: dict[str, Callable[[bytes], Numbers]] = {
 }
 
 
-def disagreements(told: Summary, form: str) -> list[str]:
+def disagreements(facts: Summary, form: str) -> list[str]:
     stream = io.BytesIO()
-    FORMATS[form](told, stream)
-    shown, real = READERS[form](stream.getvalue()), truth(told)
+    FORMATS[form](facts, stream)
+    shown, real = READERS[form](stream.getvalue()), truth(facts)
     return [
         f"{form}.{one.name}: {getattr(shown, one.name)!r} is not {getattr(real, one.name)!r}"
         for one in fields(Numbers)
@@ -289,15 +289,15 @@ def test_every_format_has_a_reader_here():
 @given(ledger=ledgers(max_images=10, max_steps=100))
 @settings(max_examples=25)
 def test_every_report_shows_the_numbers_of_the_ledger(form: str, ledger: Ledger):
-    told = summary(ledger, plan=plan_for(), now=latest(ledger))
+    facts = summary(ledger, plan=plan_for(), now=latest(ledger))
 
-    assert disagreements(told, form) == []
+    assert disagreements(facts, form) == []
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_large_report_does_too(form: str):
     ledger = random_ledger(random.Random(9), 1200)
-    told = summary(ledger, plan=plan_for(), now=latest(ledger))
-    assert told.totals.images == 1200
+    facts = summary(ledger, plan=plan_for(), now=latest(ledger))
+    assert facts.totals.images == 1200
 
-    assert disagreements(told, form) == []
+    assert disagreements(facts, form) == []

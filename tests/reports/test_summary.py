@@ -12,10 +12,11 @@ from migrator.domain.cloud import Fault
 from migrator.domain.image import Image, ImageType
 from migrator.domain.plan import MarkerKind, Policy
 from migrator.pacing.estimate import Spread, makespan, sample, spread
-from migrator.reports.causes import OVERDUE, CauseKind, normalised, one_line, plain
+from migrator.reports.causes import OVERDUE, CauseKind, normalised
 from migrator.reports.runs import RunState
 from migrator.reports.summary import Listing, Summary, summary
 from migrator.reports.tally import Tally
+from migrator.reports.untrusted import one_line, plain
 from migrator.workflow.events import (
     AttemptBegan,
     AttemptHeld,
@@ -76,7 +77,7 @@ def failed(one: Image, at: float, fault: Fault = DAMAGED, took: float = 60.0) ->
     return [*submitted(one, at), JobFailed(at=at + took, key=one.key, fault=fault)]
 
 
-def told(events: list[Event], now: float, **settings: Any) -> Summary:
+def summed(events: list[Event], now: float, **settings: Any) -> Summary:
     """The summary of a history under a plan whose targets have these limits."""
     running = settings.pop("running", None)
     return summary(fold(events), plan=plan_for(**settings), now=now, running=running)
@@ -95,34 +96,34 @@ def test_after_every_single_event_each_grouping_adds_up_to_all_images(history: l
     ledger = Ledger()
     for event in history:
         ledger.apply(event)
-        told = summary(ledger, plan=plan_for(), now=event.at)
+        facts = summary(ledger, plan=plan_for(), now=event.at)
 
-        groupings = [told.by_wave, told.by_target, *told.by_label.values()]
-        assert told.totals.images == len(ledger.planned) == len(told.images)
+        groupings = [facts.by_wave, facts.by_target, *facts.by_label.values()]
+        assert facts.totals.images == len(ledger.planned) == len(facts.images)
         for grouping in groupings:
             columns = zip(*(tally.counts for tally in grouping.values()), strict=True)
-            assert tuple(map(sum, columns)) == (told.totals.counts if ledger.planned else ())
+            assert tuple(map(sum, columns)) == (facts.totals.counts if ledger.planned else ())
 
 
 @given(ledgers(max_steps=120))
 def test_every_number_agrees_with_a_recount_of_the_rows(ledger: Ledger):
-    told = summary(ledger, plan=plan_for(), now=latest(ledger))
-    rows = list(told.images)
+    facts = summary(ledger, plan=plan_for(), now=latest(ledger))
+    rows = list(facts.images)
 
     statuses = Counter(row.status for row in rows)
-    assert told.totals.by_status == {phase: statuses[phase] for phase in Phase}
-    assert told.removed == sum(row.removed for row in rows)
-    assert told.drifted == sum(row.drifted for row in rows)
-    assert told.held == sum(row.held for row in rows)
-    assert sum(cause.count for cause in told.failures) == statuses[Phase.FAILED]
-    assert told.eta.images + told.eta.left_out == told.totals.unfinished
+    assert facts.totals.by_status == {phase: statuses[phase] for phase in Phase}
+    assert facts.removed == sum(row.removed for row in rows)
+    assert facts.drifted == sum(row.drifted for row in rows)
+    assert facts.held == sum(row.held for row in rows)
+    assert sum(cause.count for cause in facts.failures) == statuses[Phase.FAILED]
+    assert facts.eta.images + facts.eta.left_out == facts.totals.unfinished
     finished = [row for row in rows if row.finished_at is not None]
-    assert sum(each.succeeded + each.failed for each in told.throughput.slices) == len(finished)
-    for cause in (*told.failures, *told.waiting):
+    assert sum(each.succeeded + each.failed for each in facts.throughput.slices) == len(finished)
+    for cause in (*facts.failures, *facts.waiting):
         assert cause.count == len(cause.keys) == sum(cause.owners.values())
-    waiting = [key for cause in told.waiting for key in cause.keys]
+    waiting = [key for cause in facts.waiting for key in cause.keys]
     assert len(waiting) == len(set(waiting))
-    assert {cause.kind for cause in told.failures} <= {CauseKind.FAILED}
+    assert {cause.kind for cause in facts.failures} <= {CauseKind.FAILED}
 
 
 @given(st.integers(0, 2**32))
@@ -143,24 +144,24 @@ def test_the_same_ledger_at_the_same_moment_gives_the_same_summary(seed: int):
 
 
 def test_a_ledger_with_nothing_in_it_has_a_summary():
-    told = summary(Ledger(), plan=plan_for(), now=START)
+    facts = summary(Ledger(), plan=plan_for(), now=START)
 
-    assert told.totals == Tally(counts=(0,) * 10)
-    assert (told.eta.at, told.eta.seconds, told.eta.images) == (None, 0.0, 0)
-    assert told.throughput.per_hour is None
-    assert told.throughput.slices == ()
-    assert list(told.images) == []
+    assert facts.totals == Tally(counts=(0,) * 10)
+    assert (facts.eta.at, facts.eta.seconds, facts.eta.images) == (None, 0.0, 0)
+    assert facts.throughput.per_hour is None
+    assert facts.throughput.slices == ()
+    assert list(facts.images) == []
 
 
 def test_a_summary_does_not_change_when_the_ledger_goes_on():
     web = image()
     ledger = fold([run_began(), listed(web)])
-    told = summary(ledger, plan=plan_for(), now=START)
+    facts = summary(ledger, plan=plan_for(), now=START)
 
     for event in [listed(image("web-02")), *imported(web, START)]:
         ledger.apply(event)
 
-    assert [row.status for row in told.images] == [Phase.PENDING]
+    assert [row.status for row in facts.images] == [Phase.PENDING]
 
 
 # --- Listings -------------------------------------------------------------------------------------------
@@ -171,7 +172,7 @@ def learned_by(by: ListedBy, **known: Any) -> VisibilityLearned:
 
 
 def test_what_was_learned_about_lists_is_told_with_the_time_that_follows_from_it():
-    facts = told(
+    facts = summed(
         [learned_by(ListedBy.TAG, seen=40, longest_delay=50.0), learned_by(ListedBy.NAME, seen=1)], now=START
     )
 
@@ -206,7 +207,7 @@ def test_without_markers_only_lists_by_name_count():
 def test_a_row_says_what_the_plan_and_the_journal_know():
     web = image(wave="pilot", labels={"owner": "li.wei"})
 
-    row = told([run_began(), listed(web), *imported(web, START, took=90.0)], now=START + 100).images[0]
+    row = summed([run_began(), listed(web), *imported(web, START, took=90.0)], now=START + 100).images[0]
 
     assert (row.key, row.name, row.target, row.wave) == ("north/web-01", "web-01", "north", "pilot")
     assert (row.status, row.image_id, row.job_id) == (Phase.SUCCEEDED, "image-web-01", "job-web-01")
@@ -218,26 +219,26 @@ def test_a_row_says_what_the_plan_and_the_journal_know():
 def test_a_data_disk_shows_its_os_type_and_an_image_without_a_wave_an_empty_one():
     disk = image(type=ImageType.DATA, os_version=None, os_type="Linux")
 
-    row = told([listed(disk)], now=START).images[0]
+    row = summed([listed(disk)], now=START).images[0]
 
     assert (row.os, row.wave) == ("Linux", "")
 
 
 def test_rows_are_made_when_they_are_asked_for_and_can_be_sliced():
-    told_ = told([listed(one) for one in images(5)], now=START)
+    facts = summed([listed(one) for one in images(5)], now=START)
 
-    assert [row.name for row in told_.images[3:]] == ["web-03", "web-04"]
-    assert told_.images[-1].name == "web-04"
-    assert told_.images[0] is not told_.images[0]
+    assert [row.name for row in facts.images[3:]] == ["web-03", "web-04"]
+    assert facts.images[-1].name == "web-04"
+    assert facts.images[0] is not facts.images[0]
 
 
 def test_a_clock_that_was_set_back_makes_no_negative_duration():
     web = image()
 
-    told_ = told([run_began(), listed(web), *imported(web, START, took=-500.0)], now=START)
+    facts = summed([run_began(), listed(web), *imported(web, START, took=-500.0)], now=START)
 
-    assert told_.images[0].seconds == 0.0
-    assert told_.durations.cloud == Spread(count=1, p50=0.0, p95=0.0, max=0.0)
+    assert facts.images[0].seconds == 0.0
+    assert facts.durations.cloud == Spread(count=1, p50=0.0, p95=0.0, max=0.0)
 
 
 @pytest.mark.parametrize(
@@ -248,29 +249,29 @@ def test_progress_is_a_fraction_whatever_the_service_said(said: float, shown: fl
     web = image()
     events = [listed(web), *submitted(web, START), JobProgressed(at=START, key=web.key, progress=said)]
 
-    assert told(events, now=START).images[0].progress == shown
+    assert summed(events, now=START).images[0].progress == shown
 
 
 def test_an_image_that_left_the_plan_stays_and_is_marked():
     kept, gone = images(2)
     events = [listed(kept), listed(gone), *imported(gone, START), ImageRemoved(at=START + 700, key=gone.key)]
 
-    told_ = told(events, now=START + 700)
+    facts = summed(events, now=START + 700)
 
-    assert [(row.name, row.status, row.removed) for row in told_.images] == [
+    assert [(row.name, row.status, row.removed) for row in facts.images] == [
         ("web-00", Phase.PENDING, False),
         ("web-01", Phase.SUCCEEDED, True),
     ]
-    assert (told_.removed, told_.totals.images) == (1, 2)
+    assert (facts.removed, facts.totals.images) == (1, 2)
 
 
 def test_an_image_edited_after_it_succeeded_is_marked_as_drift():
     web = image()
     edited = ImagePlanned(at=START + 700, key=web.key, image=web, digest="edited")
 
-    told_ = told([listed(web), *imported(web, START), edited], now=START + 700)
+    facts = summed([listed(web), *imported(web, START), edited], now=START + 700)
 
-    assert (told_.drifted, told_.images[0].drifted) == (1, True)
+    assert (facts.drifted, facts.images[0].drifted) == (1, True)
 
 
 # --- Groups ---------------------------------------------------------------------------------------------
@@ -283,13 +284,13 @@ def test_images_without_a_wave_or_a_label_are_counted_under_the_empty_name():
         image("c", "south", labels={"rack": "A12"}),
     )
 
-    told_ = told([listed(first), listed(second), listed(third)], now=START)
+    facts = summed([listed(first), listed(second), listed(third)], now=START)
 
-    assert {name: tally.images for name, tally in told_.by_wave.items()} == {"pilot": 1, "": 2}
-    assert {name: tally.images for name, tally in told_.by_target.items()} == {"north": 2, "south": 1}
-    assert told_.label_keys == ("owner", "rack")
-    assert {value: tally.images for value, tally in told_.by_label["owner"].items()} == {"": 2, "li.wei": 1}
-    assert {value: tally.images for value, tally in told_.by_label["rack"].items()} == {"": 2, "A12": 1}
+    assert {name: tally.images for name, tally in facts.by_wave.items()} == {"pilot": 1, "": 2}
+    assert {name: tally.images for name, tally in facts.by_target.items()} == {"north": 2, "south": 1}
+    assert facts.label_keys == ("owner", "rack")
+    assert {value: tally.images for value, tally in facts.by_label["owner"].items()} == {"": 2, "li.wei": 1}
+    assert {value: tally.images for value, tally in facts.by_label["rack"].items()} == {"": 2, "A12": 1}
 
 
 def test_done_means_imported_or_there_before_and_cancelled_images_are_not_wanted():
@@ -330,7 +331,7 @@ def test_a_row_tells_waiting_from_cloud_time_and_cloud_time_from_verifying():
         ImageVerified(at=START + 605, key=web.key, image_id="image"),
     ]
 
-    row = told(events, now=START + 700).images[0]
+    row = summed(events, now=START + 700).images[0]
 
     assert (row.began_at, row.submitted_at, row.job_ended_at, row.finished_at) == (
         START + 1,
@@ -353,7 +354,7 @@ def test_requests_of_an_earlier_life_are_not_shown_as_the_beginning_of_this_one(
     again = [*refused, ImageReopened(at=START + 900, key=web.key)]
 
     beginnings = [
-        told(events, now=START + 999).images[0].began_at for events in (over, found, refused, again)
+        summed(events, now=START + 999).images[0].began_at for events in (over, found, refused, again)
     ]
 
     assert beginnings == [None, None, START, None]
@@ -373,7 +374,7 @@ def test_a_run_that_never_said_goodbye_was_killed_when_it_last_showed_life():
         run_began(START + 9200, "run-2"),
     ]
 
-    runs = told(events, now=START + 9260).runs
+    runs = summed(events, now=START + 9260).runs
 
     assert [(run.state, run.seconds, run.ended_at) for run in runs] == [
         (RunState.KILLED, 40.0, None),
@@ -384,9 +385,9 @@ def test_a_run_that_never_said_goodbye_was_killed_when_it_last_showed_life():
 
 
 def test_whoever_knows_that_nobody_holds_the_journal_learns_that_the_last_run_was_killed():
-    told_ = told([run_began(), listed(image())], now=START + 9000, running=False)
+    facts = summed([run_began(), listed(image())], now=START + 9000, running=False)
 
-    assert (told_.runs[-1].state, told_.runs[-1].seconds) == (RunState.KILLED, 0.0)
+    assert (facts.runs[-1].state, facts.runs[-1].seconds) == (RunState.KILLED, 0.0)
 
 
 def test_throughput_counts_only_the_time_in_which_something_ran():
@@ -402,7 +403,7 @@ def test_throughput_counts_only_the_time_in_which_something_ran():
         *imported(third, START + night),
     ]
 
-    throughput = told(events, now=START + night + HOUR / 2).throughput
+    throughput = summed(events, now=START + night + HOUR / 2).throughput
 
     assert throughput.running_seconds == 1.5 * HOUR
     assert throughput.per_hour == 2.0
@@ -417,9 +418,9 @@ def test_what_is_possible_follows_the_narrower_of_window_and_submit_rate_of_ever
     events = [run_began(), listed(north), listed(south), *imported(north, START, took=600.0)]
     events += imported(south, START, took=1200.0)
 
-    by_window = told(events, now=START + 1300, max_jobs=10)
-    by_rate = told(events, now=START + 1300, max_jobs=10, submit_rate="30/h")
-    nothing_yet = told(events[:3], now=START + 1)
+    by_window = summed(events, now=START + 1300, max_jobs=10)
+    by_rate = summed(events, now=START + 1300, max_jobs=10, submit_rate="30/h")
+    nothing_yet = summed(events[:3], now=START + 1)
 
     assert by_window.throughput.possible_per_hour == 10 * 6 + 10 * 3
     assert by_rate.throughput.possible_per_hour == 30 + 30
@@ -430,7 +431,7 @@ def test_buckets_have_no_gaps_and_stay_few_however_long_the_migration_takes():
     web = image()
     events = [run_began(), listed(web), *imported(web, START)]
 
-    throughput = told(events, now=START + 400 * 24 * HOUR).throughput
+    throughput = summed(events, now=START + 400 * 24 * HOUR).throughput
 
     steps = {
         after.at - before.at for before, after in zip(throughput.slices, throughput.slices[1:], strict=False)
@@ -464,10 +465,10 @@ def test_cloud_time_is_measured_on_successes_that_no_pause_between_runs_overlapp
         ImageVerified(at=START + 9001, key=interrupted.key, image_id="image-2"),
     ]
 
-    told_ = told(events, now=START + 9010)
+    facts = summed(events, now=START + 9010)
 
-    assert told_.durations.cloud == Spread(count=1, p50=600.0, p95=600.0, max=600.0)
-    assert told_.images[2].seconds == 8901.0
+    assert facts.durations.cloud == Spread(count=1, p50=600.0, p95=600.0, max=600.0)
+    assert facts.images[2].seconds == 8901.0
 
 
 def test_submit_wait_runs_from_the_first_request_of_the_current_life_to_acceptance():
@@ -486,7 +487,7 @@ def test_submit_wait_runs_from_the_first_request_of_the_current_life_to_acceptan
         JobAccepted(at=START + 1060, key=web.key, job_id="job-4"),
     ]
 
-    assert told(events, now=START + 1060).durations.submit == Spread(count=1, p50=60.0, p95=60.0, max=60.0)
+    assert summed(events, now=START + 1060).durations.submit == Spread(count=1, p50=60.0, p95=60.0, max=60.0)
 
 
 # --- The estimate ---------------------------------------------------------------------------------------
@@ -495,7 +496,7 @@ def test_submit_wait_runs_from_the_first_request_of_the_current_life_to_acceptan
 def test_no_estimate_is_made_before_any_job_has_ended():
     web, other = images(2)
 
-    eta = told([run_began(), listed(web), listed(other), *submitted(web, START)], now=START + 60).eta
+    eta = summed([run_began(), listed(web), listed(other), *submitted(web, START)], now=START + 60).eta
 
     assert (eta.at, eta.seconds, eta.images, eta.left_out) == (None, None, 2, 0)
 
@@ -504,7 +505,7 @@ def test_the_estimate_follows_window_and_job_times_and_not_a_percentage():
     done, *rest = images(101)
     events = [run_began(), *map(listed, (done, *rest)), *imported(done, START, took=600.0)]
 
-    eta = told(events, now=START + 600, max_jobs=10, submit_rate="100/s").eta
+    eta = summed(events, now=START + 600, max_jobs=10, submit_rate="100/s").eta
 
     assert eta.images == 100
     assert eta.seconds == pytest.approx(10 * 600, rel=0.01)
@@ -515,7 +516,7 @@ def test_the_estimate_follows_the_submit_rate_when_that_is_the_narrower_gate():
     done, *rest = images(61)
     events = [run_began(), *map(listed, (done, *rest)), *imported(done, START, took=100.0)]
 
-    eta = told(events, now=START + 100, max_jobs=1000, submit_rate="1/m").eta
+    eta = summed(events, now=START + 100, max_jobs=1000, submit_rate="1/m").eta
 
     assert eta.seconds == pytest.approx(59 * 60 + 100)
 
@@ -531,7 +532,7 @@ def test_the_estimate_is_that_of_the_slowest_target():
         *imported(slow_done, START, took=1000.0),
     ]
 
-    eta = told(events, now=START + 1000, max_jobs=1, submit_rate="100/s").eta
+    eta = summed(events, now=START + 1000, max_jobs=1, submit_rate="100/s").eta
 
     assert eta.seconds == pytest.approx(3000, rel=0.01)
 
@@ -546,8 +547,8 @@ def test_a_job_that_runs_has_the_rest_of_the_usual_time_to_go():
         *submitted(running, START + 300),
     ]
 
-    assert told(events, now=START + 700).eta.seconds == pytest.approx(200.0)
-    assert told(events, now=START + 300 + 1000).eta.seconds == pytest.approx(100.0)
+    assert summed(events, now=START + 700).eta.seconds == pytest.approx(200.0)
+    assert summed(events, now=START + 300 + 1000).eta.seconds == pytest.approx(100.0)
 
 
 def test_a_run_that_is_over_leaves_work_but_no_moment_of_completion():
@@ -560,7 +561,7 @@ def test_a_run_that_is_over_leaves_work_but_no_moment_of_completion():
         RunEnded(at=START + 700, run="run-0", reason="deadline", exit_code=7),
     ]
 
-    eta = told(events, now=START + 800).eta
+    eta = summed(events, now=START + 800).eta
 
     assert (eta.at, eta.seconds) == (None, 600.0)
 
@@ -568,7 +569,7 @@ def test_a_run_that_is_over_leaves_work_but_no_moment_of_completion():
 def test_when_all_is_done_nothing_is_left_to_estimate():
     web = image()
 
-    eta = told([run_began(), listed(web), *imported(web, START)], now=START + 700).eta
+    eta = summed([run_began(), listed(web), *imported(web, START)], now=START + 700).eta
 
     assert (eta.at, eta.seconds, eta.images, eta.left_out) == (None, 0.0, 0, 0)
 
@@ -587,7 +588,7 @@ def test_images_that_wait_for_a_person_are_left_out_of_the_estimate():
         TargetHalted(at=START + 700, target="south", fault=Fault(code="IMG.0155", message="no quota")),
     ]
 
-    eta = told(events, now=START + 800).eta
+    eta = summed(events, now=START + 800).eta
 
     assert (eta.at, eta.seconds, eta.images, eta.left_out) == (None, None, 0, 3)
 
@@ -602,8 +603,8 @@ def test_there_is_no_estimate_when_jobs_of_unknown_end_fill_the_whole_window():
         DeadlinePassed(at=START + 700, key=overdue.key),
     ]
 
-    assert told(events, now=START + 800, max_jobs=1).eta.seconds is None
-    assert told(events, now=START + 800, max_jobs=2).eta.seconds == 600.0
+    assert summed(events, now=START + 800, max_jobs=1).eta.seconds is None
+    assert summed(events, now=START + 800, max_jobs=2).eta.seconds == 600.0
 
 
 def test_a_window_that_was_narrowed_first_lets_jobs_end_before_others_begin():
@@ -651,7 +652,7 @@ def test_failures_that_differ_only_in_ids_numbers_and_names_are_one_cause():
         fault = Fault(code="IMG.0057", message=text, remedy="Upload it again.", request_id=f"r{number}")
         events += failed(one, START + number, fault)
 
-    (cause,) = told(events, now=START + 100).failures
+    (cause,) = summed(events, now=START + 100).failures
 
     assert cause.message == "image <name> (<name>) has <id>, # bytes"
     assert (cause.code, cause.remedy, cause.count, cause.request_id) == (
@@ -669,7 +670,7 @@ def test_a_message_that_all_share_is_shown_as_it_is():
     one, other = images(2)
     fault = Fault(code="IMG.0057", message="job 12 of queue 7 failed")
 
-    (cause,) = told(
+    (cause,) = summed(
         [run_began(), listed(one), listed(other), *failed(one, START, fault), *failed(other, START, fault)],
         now=START + 100,
     ).failures
@@ -683,7 +684,7 @@ def test_the_most_frequent_cause_comes_first():
     events = [run_began(), *map(listed, (one, two, three)), *failed(one, START, rare)]
     events += [*failed(two, START), *failed(three, START)]
 
-    assert [(cause.code, cause.count) for cause in told(events, now=START + 100).failures] == [
+    assert [(cause.code, cause.count) for cause in summed(events, now=START + 100).failures] == [
         ("IMG.0057", 2),
         ("A.1", 1),
     ]
@@ -698,9 +699,9 @@ def test_a_rejected_request_is_a_failure_with_its_own_words():
         AttemptRejected(at=START + 1, key=web.key, fault=DAMAGED),
     ]
 
-    told_ = told(events, now=START + 2)
+    facts = summed(events, now=START + 2)
 
-    assert (told_.failures[0].message, told_.images[0].error, told_.images[0].seconds) == (
+    assert (facts.failures[0].message, facts.images[0].error, facts.images[0].seconds) == (
         DAMAGED.message,
         DAMAGED,
         None,
@@ -745,16 +746,16 @@ def test_each_unfinished_image_that_stands_still_says_why():
         TargetHalted(at=START + 4, target="south", fault=quota),
     ]
 
-    told_ = told(events, now=START + 10)
+    facts = summed(events, now=START + 10)
 
-    assert {(cause.kind, cause.code, cause.keys) for cause in told_.waiting} == {
+    assert {(cause.kind, cause.code, cause.keys) for cause in facts.waiting} == {
         (CauseKind.HELD, "MIG.hold", ("north/held",)),
         (CauseKind.IN_DOUBT, "", ("north/doubt",)),
         (CauseKind.OVERDUE, OVERDUE.code, ("north/overdue",)),
         (CauseKind.RETRYING, "IMG.0060", ("north/refused",)),
         (CauseKind.HALTED, "IMG.0155", ("south/halted",)),
     }
-    assert told_.halted == {"south": quota}
+    assert facts.halted == {"south": quota}
 
 
 def test_a_target_that_stopped_in_an_earlier_run_is_not_stopped_now():
@@ -767,19 +768,19 @@ def test_a_target_that_stopped_in_an_earlier_run_is_not_stopped_now():
         run_began(START + 100, "run-1"),
     ]
 
-    told_ = told(events, now=START + 100)
+    facts = summed(events, now=START + 100)
 
-    assert (told_.halted, told_.waiting) == ({}, ())
-    assert told_.runs[0].halted == {"north": DAMAGED}
+    assert (facts.halted, facts.waiting) == ({}, ())
+    assert facts.runs[0].halted == {"north": DAMAGED}
 
 
 def test_an_import_found_without_an_attempt_has_no_times_and_still_counts():
     web = image()
     found = ImageFound(at=START, key=web.key, image_id="image-1", active=False)
 
-    told_ = told([run_began(), listed(web), found], now=START + 10)
+    facts = summed([run_began(), listed(web), found], now=START + 10)
 
-    assert (told_.images[0].submitted_at, told_.eta.images, told_.durations.submit) == (None, 1, None)
+    assert (facts.images[0].submitted_at, facts.eta.images, facts.durations.submit) == (None, 1, None)
 
 
 # --- Untrusted text -------------------------------------------------------------------------------------

@@ -21,11 +21,11 @@ from migrator.reports.terminal import (
     kept_back,
     live_status,
     painted,
-    shown,
     standing,
     view,
 )
 from migrator.reports.throughput import Throughput
+from migrator.reports.untrusted import spelled_out
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.states import Phase
 from tests.ledgers import START, latest, ledgers, plan_for
@@ -43,7 +43,7 @@ def pressure(target: str = "north", **changes: Any) -> Pressure:
         "submits": FULL,
         "queries": Speed(now=10.0, most=10.0),
         "jobs": 38,
-        "window": 40,
+        "job_limit": 40,
         "most": 40,
     }
     return Pressure(target=target, **{**given, **changes})
@@ -77,7 +77,7 @@ CROWDED = some_facts(
     waves=(("pilot", tally(succeeded=20)), ("生产数据库", tally(running=38, pending=45, failed=3))),
     targets=(("north", tally(succeeded=300)), ("south", tally(succeeded=110, pending=45))),
     pressures=(
-        pressure(submits=Speed(now=0.7, most=2.0, learned=1.3), window=20, jobs=20),
+        pressure(submits=Speed(now=0.7, most=2.0, learned=1.3), job_limit=20, jobs=20),
         pressure("south"),
     ),
     waits=("wave 生产数据库 waits for wave pilot",),
@@ -179,7 +179,7 @@ def test_a_terminal_of_few_characters_gets_only_those_and_they_fit_all_the_same(
     ],
 )
 def test_text_that_would_act_is_shown_as_what_it_is(evil, harmless):
-    assert shown(evil) == harmless
+    assert spelled_out(evil) == harmless
     failure = Failure(key=evil, fault=Fault(message=evil, remedy=evil))
     colored = painted(view(some_facts(name=evil, failures=(failure,)), width=120), colored=True)
     assert f"failed {harmless}: {harmless}" in "\n".join(colored)
@@ -239,16 +239,16 @@ def of(ledger: Ledger, *, running: bool | None = None) -> Summary:
 
 @given(ledgers())
 def test_the_facts_of_a_summary_are_its_numbers(ledger):
-    told = of(ledger)
+    facts = of(ledger)
 
-    found = live_status(told, run="")
+    found = live_status(facts, run="")
 
-    assert found.totals == told.totals
-    assert [name for name, _ in found.waves] == list(told.by_wave)
+    assert found.totals == facts.totals
+    assert [name for name, _ in found.waves] == list(facts.by_wave)
     moments = [ledger.states[failure.key].finished_at for failure in found.failures]
-    assert len(moments) == min(3, told.totals.failed)
+    assert len(moments) == min(3, facts.totals.failed)
     assert moments == sorted(moments, reverse=True)
-    assert len(kept_back(told)) <= len(told.waiting) + len(told.halted) + 2
+    assert len(kept_back(facts)) <= len(facts.waiting) + len(facts.halted) + 2
 
 
 @given(ledgers())

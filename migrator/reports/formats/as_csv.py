@@ -16,10 +16,10 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, BinaryIO
 
-from migrator.reports.causes import one_line
 from migrator.reports.columns import COLUMNS, Kind, row_writer
 from migrator.reports.summary import Summary
-from migrator.reports.times import iso
+from migrator.reports.times import iso, minutes
+from migrator.reports.untrusted import one_line
 from migrator.workflow.states import Phase
 
 _ROWS = 512
@@ -69,6 +69,10 @@ def _quoted(cells: Sequence[str]) -> str:
     return line.getvalue()
 
 
+def _minutes(seconds: float) -> str:
+    return repr(minutes(seconds))
+
+
 def _percent(fraction: float) -> str:
     return repr(round(fraction * 100, 1))
 
@@ -88,6 +92,7 @@ _WRITE: dict[Kind, Callable[[Any], str]] = {
     Kind.STATUS: {phase: phase.value for phase in Phase}.__getitem__,
     Kind.NUMBER: str,
     Kind.DECIMAL: repr,
+    Kind.MINUTES: _minutes,
     Kind.FRACTION: _percent,
     Kind.MOMENT: iso,
     Kind.YES_NO: ("no", "yes").__getitem__,

@@ -25,7 +25,7 @@ from pydantic_core import to_json
 from migrator import __version__
 from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment
-from migrator.reports.causes import Cause, one_line, plain
+from migrator.reports.causes import Cause
 from migrator.reports.columns import COLUMNS, Column, Kind, getter
 from migrator.reports.glossary import (
     BUSY,
@@ -47,7 +47,8 @@ from migrator.reports.rows import ImageRow, Rows
 from migrator.reports.runs import RunState
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
-from migrator.reports.times import iso
+from migrator.reports.times import iso, minutes
+from migrator.reports.untrusted import one_line, plain
 from migrator.workflow.states import Attempt, Outcome, Phase
 
 if TYPE_CHECKING:
@@ -184,7 +185,13 @@ def _assets() -> _Assets:
         "segments": _segments,
         "label": label,
     }
-    environment.globals |= {"counted": _counted, "in_group": _in_group, "value": _value, "Kind": Kind}
+    environment.globals |= {
+        "counted": _counted,
+        "in_group": _in_group,
+        "value": _value,
+        "minutes": minutes,
+        "Kind": Kind,
+    }
     return _Assets(
         template=environment.from_string(folder.joinpath("report.html.j2").read_text("utf-8")),
         style=style,
@@ -216,7 +223,7 @@ def _in_group(tally: Tally, group: Group) -> int:
 
 
 def _counted(tally: Tally) -> str:
-    """A bar in words: "412 imported, 3 failed"."""
+    """A bar in words: "412 done, 3 failed"."""
     parts = [f"{count:,} {group.word}" for group in GROUPS if (count := _in_group(tally, group))]
     return ", ".join(parts) or "no images"
 
@@ -261,7 +268,7 @@ class _Packing:
         self.now = summary.generated_at
         self.base = min((run.began_at for run in summary.runs), default=self.now)
         self.labels = summary.label_keys
-        self.texts = {column.name: _Texts() for column in _COLUMNS if column.kind in (Kind.NAME, Kind.CHOICE)}
+        self.texts = {column.name: _Texts() for column in _COLUMNS if column.kind is Kind.NAME}
         self.errors = _Texts()
         self.causes = {key: index for index, cause in enumerate(causes) for key in cause.keys}
         self.cells = [(getter(column.source), self._packer(column)) for column in _COLUMNS]
@@ -276,11 +283,12 @@ class _Packing:
         texts = self.texts.get(column.name, _Texts())
         packers: dict[Kind, Callable[[Any], Any]] = {
             Kind.TEXT: one_line,
-            Kind.NAME: lambda text: texts[one_line(text)],
-            Kind.CHOICE: lambda text: texts[text],
+            Kind.NAME: texts.__getitem__,
+            Kind.CHOICE: str,
             Kind.STATUS: _PHASES.__getitem__,
             Kind.NUMBER: int,
             Kind.DECIMAL: float,
+            Kind.MINUTES: minutes,
             Kind.FRACTION: lambda fraction: round(fraction * 100, 1),
             Kind.MOMENT: self.moment,
             Kind.YES_NO: int,
@@ -341,7 +349,7 @@ def _data(summary: Summary, order: Sequence[int], causes: Sequence[Cause]) -> st
             for group in GROUPS
         ],
         "outcomes": [outcome.value for outcome in Outcome],
-        "texts": {name: list(texts) for name, texts in packing.texts.items()},
+        "texts": {name: list(map(one_line, texts)) for name, texts in packing.texts.items()},
         "errors": list(packing.errors),
         "labels": [one_line(name) for name in packing.labels],
         "causes": [_cause_title(cause) for cause in causes],

@@ -16,12 +16,14 @@ from pydantic_core import PydanticSerializationError, to_json
 from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment
 from migrator.pacing.estimate import Spread
-from migrator.reports.causes import Cause, plain
+from migrator.reports.causes import Cause
 from migrator.reports.columns import COLUMNS, Column, Kind, row_writer
 from migrator.reports.runs import RunLine
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
-from migrator.reports.times import iso
+from migrator.reports.throughput import Throughput
+from migrator.reports.times import iso, minutes
+from migrator.reports.untrusted import plain
 from migrator.workflow.states import Attempt, Phase
 from migrator.workflow.visibility_delay import VisibilityDelays
 
@@ -63,6 +65,7 @@ _SHAPES: dict[Kind, dict[str, Any]] = {
     Kind.STATUS: {"$ref": "#/$defs/status"},
     Kind.NUMBER: {"type": "integer"},
     Kind.DECIMAL: {"type": "number", "minimum": 0},
+    Kind.MINUTES: {"type": "number", "minimum": 0},
     Kind.FRACTION: {"type": "number", "minimum": 0, "maximum": 1},
     Kind.MOMENT: {"$ref": "#/$defs/moment"},
     Kind.YES_NO: {"type": "boolean"},
@@ -102,7 +105,7 @@ def _folded(value: object) -> bytes:
 
 def head(summary: Summary) -> dict[str, Any]:
     """Everything but the images."""
-    plan, throughput, eta = summary.plan, summary.throughput, summary.eta
+    plan, eta = summary.plan, summary.eta
     return {
         "schema": SCHEMA,
         "generated_at": iso(summary.generated_at),
@@ -131,17 +134,7 @@ def head(summary: Summary) -> dict[str, Any]:
             "by_target": _tallies(summary.by_target),
             "by_label": {key: _tallies(values) for key, values in summary.by_label.items()},
         },
-        "throughput": {
-            "per_hour": throughput.per_hour,
-            "possible_per_hour": throughput.possible_per_hour,
-            "last_hour": throughput.last_hour,
-            "running_seconds": throughput.running_seconds,
-            "bucket_seconds": throughput.slice_seconds,
-            "buckets": [
-                {"at": iso(each.at), "succeeded": each.succeeded, "failed": each.failed}
-                for each in throughput.slices
-            ],
-        },
+        "throughput": _throughput(summary.throughput),
         "eta": {
             "at": _moment(eta.at),
             "seconds": eta.seconds,
@@ -161,6 +154,20 @@ def head(summary: Summary) -> dict[str, Any]:
         },
         "failures": list(_causes(summary.failures)),
         "waiting": list(_causes(summary.waiting)),
+    }
+
+
+def _throughput(throughput: Throughput) -> dict[str, Any]:
+    return {
+        "per_hour": throughput.per_hour,
+        "possible_per_hour": throughput.possible_per_hour,
+        "last_hour": throughput.last_hour,
+        "running_seconds": throughput.running_seconds,
+        "bucket_seconds": throughput.slice_seconds,
+        "buckets": [
+            {"at": iso(each.at), "succeeded": each.succeeded, "failed": each.failed}
+            for each in throughput.slices
+        ],
     }
 
 
@@ -277,6 +284,7 @@ _WRITE: dict[Kind, Callable[[Any], str]] = {
     Kind.STATUS: {phase: _text(phase) for phase in Phase}.__getitem__,
     Kind.NUMBER: str,
     Kind.DECIMAL: repr,
+    Kind.MINUTES: lambda seconds: repr(minutes(seconds)),
     Kind.FRACTION: repr,
     Kind.MOMENT: _quoted,
     Kind.YES_NO: ("false", "true").__getitem__,

@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import BinaryIO
 
-from migrator.reports.causes import Cause, one_line
+from migrator.reports.causes import Cause
 from migrator.reports.glossary import CAUSES, DONE, FAILED, TO_GO
 from migrator.reports.headline import headline, next_step
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
+from migrator.reports.untrusted import one_line
 
 _GROUPS = 6
 _CAUSES = 5

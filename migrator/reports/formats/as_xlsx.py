@@ -40,6 +40,7 @@ _FORMAT = {
     Kind.NUMBER: "number",
     Kind.ATTEMPTS: "number",
     Kind.DECIMAL: "decimal",
+    Kind.MINUTES: "decimal",
     Kind.FRACTION: "percent",
     Kind.MOMENT: "moment",
 }

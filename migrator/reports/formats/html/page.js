@@ -154,7 +154,7 @@ const report = (() => {
     if (value === null || value === "") return [];
     if (kind === "moment") return [when(value), " ", make("span", { class: "zone" }, local ? zone : "UTC")];
     if (kind === "number") return [number.format(value)];
-    if (kind === "decimal") return [value.toFixed(1)];
+    if (kind === "decimal" || kind === "minutes") return [value.toFixed(1)];
     if (kind === "fraction") return [Math.round(value) + " %"];
     if (kind === "yes or no") return [value ? "yes" : "no"];
     return [bdi(text[name] ? text[name](row) : value)];
@@ -167,7 +167,7 @@ const report = (() => {
     const fault = error(row);
     if (fault && fault[2]) add("What to do", bdi(fault[2]));
     add("Number in the plan", number.format(row[at.position]));
-    add("System", bdi([text.type(row), text.os(row), row[at.min_disk] + " GB"].filter(Boolean).join(", ")));
+    add("System", bdi([row[at.type], text.os(row), row[at.min_disk] + " GB"].filter(Boolean).join(", ")));
     data.labels.forEach((label, index) => add(label, row[at.labels][index] && bdi(row[at.labels][index])));
     for (const [name, kind, label] of data.details) add(label, ...shownValue(row, name, kind));
     const [all, latest] = row[at.attempts];
@@ -184,7 +184,7 @@ const report = (() => {
       if (name === "name") return make("th", { role: "rowheader", scope: "row" }, open, under);
       if (kind === "status") return make("td", { role: "cell" }, icon(status), " " + label);
       if (kind === "error") return make("td", { role: "cell", class: "what" }, ...note(row));
-      if (kind === "decimal") return make("td", { role: "cell", class: "n" }, ...shownValue(row, name, kind));
+      if (kind === "minutes") return make("td", { role: "cell", class: "n" }, ...shownValue(row, name, kind));
       if (kind === "moment") return make("td", { role: "cell", class: "side" }, ...shownValue(row, name, kind).slice(0, 1));
       return make("td", { role: "cell", class: "side" }, ...shownValue(row, name, kind));
     };

@@ -7,9 +7,10 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from migrator.domain.units import Moment
-from migrator.reports.causes import one_line
 from migrator.reports.columns import Kind
 from migrator.reports.glossary import STATUSES
+from migrator.reports.times import minutes
+from migrator.reports.untrusted import one_line
 
 _LONGEST = 16_383
 """Characters in one cell: half of what Excel takes (32,767), because it counts an emoji twice."""
@@ -50,6 +51,10 @@ def _number_cell(number: float) -> str:
     return f"><v>{number!r}</v></c>"
 
 
+def _minutes_cell(seconds: float) -> str:
+    return _number_cell(minutes(seconds))
+
+
 def _moment_cell(moment: Moment) -> str:
     return f"><v>{serial(moment)!r}</v></c>"
 
@@ -72,6 +77,7 @@ WRITE: dict[Kind, Callable[[Any], str]] = {
     Kind.STATUS: {phase: _text_cell(status.word) for phase, status in STATUSES.items()}.__getitem__,
     Kind.NUMBER: _number_cell,
     Kind.DECIMAL: _number_cell,
+    Kind.MINUTES: _minutes_cell,
     Kind.FRACTION: _number_cell,
     Kind.MOMENT: _moment_cell,
     Kind.YES_NO: (_text_cell("no"), _text_cell("yes")).__getitem__,
