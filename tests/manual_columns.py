@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from migrator.reports.columns import COLUMNS, Column, Kind, Page
+from migrator.reports.columns import COLUMNS, Kind, PageColumn, ReportColumn
 from migrator.reports.glossary import STATUSES
 
 _HEAD = """\
@@ -44,16 +44,16 @@ def _columns() -> Iterator[str]:
         yield f"| {' | '.join(cells)} |\n"
 
 
-def _key(column: Column) -> str:
+def _key(column: ReportColumn) -> str:
     return "KEY" if column.kind is Kind.LABELS else ""
 
 
-def _on_page(page: Page) -> str:
+def _on_page(page: PageColumn) -> str:
     places = ((page.table, "table"), (page.details, "details"), (page.flag, "note"))
     return ", ".join(f"{heading} ({place})" for heading, place in places if heading) or "in the data"
 
 
-def _kind(column: Column) -> str:
+def _kind(column: ReportColumn) -> str:
     kind = ", ".join(f"`{choice}`" for choice in column.choices) or column.kind.value
     return f"{kind}, or unknown" if column.optional else kind
 

@@ -70,7 +70,7 @@ def _free() -> SchemaValidator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class InventoryColumn:
     """One column that is understood."""
 
     position: int
@@ -104,7 +104,7 @@ class Source:
     first: int
     """Position of its first image among all images."""
 
-    columns: list[Column] = field(default_factory=list)
+    columns: list[InventoryColumn] = field(default_factory=list)
     rows: "array[int]" = field(default_factory=lambda: array("L"))
     """The row of each image."""
 
@@ -162,7 +162,7 @@ def _place(source: Source, index: int, key: Where) -> SourceCell:
     )
 
 
-def _column(source: Source, filled: int, key: Where) -> Column | None:
+def _column(source: Source, filled: int, key: Where) -> InventoryColumn | None:
     """The column of a key among those with a bit in `filled`; an object stands for an address."""
     for wanted in (key, ("object",)) if key[:1] == ("image_url",) else (key,):
         for bit, column in enumerate(source.columns):
@@ -279,7 +279,7 @@ def _read(
 
 
 def _row_reader(
-    columns: Sequence[Column], faulty: Faulty, found: ProblemCollector
+    columns: Sequence[InventoryColumn], faulty: Faulty, found: ProblemCollector
 ) -> Callable[[Sequence[Cell], int], tuple[dict[str, Any], int]]:
     """Reads the cells of a row, which would be the image at a position: its table, and the columns filled."""
     texts: dict[str, str] = {}
@@ -353,7 +353,10 @@ def _check_bare(
 
 
 def _read_heading(
-    cells: Sequence[Cell], where: tuple[str, int, int], columns: list[Column], found: ProblemCollector
+    cells: Sequence[Cell],
+    where: tuple[str, int, int],
+    columns: list[InventoryColumn],
+    found: ProblemCollector,
 ) -> set[int] | None:
     """Fill `columns`, and return the columns without a heading; None when any heading is wrong."""
     faults = len(found.noted)
@@ -382,13 +385,13 @@ def _read_heading(
     return bare if len(found.noted) == faults else None
 
 
-def understood(heading: str, position: int = 0) -> Column | None:
+def understood(heading: str, position: int = 0) -> InventoryColumn | None:
     """The column that a heading means, whatever its capitals, spaces and underscores; None if none."""
     if (free := _FREE.fullmatch(heading)) and (name := free[2].strip()):
         kind = "label" if free[1][0] in "lL" else "tag"
-        return Column(position=position, key=FREE[kind], name=name)
+        return InventoryColumn(position=position, key=FREE[kind], name=name)
     key = _BY_HEADING.get(_squeezed(heading))
-    return None if key is None else Column(position=position, key=key)
+    return None if key is None else InventoryColumn(position=position, key=key)
 
 
 def _squeezed(heading: str) -> str:
@@ -412,7 +415,7 @@ def _unknown_heading(heading: str, place: Where, found: ProblemCollector) -> Non
         found.error(place, "is not a key of an image", remedy, value=heading)
 
 
-def _check_name(column: Column, place: Where, heading: str, found: ProblemCollector) -> None:
+def _check_name(column: InventoryColumn, place: Where, heading: str, found: ProblemCollector) -> None:
     """Note the name of a label or a tag that every row would be blamed for."""
     if not column.name:
         return

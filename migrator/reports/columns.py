@@ -50,7 +50,7 @@ class Kind(StrEnum):
     LABELS = "labels"
 
 
-class Sheet(NamedTuple):
+class SheetColumn(NamedTuple):
     """A column of the workbook's sheet of images."""
 
     heading: str
@@ -59,7 +59,7 @@ class Sheet(NamedTuple):
     """Sections stand from left to right; within one, columns are in the order of the table."""
 
 
-class Page(NamedTuple):
+class PageColumn(NamedTuple):
     """What the page does with a value. Its scripts know it by the column's name, whatever else is said."""
 
     table: str = ""
@@ -73,7 +73,7 @@ class Page(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class ReportColumn:
     """One value of each image, and the formats that show it."""
 
     name: str
@@ -96,81 +96,81 @@ class Column:
     csv: str = ""
     """Heading; empty keeps it out of the CSV."""
 
-    xlsx: Sheet | None = None
-    html: Page | None = None
+    xlsx: SheetColumn | None = None
+    html: PageColumn | None = None
 
 
 SOURCE, FLAGS = 1, 2
 """Sections of the sheet behind the first: what an image is made of and became; and what is odd about it."""
 
-COLUMNS: tuple[Column, ...] = (
-    Column(
+COLUMNS: tuple[ReportColumn, ...] = (
+    ReportColumn(
         name="key",
         kind=Kind.TEXT,
         source="state.key",
         meaning="Its identity, stable across runs: <target>/<name>.",
         json=True,
         csv="key",
-        xlsx=Sheet("Key", 30),
+        xlsx=SheetColumn("Key", 30),
     ),
-    Column(
+    ReportColumn(
         name="name",
         kind=Kind.TEXT,
         source="image.name",
         meaning="Its name in the cloud.",
         json=True,
         csv="name",
-        xlsx=Sheet("Name", 26),
-        html=Page(table="Image"),
+        xlsx=SheetColumn("Name", 26),
+        html=PageColumn(table="Image"),
     ),
-    Column(
+    ReportColumn(
         name="target",
         kind=Kind.NAME,
         source="image.target",
         meaning="Where it goes.",
         json=True,
         csv="target",
-        xlsx=Sheet("Target", 12),
-        html=Page(table="Target"),
+        xlsx=SheetColumn("Target", 12),
+        html=PageColumn(table="Target"),
     ),
-    Column(
+    ReportColumn(
         name="wave",
         kind=Kind.NAME,
         source="wave",
         meaning="Empty if it has none.",
         json=True,
         csv="wave",
-        xlsx=Sheet("Wave", 12),
-        html=Page(table="Wave"),
+        xlsx=SheetColumn("Wave", 12),
+        html=PageColumn(table="Wave"),
     ),
-    Column(
+    ReportColumn(
         name="owner",
         kind=Kind.NAME,
         source="owner",
         meaning="Its label `owner`; empty if it has none.",
-        html=Page(table="Owner"),
+        html=PageColumn(table="Owner"),
     ),
-    Column(
+    ReportColumn(
         name="labels",
         kind=Kind.LABELS,
         source="image.labels",
         meaning="The plan's labels; never sent to the cloud.",
         json=True,
         csv="label.",
-        xlsx=Sheet("label ", 16),
-        html=Page(),
+        xlsx=SheetColumn("label ", 16),
+        html=PageColumn(),
     ),
-    Column(
+    ReportColumn(
         name="status",
         kind=Kind.STATUS,
         source="state.phase",
         meaning="Where it stands.",
         json=True,
         csv="status",
-        xlsx=Sheet("Status", 12),
-        html=Page(table="Status"),
+        xlsx=SheetColumn("Status", 12),
+        html=PageColumn(table="Status"),
     ),
-    Column(
+    ReportColumn(
         name="type",
         kind=Kind.CHOICE,
         source="image.type",
@@ -178,40 +178,40 @@ COLUMNS: tuple[Column, ...] = (
         choices=tuple(type_.value for type_ in ImageType),
         json=True,
         csv="type",
-        xlsx=Sheet("Type", 10, SOURCE),
-        html=Page(),
+        xlsx=SheetColumn("Type", 10, SOURCE),
+        html=PageColumn(),
     ),
-    Column(
+    ReportColumn(
         name="os",
         kind=Kind.NAME,
         source="os",
         meaning="OS version, or the OS type of a data disk; may be empty.",
         json=True,
         csv="os",
-        xlsx=Sheet("OS", 24, SOURCE),
-        html=Page(),
+        xlsx=SheetColumn("OS", 24, SOURCE),
+        html=PageColumn(),
     ),
-    Column(
+    ReportColumn(
         name="min_disk",
         kind=Kind.NUMBER,
         source="image.min_disk",
         meaning="GB.",
         json=True,
         csv="min_disk_gb",
-        xlsx=Sheet("Disk (GB)", 9, SOURCE),
-        html=Page(),
+        xlsx=SheetColumn("Disk (GB)", 9, SOURCE),
+        html=PageColumn(),
     ),
-    Column(
+    ReportColumn(
         name="image_url",
         kind=Kind.TEXT,
         source="image.image_url",
         meaning="<bucket>:<object key>.",
         json=True,
         csv="image_url",
-        xlsx=Sheet("Source", 50, SOURCE),
-        html=Page(details="Image file"),
+        xlsx=SheetColumn("Source", 50, SOURCE),
+        html=PageColumn(details="Image file"),
     ),
-    Column(
+    ReportColumn(
         name="image_id",
         kind=Kind.TEXT,
         source="state.image_id",
@@ -219,10 +219,10 @@ COLUMNS: tuple[Column, ...] = (
         optional=True,
         json=True,
         csv="image_id",
-        xlsx=Sheet("Image ID", 38, SOURCE),
-        html=Page(details="Image id"),
+        xlsx=SheetColumn("Image ID", 38, SOURCE),
+        html=PageColumn(details="Image id"),
     ),
-    Column(
+    ReportColumn(
         name="job_id",
         kind=Kind.TEXT,
         source="state.job_id",
@@ -230,10 +230,10 @@ COLUMNS: tuple[Column, ...] = (
         optional=True,
         json=True,
         csv="job_id",
-        xlsx=Sheet("Job ID", 38, SOURCE),
-        html=Page(details="Job id"),
+        xlsx=SheetColumn("Job ID", 38, SOURCE),
+        html=PageColumn(details="Job id"),
     ),
-    Column(
+    ReportColumn(
         name="progress",
         kind=Kind.FRACTION,
         source="progress",
@@ -241,19 +241,19 @@ COLUMNS: tuple[Column, ...] = (
         optional=True,
         json=True,
         csv="progress_percent",
-        xlsx=Sheet("Progress", 9),
-        html=Page(),
+        xlsx=SheetColumn("Progress", 9),
+        html=PageColumn(),
     ),
-    Column(
+    ReportColumn(
         name="began_at",
         kind=Kind.MOMENT,
         source="began_at",
         meaning="When its first request left, of those that led to where it stands.",
         optional=True,
-        xlsx=Sheet("First request (UTC)", 19),
-        html=Page(),
+        xlsx=SheetColumn("First request (UTC)", 19),
+        html=PageColumn(),
     ),
-    Column(
+    ReportColumn(
         name="submitted_at",
         kind=Kind.MOMENT,
         source="state.submitted_at",
@@ -261,20 +261,20 @@ COLUMNS: tuple[Column, ...] = (
         optional=True,
         json=True,
         csv="submitted_at",
-        xlsx=Sheet("Accepted (UTC)", 19),
-        html=Page(table="Submitted", details="Submitted"),
+        xlsx=SheetColumn("Accepted (UTC)", 19),
+        html=PageColumn(table="Submitted", details="Submitted"),
     ),
-    Column(
+    ReportColumn(
         name="job_ended_at",
         kind=Kind.MOMENT,
         source="state.job_ended_at",
         meaning="When the service said that its job ended well; it was verified after that.",
         optional=True,
         json=True,
-        xlsx=Sheet("Job ended (UTC)", 19),
-        html=Page(details="Job ended"),
+        xlsx=SheetColumn("Job ended (UTC)", 19),
+        html=PageColumn(details="Job ended"),
     ),
-    Column(
+    ReportColumn(
         name="finished_at",
         kind=Kind.MOMENT,
         source="state.finished_at",
@@ -282,20 +282,20 @@ COLUMNS: tuple[Column, ...] = (
         optional=True,
         json=True,
         csv="finished_at",
-        xlsx=Sheet("Finished (UTC)", 19),
-        html=Page(details="Finished"),
+        xlsx=SheetColumn("Finished (UTC)", 19),
+        html=PageColumn(details="Finished"),
     ),
-    Column(
+    ReportColumn(
         name="minutes",
         kind=Kind.MINUTES,
         source="seconds",
         meaning="From submitted to finished, rounded to hundredths.",
         optional=True,
         csv="minutes",
-        xlsx=Sheet("Minutes", 9),
-        html=Page(table="Minutes"),
+        xlsx=SheetColumn("Minutes", 9),
+        html=PageColumn(table="Minutes"),
     ),
-    Column(
+    ReportColumn(
         name="seconds",
         kind=Kind.DECIMAL,
         source="seconds",
@@ -304,91 +304,91 @@ COLUMNS: tuple[Column, ...] = (
         json=True,
         csv="seconds",
     ),
-    Column(
+    ReportColumn(
         name="error",
         kind=Kind.ERROR,
         source="state.fault",
         meaning="Why it failed, or why it waits.",
         optional=True,
         json=True,
-        html=Page(table="Note"),
+        html=PageColumn(table="Note"),
     ),
-    Column(
+    ReportColumn(
         name="attempts",
         kind=Kind.ATTEMPTS,
         source="state.attempts",
         meaning="Every submission, oldest first.",
         json=True,
         csv="attempts",
-        xlsx=Sheet("Attempts", 9),
-        html=Page(),
+        xlsx=SheetColumn("Attempts", 9),
+        html=PageColumn(),
     ),
-    Column(
+    ReportColumn(
         name="error_code",
         kind=Kind.TEXT,
         source="state.fault.code",
         meaning="Of its error: the service's code, or one of migrator's own (MIG.…).",
         optional=True,
         csv="error_code",
-        xlsx=Sheet("Error code", 14),
+        xlsx=SheetColumn("Error code", 14),
     ),
-    Column(
+    ReportColumn(
         name="error_message",
         kind=Kind.TEXT,
         source="state.fault.message",
         meaning="Of its error: the service's words, on one line; untrusted.",
         optional=True,
         csv="error_message",
-        xlsx=Sheet("Error", 50),
+        xlsx=SheetColumn("Error", 50),
     ),
-    Column(
+    ReportColumn(
         name="remedy",
         kind=Kind.TEXT,
         source="state.fault.remedy",
         meaning="Of its error: what to do about it; may be empty.",
         optional=True,
         csv="remedy",
-        xlsx=Sheet("Remedy", 50),
+        xlsx=SheetColumn("Remedy", 50),
     ),
-    Column(
+    ReportColumn(
         name="request_id",
         kind=Kind.TEXT,
         source="state.fault.request_id",
         meaning="Of its error: for the vendor's support; may be empty.",
         optional=True,
         csv="request_id",
-        xlsx=Sheet("Request ID", 20),
-        html=Page(details="Request id"),
+        xlsx=SheetColumn("Request ID", 20),
+        html=PageColumn(details="Request id"),
     ),
-    Column(
+    ReportColumn(
         name="removed",
         kind=Kind.YES_NO,
         source="state.removed",
         meaning="No longer in the plan.",
         json=True,
         csv="removed",
-        xlsx=Sheet("Left the plan", 12, FLAGS),
-        html=Page(flag=glossary.REMOVED),
+        xlsx=SheetColumn("Left the plan", 12, FLAGS),
+        html=PageColumn(flag=glossary.REMOVED),
     ),
-    Column(
+    ReportColumn(
         name="drifted",
         kind=Kind.YES_NO,
         source="drifted",
         meaning="Edited in the plan after it was submitted.",
         json=True,
         csv="drifted",
-        xlsx=Sheet("Edited since", 12, FLAGS),
-        html=Page(flag=glossary.DRIFTED),
+        xlsx=SheetColumn("Edited since", 12, FLAGS),
+        html=PageColumn(flag=glossary.DRIFTED),
     ),
-    Column(
+    ReportColumn(
         name="held",
         kind=Kind.YES_NO,
         source="state.held",
         meaning="In doubt, and left for a person to decide.",
         json=True,
         csv="held",
-        xlsx=Sheet("Held", 8, FLAGS),
-        html=Page(flag=glossary.HELD),
+        xlsx=SheetColumn("Held", 8, FLAGS),
+        html=PageColumn(flag=glossary.HELD),
     ),
 )
 

@@ -160,7 +160,7 @@ class ImageRow(NamedTuple):
         return self.state.held
 
 
-class Rows(Sequence[ImageRow]):
+class ImageRows(Sequence[ImageRow]):
     """The rows in the plan's order, each made when it is asked for: 100,000 of them take no memory."""
 
     def __init__(self, pairs: Sequence[tuple[Planned, State]], drift: frozenset[str]) -> None:
@@ -177,9 +177,9 @@ class Rows(Sequence[ImageRow]):
     @overload
     def __getitem__(self, index: int) -> ImageRow: ...
     @overload
-    def __getitem__(self, index: slice) -> "Rows": ...
-    def __getitem__(self, index: int | slice) -> "ImageRow | Rows":
+    def __getitem__(self, index: slice) -> "ImageRows": ...
+    def __getitem__(self, index: int | slice) -> "ImageRow | ImageRows":
         if isinstance(index, slice):
-            return Rows(self._pairs[index], self._drift)
+            return ImageRows(self._pairs[index], self._drift)
         item, state = self._pairs[index]
         return ImageRow(item.image, state, state.key in self._drift)

@@ -21,7 +21,7 @@ from migrator.pacing.estimate import Spread, spread
 from migrator.reports.causes import Cause, causes
 from migrator.reports.counts import ImageCounts
 from migrator.reports.estimate import Estimate, estimate
-from migrator.reports.rows import Rows
+from migrator.reports.rows import ImageRows
 from migrator.reports.runs import RunLine, RunState, run_lines
 from migrator.reports.tally import Tally, tallies, tallies_of_label
 from migrator.reports.throughput import Throughput, possible_per_hour, throughput
@@ -44,7 +44,7 @@ class Durations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class ListingFacts:
     """What one target's own jobs taught about how soon its lists show an import, and what follows from it."""
 
     settle: float
@@ -76,7 +76,7 @@ class Summary:
     throughput: Throughput
     eta: Estimate
     durations: Durations
-    listings: Mapping[str, Listing]
+    listings: Mapping[str, ListingFacts]
     """By target, in the plan's order."""
 
     failures: tuple[Cause, ...]
@@ -89,7 +89,7 @@ class Summary:
     halted: Mapping[str, Fault]
     """Targets that stopped submitting in the latest run, and why."""
 
-    images: Rows
+    images: ImageRows
 
     @property
     def label_keys(self) -> tuple[str, ...]:
@@ -137,16 +137,16 @@ def summary(ledger: Ledger, *, plan: Plan, now: Moment, running: bool | None = N
         waiting=causes(counts.waiting),
         runs=runs,
         halted=halted,
-        images=Rows(pairs, drift),
+        images=ImageRows(pairs, drift),
     )
 
 
-def _listings(ledger: Ledger, plan: Plan) -> dict[str, Listing]:
+def _listings(ledger: Ledger, plan: Plan) -> dict[str, ListingFacts]:
     found = {}
     ways = tuple(ListedBy) if plan.policy.marker is MarkerKind.TAG else (ListedBy.NAME,)
     for target in plan.targets:
         learned = {by: ledger.learned.get((target, by), VisibilityDelays()) for by in ways}
         # The surest way of listing decides, as it does in the run itself.
         settle = min(known.visibility_timeout(plan.policy.settle) for known in learned.values())
-        found[target] = Listing(settle=round(settle, 3), by=learned)
+        found[target] = ListingFacts(settle=round(settle, 3), by=learned)
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from migrator.reports.columns import COLUMNS, Column, Kind, getter, row_writer
+from migrator.reports.columns import COLUMNS, Kind, ReportColumn, getter, row_writer
 from migrator.reports.formats import as_csv, as_html, as_json, as_xlsx
 from migrator.reports.summary import Summary, summary
 from tests.ledgers import START, plan_for
@@ -18,7 +18,7 @@ from tests.reports.test_reports import small_ledger
 MANUAL = Path(__file__).parent.parent.parent / "docs" / "report-columns.md"
 
 
-def named(columns: tuple[Column, ...] = COLUMNS) -> list[object]:
+def named(columns: tuple[ReportColumn, ...] = COLUMNS) -> list[object]:
     return [pytest.param(column, id=column.name) for column in columns]
 
 
@@ -38,14 +38,14 @@ def test_each_column_has_a_name_of_its_own_in_every_format():
 
 
 @pytest.mark.parametrize("column", named())
-def test_each_column_is_somewhere_and_says_what_it_is(column: Column):
+def test_each_column_is_somewhere_and_says_what_it_is(column: ReportColumn):
     assert column.json or column.csv or column.xlsx or column.html
     assert column.meaning.endswith(".")
     assert bool(column.choices) is (column.kind is Kind.CHOICE)
 
 
 @pytest.mark.parametrize("column", named())
-def test_each_column_is_found_in_a_row_and_known_unless_it_is_optional(column: Column):
+def test_each_column_is_found_in_a_row_and_known_unless_it_is_optional(column: ReportColumn):
     for row in small().images:
         assert column.optional or getter(column.source)(row) is not None
 

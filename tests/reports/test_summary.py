@@ -14,7 +14,7 @@ from migrator.domain.plan import MarkerKind, Policy
 from migrator.pacing.estimate import Spread, makespan, sample, spread
 from migrator.reports.causes import OVERDUE, CauseKind, normalised
 from migrator.reports.runs import RunState
-from migrator.reports.summary import Listing, Summary, summary
+from migrator.reports.summary import ListingFacts, Summary, summary
 from migrator.reports.tally import Tally
 from migrator.reports.untrusted import one_line, plain
 from migrator.workflow.events import (
@@ -180,7 +180,7 @@ def test_what_was_learned_about_lists_is_told_with_the_time_that_follows_from_it
     north = facts.listings["north"]
     assert (north.by[ListedBy.TAG].listed, north.by[ListedBy.NAME].listed) == (True, None)
     assert north.settle == 150.0, "three times the longest delay of the surest way"
-    assert facts.listings["south"] == Listing(
+    assert facts.listings["south"] == ListingFacts(
         settle=3600.0, by={ListedBy.TAG: VisibilityDelays(), ListedBy.NAME: VisibilityDelays()}
     )
 
@@ -198,10 +198,10 @@ def test_without_markers_only_lists_by_name_count():
 
     facts = summary(fold([learned_by(ListedBy.TAG, seen=40, longest_delay=50.0)]), plan=plan, now=START)
 
-    assert facts.listings["north"] == Listing(settle=3600.0, by={ListedBy.NAME: VisibilityDelays()})
+    assert facts.listings["north"] == ListingFacts(settle=3600.0, by={ListedBy.NAME: VisibilityDelays()})
 
 
-# --- Rows -----------------------------------------------------------------------------------------------
+# --- Rows -------------------------------------------------------------------------------------------------
 
 
 def test_a_row_says_what_the_plan_and_the_journal_know():

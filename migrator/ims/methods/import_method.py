@@ -19,7 +19,7 @@ class Advice(NamedTuple):
     remedy: str
 
 
-class Doubt(NamedTuple):
+class MethodWarning(NamedTuple):
     """A doubt about an image of a plan: what may be wrong with it, and what to do."""
 
     reason: str
@@ -75,7 +75,7 @@ class ImportMethod:
     disk_too_large: str
     """Why a disk of a machine has to move in another way, and that it has."""
 
-    windows: Doubt
+    windows: MethodWarning
 
     # --- What preflight says ---
 

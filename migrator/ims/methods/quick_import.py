@@ -3,7 +3,7 @@
 (IMS API reference, "Importing an Image File Quickly"; IMS user guide, "Quickly Importing an Image File".)
 """
 
-from migrator.ims.methods.import_method import Advice, Doubt, ImportMethod
+from migrator.ims.methods.import_method import Advice, ImportMethod, MethodWarning
 
 QUICK_IMPORT = ImportMethod(
     name="quick import",
@@ -20,7 +20,7 @@ QUICK_IMPORT = ImportMethod(
     convert="convert the disk to ZVHD2, or to RAW with its bitmap (.mf), with qemu-img-hw, and upload that",
     capitals="ends in capitals, which the service may not take for .raw or .zvhd2",
     disk_too_large="more than quick import takes; move this disk in another way",
-    windows=Doubt(
+    windows=MethodWarning(
         "is Windows, which some regions no longer take by quick import",
         "try one first, or import it the normal way",
     ),

@@ -6,14 +6,14 @@ from migrator.reports.formats import as_csv, as_html, as_json, as_md, as_xlsx
 from migrator.reports.summary import Summary
 
 
-class Writer(Protocol):
+class ReportWriter(Protocol):
     """Shows a summary as bytes."""
 
     def __call__(self, summary: Summary, stream: BinaryIO, /) -> None:
         """Write all of it to `stream`, row by row, and leave it open. Raises what writing to it raises."""
 
 
-FORMATS: dict[str, Writer] = {
+FORMATS: dict[str, ReportWriter] = {
     "json": as_json.write,
     "csv": as_csv.write,
     "xlsx": as_xlsx.write,

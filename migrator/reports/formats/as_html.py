@@ -26,7 +26,7 @@ from migrator import __version__
 from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment
 from migrator.reports.causes import Cause
-from migrator.reports.columns import COLUMNS, Column, Kind, getter
+from migrator.reports.columns import COLUMNS, Kind, ReportColumn, getter
 from migrator.reports.glossary import (
     BUSY,
     CAUSES,
@@ -43,7 +43,7 @@ from migrator.reports.glossary import (
     statuses_of,
 )
 from migrator.reports.headline import headline, next_step, span
-from migrator.reports.rows import ImageRow, Rows
+from migrator.reports.rows import ImageRow, ImageRows
 from migrator.reports.runs import RunState
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
@@ -75,7 +75,7 @@ _RANK = {phase: rank for rank, phase in enumerate(STATUSES)}
 _COLUMNS = [column for column in COLUMNS if column.html is not None]
 
 
-def _table() -> list[Column]:
+def _table() -> list[ReportColumn]:
     """The columns of the table of images. Where an image stands catches the eye first."""
     shown = [column for column in _COLUMNS if column.html and column.html.table]
     return sorted(shown, key=lambda column: column.kind is not Kind.STATUS)
@@ -228,7 +228,7 @@ def _counted(tally: Tally) -> str:
     return ", ".join(parts) or "no images"
 
 
-def _value(row: ImageRow, column: Column) -> Any:
+def _value(row: ImageRow, column: ReportColumn) -> Any:
     return getter(column.source)(row)
 
 
@@ -278,7 +278,7 @@ class _Packing:
         packed = [None if (value := get(row)) is None else pack(value) for get, pack in self.cells]
         return [position + 1, self.causes.get(row.key), *packed]
 
-    def _packer(self, column: Column) -> Callable[[Any], Any]:
+    def _packer(self, column: ReportColumn) -> Callable[[Any], Any]:
         """How a value of the column, if it is known, is given to the page."""
         texts = self.texts.get(column.name, _Texts())
         packers: dict[Kind, Callable[[Any], Any]] = {
@@ -366,7 +366,7 @@ def _data(summary: Summary, order: Sequence[int], causes: Sequence[Cause]) -> st
     return "".join([_safe(head)[:-1], ',"rows":[\n', ",\n".join(rows), "\n]}"])
 
 
-def _lines(images: Rows, order: Iterable[int], packing: _Packing) -> Iterator[str]:
+def _lines(images: ImageRows, order: Iterable[int], packing: _Packing) -> Iterator[str]:
     return (_safe(packing.row(position, images[position])) for position in order)
 
 

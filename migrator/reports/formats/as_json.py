@@ -17,7 +17,7 @@ from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment
 from migrator.pacing.estimate import Spread
 from migrator.reports.causes import Cause
-from migrator.reports.columns import COLUMNS, Column, Kind, row_writer
+from migrator.reports.columns import COLUMNS, Kind, ReportColumn, row_writer
 from migrator.reports.runs import RunLine
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
@@ -47,7 +47,7 @@ def report_schema() -> dict[str, Any]:
     return schema
 
 
-def _described(column: Column) -> dict[str, Any]:
+def _described(column: ReportColumn) -> dict[str, Any]:
     """The member of an image, as the schema describes it."""
     shape = dict(_SHAPES[column.kind])
     if column.optional and "$ref" in shape:
@@ -243,7 +243,7 @@ def _causes(causes: Iterable[Cause]) -> Iterator[dict[str, Any]]:
         }
 
 
-# --- Rows -----------------------------------------------------------------------------------------------
+# --- Rows -------------------------------------------------------------------------------------------------
 # They are most of a report, and a template filled with encoded values takes half the time of any encoder.
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 from migrator.reports.causes import Cause
-from migrator.reports.formats.xlsx.workbook import MOST_ROWS, Book, Lines
+from migrator.reports.formats.xlsx.workbook import MOST_ROWS, Book, TextLines
 from migrator.reports.glossary import CAUSES, DONE, FAILED, RUNS, STATUSES, TO_GO, label
 from migrator.reports.headline import headline, next_step, span
 from migrator.reports.runs import RunLine
@@ -25,7 +25,7 @@ def summary_sheet(book: Book, summary: Summary) -> None:
     sheet.set_column(0, 0, 24)
     sheet.set_column(1, 1, 19)
     sheet.set_column(2, 7, 14)
-    lines = Lines(book, sheet)
+    lines = TextLines(book, sheet)
     _put_outlook(lines, summary)
     first = lines.next + 3
     _put_statuses(lines, summary.totals)
@@ -36,7 +36,7 @@ def summary_sheet(book: Book, summary: Summary) -> None:
     _put_runs(lines, summary.runs)
 
 
-def _put_outlook(lines: Lines, summary: Summary) -> None:
+def _put_outlook(lines: TextLines, summary: Summary) -> None:
     plan, eta, cloud = summary.plan, summary.eta, summary.durations.cloud
     lines.put((f"Migration {plan.name}", "title"))
     lines.put((headline(summary), "strong"))
@@ -57,13 +57,13 @@ def _put_outlook(lines: Lines, summary: Summary) -> None:
         lines.put((f"The sheet Images holds the first {MOST_ROWS - 1:,} images only.", "strong"))
 
 
-def _put_statuses(lines: Lines, totals: Tally) -> None:
+def _put_statuses(lines: TextLines, totals: Tally) -> None:
     rows = [((STATUSES[phase].word, "text"), (totals[phase], "number")) for phase in Phase]
     everything = (("All", "strong"), (totals.images, "number"))
     lines.table("By status", ("Status", "Images"), [*rows, everything])
 
 
-def _put_targets(lines: Lines, summary: Summary) -> None:
+def _put_targets(lines: TextLines, summary: Summary) -> None:
     targets = summary.plan.targets
     lines.table(
         "By target",
@@ -79,7 +79,7 @@ def _put_targets(lines: Lines, summary: Summary) -> None:
     )
 
 
-def _put_waiting(lines: Lines, waiting: Iterable[Cause]) -> None:
+def _put_waiting(lines: TextLines, waiting: Iterable[Cause]) -> None:
     lines.table(
         "What it waits for",
         ("Why", "Code", "Images", "Message"),
@@ -95,7 +95,7 @@ def _put_waiting(lines: Lines, waiting: Iterable[Cause]) -> None:
     )
 
 
-def _put_runs(lines: Lines, runs: Sequence[RunLine]) -> None:
+def _put_runs(lines: TextLines, runs: Sequence[RunLine]) -> None:
     lines.table(
         "Runs",
         ("Run", "Began (UTC)", "State", "Minutes", "Exit code", "Reason"),

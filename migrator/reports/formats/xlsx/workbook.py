@@ -90,7 +90,7 @@ class Book:
             sheet.conditional_format(first, column, last, column, rule)
 
 
-class Lines:
+class TextLines:
     """A sheet that is filled from the top, line by line."""
 
     def __init__(self, book: Book, sheet: "Worksheet") -> None:
