@@ -13,6 +13,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 import migrator
+from migrator.domain.secrets import SECRETS
 
 # How long an example takes says how busy the machine is, and nothing about what it tests.
 settings.register_profile(
@@ -79,6 +80,11 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 @pytest.fixture(autouse=True, scope="session")
 def _quiet_log() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_other_tests() -> None:
+    SECRETS.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -20,8 +20,11 @@ class FakeClock:
 
     START = 1_900_000_000.0
 
+    off = 0.0
+    """Seconds by which somebody has set the wall clock wrong."""
+
     def now(self) -> Moment:
-        return self.START + anyio.current_time()
+        return self.START + anyio.current_time() + self.off
 
     def monotonic(self) -> float:
         return anyio.current_time()
@@ -65,6 +68,9 @@ class FakeCloud:
 
     `OutcomeUnknown` accepts the import and loses the answer, unless it is in `before`.
     """
+
+    late: dict[int, float] = field(default_factory=dict)
+    """Indices into all submissions whose OutcomeUnknown is followed by acceptance after so many seconds."""
 
     before: set[int] = field(default_factory=set)
     """Indices into all submissions whose OutcomeUnknown came before acceptance: nothing was imported."""
@@ -111,8 +117,9 @@ class FakeCloud:
         job_id = f"job-{len(self.jobs) + 1}"
         tags = {**image.own_tags, **(marker.tags if marker else {})}
         fault = self.job_faults.get(image.name)
+        began = self.clock.now() + self.late.get(number, 0.0)
         self.jobs[job_id] = FakeJob(
-            job_id, f"image-{len(self.jobs) + 1}", image, tags, self.clock.now(), self.seconds, fault
+            job_id, f"image-{len(self.jobs) + 1}", image, tags, began, self.seconds, fault
         )
         self.most_at_once = max(self.most_at_once, sum(not self._over(job) for job in self.jobs.values()))
         await self.clock.sleep(self.round_trip / 2)
@@ -160,7 +167,7 @@ class FakeCloud:
         images = list(self.extra)
         for job in self.jobs.values():
             over, age = self._over(job), self.clock.now() - job.began_at
-            if (over and job.fault is not None) or (not over and age < self.visible_after):
+            if age < 0 or (over and job.fault is not None) or (not over and age < self.visible_after):
                 continue
             image = job.image
             listed = CloudImage(
@@ -172,6 +179,9 @@ class FakeCloud:
                 min_disk=image.min_disk,
                 size=5_000_000_000,
                 virtual_env_type=_KINDS[image.type],
+                hw_firmware_type=image.hw_firmware_type,
+                enterprise_project_id=image.enterprise_project_id,
+                description=image.description,
                 created_at=job.began_at,
             )
             images.append(replace(listed, **self.change.get(image.name, {})))

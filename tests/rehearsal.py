@@ -43,6 +43,8 @@ class Rehearsal:
     def __post_init__(self) -> None:
         self.clock = FakeClock()
         self.ledger = Ledger()
+        room = max(self.settings.quota, 2 * len(self.plan.images))  # the quota has tests of its own
+        self.settings = self.settings.model_copy(update={"quota": room})
         self.simulator = Simulator(self.settings, now=FakeClock.START)
         self.http = SimulatedHttp(simulator=self.simulator, clock=self.clock, timeout=self.timeout)
         self.engine: Engine

@@ -1,19 +1,36 @@
 """The commands. Their bodies import what they need, so that `--help` is there at once."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
-from migrator.cli.common import Console, command, plural, run_async
+from migrator.cli.common import Console, command, plural, run_async, said
 from migrator.cli.options import FAULT_PROFILES, Options
 
 if TYPE_CHECKING:
     from migrator.workflow.selection import Selector
 
+lasting_command = partial(command, lasting=True)
+
+
+class _Commands(TyperGroup):
+    """All commands. What is wrong with a command line is said on one line, whatever it repeats."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if isinstance(message := getattr(error, "message", None), str):
+                error.message = said(message)  # type: ignore[attr-defined]
+            raise
+
+
 app = typer.Typer(
     name="migrator",
+    cls=_Commands,
     help="Bulk import of disk images into Huawei Cloud: paced, resumable, and never twice.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -105,12 +122,12 @@ def validate(*, plan: PlanPath, console: Console) -> int:
     from migrator.cli.wiring import load
 
     found, warnings = load(plan)
-    for warning in warnings:
+    for warning in warnings.lines:
         console.warn(warning)
     if console.json:
-        console.object({"valid": True, "images": len(found.images), "warnings": warnings})
+        console.object({"valid": True, "images": len(found.images), "warnings": warnings.lines})
     else:
-        count = f", {plural(len(warnings), 'warning')}" if warnings else ""
+        count = f", {plural(warnings.count, 'warning')}" if warnings else ""
         images, targets = plural(len(found.images), "image"), plural(len(found.targets), "target")
         console.say(f"{plan}: {images} for {targets}{count}; valid")
     return 0
@@ -137,13 +154,13 @@ def preflight(
 
     found, warnings = load(plan)
     if warnings:
-        console.say(f"the plan itself has {plural(len(warnings), 'warning')}: migrator validate {plan}")
+        console.say(f"the plan itself has {plural(warnings.count, 'warning')}: migrator validate {plan}")
     options = Options(reports_dir=reports_dir, limit=limit, retry_failed=retry_failed)
     return run_async(check, found, options, console, thorough)
 
 
 @app.command(cls=_Rehearsable)
-@command
+@lasting_command
 def run(
     *,
     ctx: typer.Context,
@@ -192,7 +209,7 @@ def run(
     if dry_run and fault_profile is not None:
         raise UsageError("--dry-run and --simulate are two different things", hint="Use one of them.")
     found, warnings = load(plan)
-    for warning in warnings:
+    for warning in warnings.lines:
         console.warn(warning)
     options = Options(
         path=plan,
@@ -301,16 +318,20 @@ def simulate(
     speed: Annotated[
         float, typer.Option("--speed", min=0.01, metavar="X", help="Simulated seconds in a real one.")
     ] = 1.0,
+    quota: Annotated[
+        int | None,
+        typer.Option("--quota", min=0, metavar="N", help="Private images that a project may have; 50."),
+    ] = None,
     console: Console,
 ) -> int:
     """Serve a stand-in cloud on 127.0.0.1, to rehearse."""
     from migrator.cli import offline
 
-    return run_async(offline.simulate, scenario, seed, port, speed, console)
+    return run_async(offline.simulate, scenario, seed, port, speed, quota, console)
 
 
 @app.command()
-@command
+@lasting_command
 def demo(
     *,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed, the same faults.")] = 1,
@@ -346,7 +367,8 @@ def schema(
         from migrator.reports.events_schema import events_schema as of
     else:
         raise UsageError(f"there is no schema of {what!r}", hint='Ask for "plan", "report" or "events".')
-    console.out(json.dumps(of(), indent=2, ensure_ascii=False))
+    for line in json.dumps(of(), indent=2, ensure_ascii=False).splitlines():
+        console.out(line)
     return 0
 
 

@@ -16,10 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar, TypeVarTuple,
 
 import typer
 
+from migrator.cli import beside
+from migrator.domain.secrets import SECRETS
+from migrator.domain.text import visible
 from migrator.io.console import STDERR, STDOUT, Stream
 
 if TYPE_CHECKING:
     from migrator.domain.errors import MigratorError
+
+RED, YELLOW = "1;31", "1;33"
 
 Answer = TypeVar("Answer")
 Given = TypeVarTuple("Given")
@@ -27,7 +32,11 @@ Given = TypeVarTuple("Given")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """The output of a command: stdout is data, stderr is logs, progress and errors."""
+    """The output of a command: stdout is data, stderr is logs, progress and errors.
+
+    Every text is one line, whatever is in it: what would act on a terminal is spelled out, and what is secret
+    is taken out. Colours come after that, by `label` and `drawn`.
+    """
 
     json: bool = False
     quiet: bool = False
@@ -38,24 +47,30 @@ class Console:
 
     def out(self, text: str) -> None:
         """One line of data."""
-        STDOUT.line(text)
+        STDOUT.line(said(text))
+
+    def drawn(self, text: str) -> None:
+        """One line of data that holds colours of ours, of texts that were made harmless before."""
+        STDOUT.line(SECRETS.masked(text))
 
     def object(self, value: dict[str, Any]) -> None:
         """One line of machine-readable data."""
         self.out(json.dumps(value, ensure_ascii=not _utf8(), separators=(",", ":")))
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, label: str = "", colour: str = "") -> None:
         """One line for a person, unless they asked for silence."""
         if not self.quiet:
-            self.err(text)
+            self.err(text, label=label, colour=colour)
 
-    def err(self, text: str) -> None:
-        """One line that has to be said."""
-        STDERR.line(text)
+    def err(self, text: str, *, label: str = "", colour: str = "") -> None:
+        """One line that has to be said, after a label in a colour (an SGR code) where those may be shown."""
+        if label:
+            label = (f"\x1b[{colour}m{label}\x1b[0m" if self.colored else label) + " "
+        STDERR.line(label + said(text))
 
     def warn(self, text: str) -> None:
         """One line about something that is probably a mistake."""
-        self.say(f"{self.paint('warning:', '1;33')} {text}")
+        self.say(text, label="warning:", colour=YELLOW)
 
     @property
     def person(self) -> bool:
@@ -73,9 +88,10 @@ class Console:
             return self.color == "always"
         return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
-    def paint(self, text: str, colour: str) -> str:
-        """`text` for stderr, in a colour (an SGR code) where colours may be shown."""
-        return f"\x1b[{colour}m{text}\x1b[0m" if self.colored else text
+
+def said(text: str) -> str:
+    """`text` on one line, without secrets and without anything that acts on a terminal."""
+    return visible(SECRETS.masked(text))
 
 
 def _utf8() -> bool:
@@ -143,26 +159,31 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 }
 
 
-def command(function: Callable[..., int | None]) -> Callable[..., None]:
+def command(function: Callable[..., int | None], *, lasting: bool = False) -> Callable[..., None]:
     """A command with the common options; its errors become a message, a hint and an exit code.
 
-    `function` takes a `console` and returns an exit code (None is 0).
+    `function` takes a `console` and returns an exit code (None is 0). A `lasting` one does not wait for those
+    who read what it says, until it has done its work.
     """
 
     @functools.wraps(function)
     def wrapper(**arguments: Any) -> None:
         common = {name: arguments.pop(name) for name in _OPTIONS}
         console = Console(json=common.pop("json_output"), **common)
+        if lasting:
+            beside.begin(json=console.json)
+        code = 1
         try:
             _check_choices(console)
             _start_log(console)
             code = function(console=console, **arguments) or 0
         except BaseException as error:
             code = explain(error, console)
+        finally:
+            if lasting:
+                beside.end(code)
         if STDOUT.failure is not None:
-            console.err(
-                f"{console.paint('error:', '1;31')} stdout cannot be written: {STDOUT.failure.strerror}"
-            )
+            console.err(f"stdout cannot be written: {STDOUT.failure.strerror}", label="error:", colour=RED)
             code = code or 1
         raise typer.Exit(code)
 
@@ -189,7 +210,8 @@ def explain(error: BaseException, console: Console) -> int:
         console.err("interrupted; nothing is lost, run again to continue")
         return 130
     if console.verbose:
-        console.err(mask_text("".join(traceback.format_exception(error)).rstrip()))
+        for line in mask_text("".join(traceback.format_exception(error)).rstrip()).split("\n"):
+            console.err(line)
     if isinstance(found, PlanError):
         _explain_plan(found, console)
     elif isinstance(found, CloudError):
@@ -204,7 +226,7 @@ def explain(error: BaseException, console: Console) -> int:
 
 
 def _explain(console: Console, kind: str, message: str, hint: str, code: int) -> None:
-    console.err(f"{console.paint(kind, '1;31')} {message}")
+    console.err(message, label=kind, colour=RED)
     console.err(hint)
     if console.json:
         console.object({"error": message, "hint": hint, "exit_code": code})
@@ -214,8 +236,9 @@ def _explain_plan(error: "MigratorError", console: Console) -> None:
     problems: list[str] = getattr(error, "problems", [])
     for problem in problems:
         console.err(problem)
-    count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
-    console.err(f"{console.paint('error:', '1;31')} the plan has {count}")
+    number: int = getattr(error, "count", len(problems))
+    count = "one problem" if number == 1 else f"{number} problems"
+    console.err(f"the plan has {count}", label="error:", colour=RED)
     console.err(error.hint)
     if console.json:
         console.object(
@@ -278,7 +301,7 @@ def run_async(function: Callable[[*Given], Awaitable[Answer]], *arguments: *Give
 
 def confirm(question: str) -> bool:
     """Whether the person at the terminal says yes; anything else is a no."""
-    STDERR.write(f"{question} [y/N] ")
+    STDERR.write(f"{said(question)} [y/N] ")
     STDERR.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

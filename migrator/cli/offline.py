@@ -131,7 +131,7 @@ def _print_standing(standing: _Standing, console: Console) -> None:
     width = STDOUT.size()[0] if STDOUT.isatty() else 1000
     lines = terminal.view(replace(shown, failures=()), width=width, encoding=STDOUT.encoding)
     for line in terminal.painted(lines, colored=console.colored_on(STDOUT)):
-        console.out(line)
+        console.drawn(line)
     for phase, count in facts.totals.by_status.items():
         if count:
             console.out(f"{STATUSES[phase].word:<14}{count:>8}")
@@ -207,7 +207,8 @@ async def dry_run(plan: Plan, options: Options, console: Console) -> int:
         if console.json:
             console.object({"key": key, "method": "POST", "url": url, "body": cloud.bodies[-1]})
         else:
-            console.out(f"POST {url}\n  {json.dumps(cloud.bodies[-1], ensure_ascii=False)}")
+            console.out(f"POST {url}")
+            console.out(f"  {json.dumps(cloud.bodies[-1], ensure_ascii=False)}")
     for floor in floors(plan, ledger, chosen, time.time()):
         console.say(_at_best(floor, plan))
     console.say(f"{plural(len(keys), 'import')} would be submitted; nothing was sent")
@@ -224,13 +225,17 @@ def _at_best(floor: Floor, plan: Plan) -> str:
     )
 
 
-async def simulate(scenario: str, seed: int, port: int, speed: float, console: Console) -> int:
-    """Serve the stand-in cloud until a signal ends it."""
+async def simulate(
+    scenario: str, seed: int, port: int, speed: float, quota: int | None, console: Console
+) -> int:
+    """Serve the stand-in cloud until a signal ends it; `quota` None is what its scenario says."""
     if scenario not in SCENARIOS:
         raise UsageError(
             f"there is no scenario {scenario!r}", hint=f"There are: {', '.join(sorted(SCENARIOS))}."
         )
     settings = settings_of(scenario, seed=seed)
+    if quota is not None:
+        settings = settings.model_copy(update={"quota": quota})
     try:
         async with serve(settings, port=port, speed=speed) as running:
             if console.json:

@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from migrator.cli.common import Console, plural
+from migrator.cli.common import RED, YELLOW, Console, plural
 from migrator.cli.journals import ledger_ahead
 from migrator.cli.options import Options
 from migrator.cli.wiring import TargetServices, clock_for, open_clouds
@@ -73,13 +73,13 @@ async def preflight_before_run(
         )
     if result.exit_code:
         errors = [one for one in shown if one.severity is Severity.ERROR]
-        _say(errors, console.err, console)
+        _say(errors, console.err)
         raise PreflightRefused(
             f"preflight found {tally(errors)}: no import was asked for",
             hint=_HINTS.get(result.exit_code),
             exit_code=result.exit_code,
         )
-    _say(shown, console.say, console)
+    _say(shown, console.say)
     if result.images:
         console.say(f"preflight: {_checked(result)}: {tally(shown) or 'nothing stands in the way'}")
     return result.sizes
@@ -132,11 +132,11 @@ async def run_preflight(
             STDERR.keep_live()
 
 
-def _say(findings: Iterable[Finding], say: Callable[[str], None], console: Console) -> None:
+def _say(findings: Iterable[Finding], say: Callable[..., None]) -> None:
     for finding in findings:
         first, *rest = as_text([finding], width=None)
         severity, _, more = first.partition(" ")
-        say(f"{console.paint(severity, '1;31' if finding.severity is Severity.ERROR else '1;33')} {more}")
+        say(more, label=severity, colour=RED if finding.severity is Severity.ERROR else YELLOW)
         for line in rest:
             say(line)
 

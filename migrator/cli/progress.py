@@ -131,8 +131,8 @@ class Progress:
                 waits.append(f"nothing is submitted to {name} for {span(silence)}{why}")
         if (doubtful := self._counts[Phase.IN_DOUBT] - len(self._held)) > 0:
             fixed = self._plan.policy.settle
-            settles = [worker.visibility.visibility_timeout(fixed, now) for worker in workers.values()]
-            waits.append(terminal.doubtful(doubtful, max(settles, default=0.0)))
+            longest = max((worker.longest_doubt(fixed) for worker in workers.values()), default=0.0)
+            waits.append(terminal.doubtful(doubtful, longest))
         if self._held:
             waits.append(terminal.held(len(self._held)))
         return waits

@@ -16,6 +16,7 @@ from migrator.cli.options import Options
 from migrator.cli.wiring import clock_for, open_clouds
 from migrator.domain.cloud import CloudImage, ImagePage, ImageQuery
 from migrator.domain.errors import CloudError, JournalMissing, RetryableError, UsageError
+from migrator.domain.paging import NewEntries
 from migrator.domain.plan import MarkerKind, Plan
 from migrator.domain.ports import Clock
 from migrator.engine.ports import Cloud
@@ -207,8 +208,10 @@ class RetryingClient:
         """Every image that matches, all pages. Raises CloudError."""
         images: list[CloudImage] = []
         after: str | None = None
+        new = NewEntries()
         while True:
             page = await self._page(query, after)
+            new.of_page(image.id for image in page.images)
             images += page.images
             if page.next is None:
                 return images

@@ -5,8 +5,9 @@ The rules:
 1. Nothing is read but the plan: no credentials, no journal, no proxy, none of the environment.
 2. Nothing is sent but to 127.0.0.1, and nothing is left behind but in a folder that somebody named; there the
    rehearsal has a name of its own, so that no real run takes its journal for its own.
-3. Everything is as the plan says, rates, limits and policy, but for three things: every object is there and
-   fits on its disk, the windows of waves are open, and requests that hang are given up on by real seconds.
+3. Everything is as the plan says, rates, limits and policy, but for four things: every object is there and
+   fits on its disk, the windows of waves are open, requests that hang are given up on by real seconds, and
+   the quota holds the plan; where the default one would not, that is said.
 4. What is measured is the run; preflight came before, and its requests do not count.
 """
 
@@ -15,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import exp
 from pathlib import Path
 
@@ -54,6 +55,9 @@ FASTEST = 600.0
 PATIENCE = 2.0
 """Real seconds after which a request that hangs is given up on at the earliest, however fast time runs."""
 
+DEFAULT_QUOTA = Settings().quota
+"""Private images that a project may have unless somebody had its quota raised."""
+
 WINDOW = 60
 """Simulated seconds over which a peak rate is measured: a single one is too short for this machine."""
 
@@ -82,6 +86,9 @@ class Rehearsal:
     exit_code: int
     reason: str
     """How the run ended, or why it would not begin."""
+
+    over_quota: Mapping[str, int] = field(default_factory=dict)
+    """Images to do of each target whose project would not hold them by its default quota, DEFAULT_QUOTA."""
 
     preflight: PreflightResult | None = None
     """None where there was none."""
@@ -159,6 +166,7 @@ async def rehearse(
         fault_profile=fault_profile,
         speed=speed,
         job_seconds=settings.job_seconds,
+        over_quota=over_quota(plan, keys),
         exit_code=outcome.exit_code,
         reason=outcome.reason,
         preflight=outcome.preflight,
@@ -206,6 +214,24 @@ def settings_for(plan: Plan, fault_profile: str) -> Settings:
             "job_seconds": base.job_seconds * TYPICAL / SCENARIOS["calm"].job_seconds,
         }
     )
+
+
+def over_quota(plan: Plan, keys: Iterable[str]) -> dict[str, int]:
+    """Images to do of each target that the default quota of its project would not hold.
+
+    Targets of one project share its quota, so each of them is named with what they need together.
+    """
+    chosen = set(keys)
+    wanted: Counter[tuple[str, str | None]] = Counter()
+    for image in plan.images:
+        if image.key in chosen:
+            wanted[_project(plan.targets[image.target])] += 1
+    counts = {name: wanted[_project(target)] for name, target in plan.targets.items()}
+    return {name: count for name, count in counts.items() if count > DEFAULT_QUOTA}
+
+
+def _project(target: Target) -> tuple[str, str | None]:
+    return target.region, target.project_id
 
 
 def _size(image: Image) -> int:
@@ -260,7 +286,7 @@ class _Outcome:
 class _ProgressOnly(Console):
     """Shows how far it is, and says nothing: its advice would be about a run that never was."""
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, label: str = "", colour: str = "") -> None:
         """Nothing."""
 
 

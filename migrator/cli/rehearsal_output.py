@@ -5,13 +5,14 @@ from collections.abc import Iterator
 
 from migrator.cli.common import Console
 from migrator.cli.preflight import FOUND_OFFLINE
-from migrator.cli.rehearsal import WINDOW, Rehearsal
+from migrator.cli.rehearsal import DEFAULT_QUOTA, WINDOW, Rehearsal
+from migrator.plan.grouping import Grouped
 from migrator.preflight import Finding, Severity
 from migrator.reports import findings
 from migrator.reports.headline import span
 
 
-def show(rehearsal: Rehearsal, warnings: list[str], console: Console) -> None:
+def show(rehearsal: Rehearsal, warnings: Grouped, console: Console) -> None:
     """Print it, with the `warnings` of reading the plan."""
     if rehearsal.interrupted:
         console.say("the rehearsal was interrupted, so it says nothing; no trace of it is in the cloud")
@@ -24,7 +25,7 @@ def show(rehearsal: Rehearsal, warnings: list[str], console: Console) -> None:
             console.say(f"reports of the rehearsal: {rehearsal.reports}")
 
 
-def as_json(rehearsal: Rehearsal, warnings: list[str]) -> dict[str, object]:
+def as_json(rehearsal: Rehearsal, warnings: Grouped) -> dict[str, object]:
     """The object of `run --simulate --json`; of an interrupted rehearsal, only that it was."""
     ending = {"reason": rehearsal.reason, "exit_code": rehearsal.exit_code}
     if rehearsal.interrupted:
@@ -34,7 +35,7 @@ def as_json(rehearsal: Rehearsal, warnings: list[str]) -> dict[str, object]:
         "plan": rehearsal.plan,
         "fault_profile": rehearsal.fault_profile,
         "speed": rehearsal.speed,
-        "warnings": warnings,
+        "warnings": warnings.lines,
         "job_seconds": rehearsal.job_seconds,
         "expected_seconds": None if seconds is None else round(seconds),
         "totals": _totals(rehearsal),
@@ -53,13 +54,14 @@ def as_json(rehearsal: Rehearsal, warnings: list[str]) -> dict[str, object]:
             images=preflight.images,
             exit_code=preflight.exit_code,
         ),
+        "over_default_quota": dict(rehearsal.over_quota),
         "failures": _failures(rehearsal),
         **ending,
         "reports": None if rehearsal.reports is None else str(rehearsal.reports),
     }
 
 
-def as_text(rehearsal: Rehearsal, warnings: list[str]) -> Iterator[str]:
+def as_text(rehearsal: Rehearsal, warnings: Grouped) -> Iterator[str]:
     """The lines of `run --simulate`."""
     yield from findings.as_text(one for one in _problems(rehearsal) if one.code not in FOUND_OFFLINE)
     summary, seconds = rehearsal.summary, rehearsal.seconds
@@ -77,8 +79,12 @@ def as_text(rehearsal: Rehearsal, warnings: list[str]) -> Iterator[str]:
             yield f"{'fails':<14}{cause.count} x {cause.code} {cause.message}"
             if cause.remedy:
                 yield f"{'':<14}{cause.remedy}"
+    for target, count in rehearsal.over_quota.items():
+        held = f"{count} images, and a project holds {DEFAULT_QUOTA} unless its quota was raised"
+        yield f"{'quota':<14}{target}: {held}"
+        yield f"{'':<14}Look at the quota in the console, or let `migrator preflight` ask for it."
     if warnings:
-        yield f"{'warnings':<14}{len(warnings)} about the plan itself, said above"
+        yield f"{'warnings':<14}{warnings.count} about the plan itself, said above"
     yield f"{'would end':<14}{rehearsal.reason} (exit code {rehearsal.exit_code})"
 
 

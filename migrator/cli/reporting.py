@@ -1,14 +1,17 @@
 """Reports written from a ledger, each file atomically."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
 import anyio.to_thread
 
+from migrator.domain.errors import ReportError
 from migrator.domain.plan import Plan
 from migrator.domain.units import Moment
-from migrator.io.atomic_write import write_atomically
+from migrator.io.atomic_write import remove_leftovers, write_atomically
 from migrator.reports.formats import FORMATS
 from migrator.reports.summary import Summary, summary
 from migrator.workflow.ledger import Ledger
@@ -33,10 +36,34 @@ async def write_reports(
 
 
 def _write(plan: Plan, ledger: Ledger, folder: Path, now: Moment, running: bool) -> list[Path]:
-    facts: Summary = summary(ledger, plan=plan, now=now, running=running)
-    paths = []
+    """One format that fails keeps no other from being written; the first failure is raised at the end."""
+    with _as_report_error("the reports cannot be made"):
+        facts: Summary = summary(ledger, plan=plan, now=now, running=running)
+    paths, failure = [], None
+    remove_leftovers(folder, [f"report.{suffix}" for suffix in FORMATS])
     for suffix, write in FORMATS.items():
         path = folder / f"report.{suffix}"
-        write_atomically(path, lambda stream, write=write: write(facts, stream))  # type: ignore[misc]
-        paths.append(path)
+        try:
+            with _as_report_error(f"{path} cannot be made"):
+                write_atomically(path, lambda stream, write=write: write(facts, stream))  # type: ignore[misc]
+        except ReportError as error:
+            failure = failure or error
+        else:
+            paths.append(path)
+    if failure is not None:
+        raise failure
     return paths
+
+
+@contextmanager
+def _as_report_error(what: str) -> Iterator[None]:
+    """A bug in what is made beside a run is not the run's: nothing of it is lost, and it goes on."""
+    try:
+        yield
+    except ReportError:
+        raise
+    except Exception as bug:
+        raise ReportError(
+            f"{what}: {type(bug).__name__}: {bug}",
+            hint="This is a bug in migrator, and the journal is not affected: report it with what -v prints.",
+        ) from bug

@@ -1,5 +1,6 @@
 """One run from its first line to its last: journal, clouds, engine, signals, reports."""
 
+import asyncio
 import os
 import random
 import secrets
@@ -7,14 +8,16 @@ import shlex
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVarTuple
 
 import anyio
 import structlog
 
 from migrator import __version__
+from migrator.cli.beside import CODES, handled
 from migrator.cli.common import Console, plural
 from migrator.cli.journals import journal_of, open_journal
 from migrator.cli.options import Options
@@ -29,10 +32,12 @@ from migrator.domain.plan import Plan
 from migrator.domain.ports import Clock
 from migrator.engine import Engine
 from migrator.journal.port import Journal
-from migrator.workflow.events import RunBegan, RunEnded
+from migrator.workflow.events import Event, RunBegan, RunEnded
 from migrator.workflow.ledger import Ledger, Planned
 from migrator.workflow.resume import listed, planned
 from migrator.workflow.verdict import Ending, StopReason
+
+Given = TypeVarTuple("Given")
 
 log = structlog.get_logger()
 
@@ -44,7 +49,6 @@ _STOPS = {
     signal.SIGTERM: StopReason.TERMINATE,
     signal.SIGHUP: StopReason.HANGUP,
 }
-_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
 async def run(plan: Plan, options: Options, console: Console) -> int:
@@ -74,14 +78,15 @@ async def run(plan: Plan, options: Options, console: Console) -> int:
         progress = Progress(plan, ledger, console)
         clouds = {name: one.ims for name, one in services.items()}
         rng = random.SystemRandom()
-        engine = Engine(plan, ledger, clouds, journal, clock, rng, observe=progress.on_event, sizes=sizes)
+        observe = _safely("progress", progress.on_event)
+        engine = Engine(plan, ledger, clouds, journal, clock, rng, observe=observe, sizes=sizes)
         progress.engine = engine
         collector.spared()  # what the journal remembers, and the work
         async with anyio.create_task_group() as listening:
             await listening.start(_stop_on_signals, engine, options.drain, console)
             end = await session.drive(engine, progress, work, opened)
-            progress.close()
-            await session.end(run_id, end, progress)
+            _safely("progress", progress.close)()
+            await session.end(run_id, end, observe)
             paths = await session.write_reports(running=False)
             listening.cancel_scope.cancel()
     if console.json:
@@ -143,7 +148,7 @@ class _Session:
         """The engine's run, with everything that goes on beside it; `opened` is when the journal was."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._refresh_reports)
-            group.start_soon(progress.show)
+            group.start_soon(_beside, "progress", progress.show)
             if self.options.max_duration is not None:
                 left = self.options.max_duration - (self.clock.monotonic() - opened)
                 group.start_soon(_stop_in_time, engine, self.clock, left, self.options.drain)
@@ -160,12 +165,12 @@ class _Session:
                 # The run and its journal go on; the next refresh may succeed.
                 log.error("report.stale", reason=str(error))
 
-    async def end(self, run_id: str, end: Ending, progress: Progress) -> None:
+    async def end(self, run_id: str, end: Ending, observe: Callable[[Event], None]) -> None:
         """Record how the run ended, and say it."""
         console, path = self.console, self.options.path
         ended = RunEnded(at=self.clock.now(), run=run_id, reason=end.reason, exit_code=end.exit_code)
         await self.journal.append(ended)
-        progress.on_event(ended)
+        observe(ended)
         log.info("run.ended", plan=self.plan.name, run=run_id, reason=end.reason, exit_code=end.exit_code)
         console.say(end.reason)
         for fault in self.ledger.runs[-1].halted.values():
@@ -181,28 +186,54 @@ class _Session:
         return await write_reports(self.plan, self.ledger, folder, self.clock.now(), running=running)
 
 
+async def _beside(what: str, show: Callable[[], Awaitable[None]]) -> None:
+    """Something that goes on beside the run: when it fails, that is logged, and the run goes on."""
+    try:
+        await show()
+    except Exception as bug:
+        log.error("beside.failed", what=what, reason=f"{type(bug).__name__}: {bug}", exc_info=bug)
+
+
+def _safely(what: str, function: Callable[[*Given], None]) -> Callable[[*Given], None]:
+    """`function`, but that its first failure is logged, and nothing follows from any."""
+    failed = False
+
+    def called(*arguments: *Given) -> None:
+        nonlocal failed
+        try:
+            function(*arguments)
+        except Exception as bug:
+            if not failed:
+                log.error("beside.failed", what=what, reason=f"{type(bug).__name__}: {bug}", exc_info=bug)
+            failed = True
+
+    return called
+
+
 async def _stop_on_signals(
     engine: Engine, drain: bool, console: Console, *, task_status: anyio.abc.TaskStatus[None]
 ) -> None:
     """The first signal ends the run in good order, the second at once; both leave it resumable."""
-    handled = [number for number in _STOPS if not _ignored(number)]
-    with anyio.open_signal_receiver(*handled) as signals:
+    loop, count = asyncio.get_running_loop(), 0
+
+    def on_signal(number: signal.Signals) -> None:
+        # Outside the loop: whatever keeps that from running does not keep the last signal from ending us.
+        nonlocal count
+        count += 1
+        if count > (2 if drain else 1):
+            os._exit(CODES[number])
+        loop.call_soon_threadsafe(stop, number, drain and count == 1)
+
+    def stop(number: signal.Signals, draining: bool) -> None:
+        if draining:
+            console.say("draining: nothing new is submitted; once more stops now")
+        else:
+            console.say("stopping: saving and writing the report; once more quits at once")
+        engine.stop(_STOPS[number], drain=draining)
+
+    with handled(on_signal):
         task_status.started()
-        count = 0
-        async for number in signals:
-            count += 1
-            if count > (2 if drain else 1):
-                os._exit(_CODES[number])
-            if drain and count == 1:
-                console.say("draining: nothing new is submitted; once more stops now")
-            else:
-                console.say("stopping: saving and writing the report; once more quits at once")
-            engine.stop(_STOPS[number], drain=drain and count == 1)
-
-
-def _ignored(number: signal.Signals) -> bool:
-    """Whether this run was started to outlive its terminal, as nohup(1) does."""
-    return number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
+        await anyio.sleep_forever()
 
 
 async def _stop_in_time(engine: Engine, clock: Clock, seconds: float, drain: bool) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from yarl import URL
 
+from migrator.cli.known_texts import own_words
 from migrator.domain.credentials import Login, ReadyToken
 from migrator.domain.plan import Plan, Target
 from migrator.domain.ports import Clock, Http, Signer
+from migrator.domain.secrets import SECRETS
 from migrator.domain.sheets import Opener, Sheet
 from migrator.ims.client import Ims
 from migrator.ims.identity import FixedTokenSigner, ProjectLookup, Projects, TemporaryKeys, TokenSigner
@@ -23,17 +25,18 @@ from migrator.io.files import read_inventory_bytes, read_plan_bytes
 from migrator.io.http import AioHttp, trusted
 from migrator.io.proxies import proxy_for
 from migrator.plan import parse_plan
+from migrator.plan.grouping import Grouped, grouped
 
 PLAIN_HOSTS = frozenset({"169.254.169.254"})
 """The metadata service of an ECS: plain HTTP by its nature, link-local by its address."""
 
 
-def load(path: Path) -> tuple[Plan, list[str]]:
+def load(path: Path) -> tuple[Plan, Grouped]:
     """The plan in a file, and its warnings. Raises PlanError with every problem."""
     plan, warnings = parse_plan(
         read_plan_bytes(str(path)), path=str(path), open_sheet=sheets_beside(path.parent)
     )
-    return plan, [str(problem) for problem in warnings]
+    return plan, grouped(warnings)
 
 
 def sheets_beside(folder: Path) -> Opener:
@@ -85,6 +88,7 @@ async def open_clouds(
     Raises CredentialsError, and UsageError for a proxy or a file of certificates that cannot be used, before
     anything is sent.
     """
+    SECRETS.spare(partial(own_words, plan))
     tls = trusted(environ)
     proxy = partial(proxy_for, environ=environ)
     for target in plan.targets.values():

@@ -39,7 +39,7 @@ class JobStatus(Struct, frozen=True, kw_only=True):
 
     image_id: str | None = None
     fault: Fault | None = None
-    """Set when the status is FAIL, from wherever the service hid it."""
+    """Set when the status is FAIL, or one that nobody documented, from wherever the service hid it."""
 
     end_at: Moment | None = None
 
@@ -68,6 +68,7 @@ class CloudImage(Struct, frozen=True, kw_only=True):
 
     enterprise_project_id: str | None = None
     created_at: Moment | None = None
+    description: str | None = None
     data_origin: str | None = None
     """"file,<bucket>:<key>" where the service fills it."""
 

@@ -23,14 +23,18 @@ class UsageError(MigratorError):
 
 
 class PlanError(MigratorError):
-    """The plan cannot be run as written; carries every problem, not only the first."""
+    """The plan cannot be run as written; carries all its problems, not only the first.
+
+    Of many of one kind, only some stand in `problems`, and how many more there are.
+    """
 
     exit_code = 2
     hint = "Fix the lines above; nothing was sent, so running again is safe."
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[str], *, count: int | None = None) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.count = len(problems) if count is None else count
 
 
 class PreflightRefused(MigratorError):
@@ -129,6 +133,11 @@ class Unreachable(RetryableError):
 
 class OutcomeUnknown(CloudError):
     """It may have happened: look before repeating."""
+
+    def __init__(self, fault: Fault, *, final: bool = False) -> None:
+        super().__init__(fault)
+        self.final = final
+        """There was an answer, so what was not accepted by now never will be."""
 
 
 class RejectedError(CloudError):

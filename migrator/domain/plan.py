@@ -169,6 +169,10 @@ class Policy(_Table):
     """How long look-ups may come back empty before an attempt counts as lost: a duration, or "auto" (None
     once read), which learns it from the run's own jobs."""
 
+    late: Duration = 900.0
+    """How long after it was signed a request without a final answer may still be accepted: the gateway
+    refuses signatures that are older than 15 minutes."""
+
     verify: bool = True
     """After success, read the image back and compare."""
 

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -18,6 +19,19 @@ def escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""Control characters, line separators, and what turns the direction of a line (CVE-2021-42574)."""
+
+
+def visible(text: str) -> str:
+    """`text` on one line: everything that moves a cursor or hides something becomes an escape as in JSON."""
+    return _UNSAFE.sub(_as_in_json, text)
+
+
+def _as_in_json(found: re.Match[str]) -> str:
+    return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(found[0]) or f"\\u{ord(found[0]):04x}"
 
 
 def shown(value: object) -> str:

@@ -64,6 +64,9 @@ class Driver:
 
     async def take(self, item: WorkItem) -> None:
         """Perform one work item: whatever happens, each of its images is scheduled again or finished."""
+        jump = self.worker.check_clock()
+        if jump:
+            self._log.warning("clock.jumped", target=self.worker.target.name, seconds=round(jump, 1))
         if item.step is Step.SUBMIT:
             await self._submit(item)
         else:
@@ -216,13 +219,16 @@ class Driver:
         state, tick = context.state(key), context.clock.monotonic()
         step = decide(state)
         (worker.scheduler.in_cloud.add if state.phase in IN_CLOUD else worker.scheduler.in_cloud.discard)(key)
-        (worker.doubts.add if step is Step.LOOK_UP else worker.doubts.discard)(key)
+        if step is Step.LOOK_UP:
+            worker.doubt(key, 0.0 if state.attempts[-1].final else context.plan.policy.late)
+        else:
+            worker.doubts.pop(key, None)
         if step is Step.DONE:
             worker.forget(key)
         elif step is Step.SUBMIT:
             worker.scheduler.again(key, tick + (after or 0.0))
         elif step in (Step.POLL, Step.FOLLOW) and after is None:
-            wait = worker.until_poll(context.plan.polling, state, context.now())
+            wait = worker.until_poll(context.plan.polling, state)
             worker.scheduler.ask(key, step, tick + wait)
         else:
             worker.scheduler.ask(key, step, tick + (after or 0.0))

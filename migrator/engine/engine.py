@@ -191,9 +191,10 @@ class Engine:
             {by: learned[name, by] for by in ListedBy if (name, by) in learned},
             marked=self.plan.policy.marker is MarkerKind.TAG,
         )
-        for key in keys:
-            visibility.resumed(states[key])
         worker = TargetWorker(target, self.clouds[name], scheduler, self.clock, visibility, self.sizes)
+        for key in keys:
+            visibility.resumed(states[key], worker.tick_of)
+        worker.jobs.update((job_id, key) for key in keys if (job_id := states[key].job_id))
         worker.on_idle = self._waves.nothing_under_way
         return worker
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from migrator.domain.cloud import CloudImage, ImageQuery
 from migrator.domain.image import Marker
+from migrator.domain.paging import NewEntries
 from migrator.domain.plan import MarkerKind, Plan
 from migrator.engine.target_worker import TargetWorker
 from migrator.workflow import lookup
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.lookup import ImageMatches
 from migrator.workflow.resume import marker, plan_tag
+from migrator.workflow.states import Phase
 from migrator.workflow.visibility_delay import ListedBy
 
 
@@ -37,7 +39,13 @@ class Listing:
             return {key: ImageMatches() for key in keys}
         planned, states = self.ledger.planned, self.ledger.states
         wanted = [(planned[key].image, self.marker(key), states[key]) for key in keys]
-        return lookup.match_images(wanted, images)
+        found = lookup.match_images(wanted, images)
+        for key, matches in found.items():
+            if states[key].phase is Phase.PENDING:
+                dead = [*matches.dead, *(image for image in matches.ours if image.status == "killed")]
+                if dead:
+                    self.worker.leftovers.setdefault(key, set()).update(image.id for image in dead)
+        return found
 
     async def find(self, keys: Collection[str]) -> dict[str, ImageMatches]:
         """Images that may be those of `keys`: by marker first, and by exact name where the marker shows none.
@@ -76,11 +84,14 @@ class Listing:
         early = None if since is None else since - lookup.CLOCK_SKEW
         tag = plan_tag(self.plan.name) if by is ListedBy.TAG else None
         query = ImageQuery(tag=tag, created_since=early)
+        new = NewEntries()
         page, count = await self.worker.cloud.images(query), 1
+        new.of_page(image.id for image in page.images)
         yield page.images
         while page.next is not None:
             await self.worker.another_question()
             page, count = await self.worker.cloud.images(query, after=page.next), count + 1
+            new.of_page(image.id for image in page.images)
             yield page.images
         if by is ListedBy.TAG and since is None:
             self.worker.scheduler.list_pages = count

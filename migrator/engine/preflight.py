@@ -18,8 +18,10 @@ from typing import TypeVar
 import anyio
 
 from migrator.domain.cloud import CloudImage, Fault, ImageQuery, ObjectInfo
+from migrator.domain.errors import RetryableError
 from migrator.domain.image import Image, ImageType
 from migrator.domain.object_ref import ObjectRef
+from migrator.domain.paging import NewEntries
 from migrator.domain.plan import MarkerKind, Plan
 from migrator.domain.ports import Clock
 from migrator.engine.ports import Catalogue, ObjectStore, Registry
@@ -32,6 +34,7 @@ from migrator.preflight import (
     exit_code,
     file_sizes,
     findings,
+    unknown,
 )
 from migrator.preflight.facts import objects_of
 from migrator.workflow.ledger import Ledger
@@ -217,13 +220,17 @@ class PreflightTargetWorker:
         marked = self._plan.policy.marker is MarkerKind.TAG
         found: list[CloudImage] = []
         after: str | None = None
-        breaker = self._breaker()
+        breaker, new = self._breaker(), NewEntries()
         while True:
             answer = await breaker.ask(
                 lambda after=after: self._services.images.images(ImageQuery(), after=after)  # type: ignore[misc]
             )
             if isinstance(answer, Unknown):
                 return answer
+            try:
+                new.of_page(image.id for image in answer.images)
+            except RetryableError as error:
+                return unknown(error)
             found += answer.images
             if answer.next is None:
                 break

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 
 import anyio
+from structlog.typing import FilteringBoundLogger
 
 from migrator.domain.cloud import Fault, JobStatus, RateHint
 from migrator.domain.errors import RetryableError, Unreachable
@@ -11,6 +12,8 @@ from migrator.domain.plan import Polling, Target
 from migrator.domain.ports import Clock
 from migrator.domain.units import Moment
 from migrator.engine.ports import Cloud
+from migrator.pacing.clock_jump import ClockJump
+from migrator.pacing.doubt import Doubt
 from migrator.pacing.poll_schedule import Forecast, History, next_poll
 from migrator.pacing.scheduler import SWEEP_KEY, Idle, Scheduler, WorkItem
 from migrator.pacing.sweep import TRIAL, Hints
@@ -24,32 +27,48 @@ from migrator.workflow.visibility_delay import ListedBy
 class JobWatch:
     """What is remembered of one image only while this run looks after it."""
 
-    __slots__ = ("forecast", "missed_since", "misses", "since", "troubles", "unverified_since")
+    __slots__ = (
+        "forecast",
+        "logged_state",
+        "missed_since",
+        "misses",
+        "since",
+        "troubles",
+        "unverified_since",
+    )
 
-    def __init__(self, since: Moment, accepted_at: Moment) -> None:
+    def __init__(self, since: float, accepted: float) -> None:
+        """Ticks of the run's monotonic clock."""
         self.since = since
         """When this run began to watch its job: deadlines count from here."""
-        self.forecast = Forecast(accepted_at)
+        self.forecast = Forecast(accepted)
+        self.logged_state = ""
         self.troubles = 0
         """Questions in a row that got no answer."""
         self.misses = 0
         """Answers in a row that did not know its job or image."""
-        self.missed_since: Moment | None = None
+        self.missed_since: float | None = None
         """When the first of them came."""
-        self.unverified_since: Moment | None = None
+        self.unverified_since: float | None = None
         """When its success was first found to lack its image."""
+
+    def log_state(self, log: FilteringBoundLogger, state: State, job: JobStatus) -> None:
+        """Say once that a job is in a state which no manual lists."""
+        if self.logged_state != job.status:
+            self.logged_state = job.status
+            log.warning("job.state_unlisted", key=state.key, job=state.job_id, state=job.status)
 
     def on_answer(self) -> None:
         """The service answered, and knows it."""
         self.troubles = self.misses = 0
         self.missed_since = None
 
-    def on_missing(self, now: Moment) -> float:
+    def on_missing(self, tick: float) -> float:
         """The service answered, and does not know it; returns the seconds for which that has been so."""
         self.misses += 1
         if self.missed_since is None:
-            self.missed_since = now
-        return now - self.missed_since
+            self.missed_since = tick
+        return tick - self.missed_since
 
 
 class TargetWorker:
@@ -96,8 +115,15 @@ class TargetWorker:
         self._next_try = 0.0
         self._sweeping = False
         self._queued: set[str] = set()
-        self.doubts: set[str] = set()
-        """Keys of images whose fate lists decide."""
+        self.doubts: dict[str, Doubt] = {}
+        """Attempts whose outcome is unknown, by the keys of their images."""
+        self.leftovers: dict[str, set[str]] = {}
+        """Ids of dead images that were listed for an item that is to be submitted, by key."""
+        self._retrying: dict[str, float] = {}
+        """Since when images are submitted again, by key."""
+        self.jobs: dict[str, str] = {}
+        """Whose job each job id is: an answer that names another image's is not about what was asked."""
+        self.clock_jump = ClockJump(clock.now(), clock.monotonic())
         self._blind: set[str] = set()
         """Keys of running jobs whose end nobody can tell."""
         self.sweep_pages = 1
@@ -187,22 +213,27 @@ class TargetWorker:
         """Tries in a row that did not reach the service."""
         return self._outages
 
-    def job_ended(self, key: str, at: Moment, submitted_at: Moment | None, report: JobStatus) -> None:
+    def accepted(self, key: str, tick: float) -> None:
+        """The service accepted an import."""
+        self.scheduler.submits.on_answer(tick)
+        self.scheduler.job_limit.on_accepted(len(self.scheduler.in_cloud), tick)
+        self.visibility.accepted(key, tick)
+
+    def job_ended(self, state: State, report: JobStatus) -> None:
         """A job ended, well or badly."""
+        key, tick = state.key, self._clock.monotonic()
         self._queued.discard(key)
-        if submitted_at is not None:
-            self.history.took(at - submitted_at, self.sizes.get(key))
+        if state.submitted_at is not None:
+            self.history.took(tick - self.watch(state).forecast.began_at, self.sizes.get(key))
         if report.status == "SUCCESS":
             self.hints.ended(key, report.end_at)
-        self.visibility.ended(key, well=report.status == "SUCCESS")
+        self.visibility.ended(key, tick, well=report.status == "SUCCESS")
 
-    def swept(
-        self, by: ListedBy, matches_by_key: dict[str, ImageMatches], asked_at: Moment, at: Moment
-    ) -> set[str]:
+    def swept(self, by: ListedBy, matches_by_key: dict[str, ImageMatches], asked_at: Moment) -> set[str]:
         """Take in what a list of everything showed; the keys of images that it announces as active."""
         self._sweeping = False
         best = {key: matches.ours[0].status for key, matches in matches_by_key.items() if matches.ours}
-        self.visibility.listed(by, best, at)
+        self.visibility.listed(by, best, self._clock.monotonic())
         return self.hints.swept({key for key, status in best.items() if status == "active"}, asked_at)
 
     def sweep_failed(self) -> None:
@@ -231,10 +262,10 @@ class TargetWorker:
             self._sweeping = True
             self.scheduler.ask(SWEEP_KEY, Step.SWEEP, self._clock.monotonic() + min(waits))
 
-    def still_runs(self, key: str, report: JobStatus, at: Moment) -> None:
+    def still_runs(self, key: str, report: JobStatus) -> None:
         """Take in how a job that still runs does."""
         forecast = self.watches[key].forecast
-        forecast.on_progress(report.progress, at)
+        forecast.on_progress(report.progress, self._clock.monotonic())
         (self._blind.add if forecast.blind else self._blind.discard)(key)
         self._count_waiting(key, waits=report.status == "INIT")
 
@@ -242,7 +273,7 @@ class TargetWorker:
         """This run looks after an image no longer."""
         self.watches.pop(key, None)
         self._blind.discard(key)
-        self.doubts.discard(key)
+        self.doubts.pop(key, None)
         self.visibility.forget(key)
 
     def _count_waiting(self, key: str, *, waits: bool) -> None:
@@ -256,16 +287,65 @@ class TargetWorker:
         running = len(self.scheduler.in_cloud) - len(self._queued)
         self.scheduler.job_limit.on_waiting_jobs(running=running, waiting=len(self._queued))
 
-    def watch(self, state: State, now: Moment) -> JobWatch:
+    def watch(self, state: State) -> JobWatch:
         """The memory for one image, begun now if there is none."""
         found = self.watches.get(state.key)
         if found is None:
-            found = self.watches[state.key] = JobWatch(now, state.submitted_at or now)
+            tick = self._clock.monotonic()
+            accepted = tick if state.submitted_at is None else self.tick_of(state.submitted_at)
+            found = self.watches[state.key] = JobWatch(tick, accepted)
         return found
 
-    def until_poll(self, polling: Polling, state: State, now: Moment) -> float:
+    def tick_of(self, moment: Moment) -> float:
+        """When a moment of the past was, on the monotonic clock; of an earlier run as far as the wall clock
+        tells."""
+        return self._clock.monotonic() - max(0.0, self._clock.now() - moment)
+
+    def doubt(self, key: str, late: float) -> Doubt:
+        """The doubt about an image's latest attempt, begun now if there is none."""
+        found = self.doubts.get(key)
+        if found is None:
+            found = self.doubts[key] = Doubt(began=self._clock.monotonic(), late=late)
+        return found
+
+    def longest_doubt(self, fixed: float | None) -> float:
+        """Seconds for which an attempt in doubt is looked up, the longest of all; inf while nothing tells."""
+        tick, visibility = self._clock.monotonic(), self.visibility
+        doubts = self.doubts.values()
+        return max(
+            (one.late + visibility.visibility_timeout(fixed, tick, one.began + one.late) for one in doubts),
+            default=0.0,
+        )
+
+    def retried_for(self, key: str) -> float:
+        """Seconds for which an image's submission has been refused in a passing way; 0.0 where it was not."""
+        tick = self._clock.monotonic()
+        return tick - self._retrying.get(key, tick)
+
+    def retrying(self, key: str, *, again: bool) -> None:
+        """An image's submission was refused in a passing way, and is to be tried `again`; or that is over."""
+        if again:
+            self._retrying.setdefault(key, self._clock.monotonic())
+        else:
+            self._retrying.pop(key, None)
+
+    def check_clock(self) -> float:
+        """Seconds by which the wall clock jumped since the last call: then every doubt is counted anew."""
+        tick = self._clock.monotonic()
+        jump = self.clock_jump.seen(self._clock.now(), tick)
+        if jump:
+            for doubt in self.doubts.values():
+                doubt.restart(tick)
+        return jump
+
+    def evidence_grows(self, key: str) -> bool:
+        """Whether other jobs of this target run, or will, that may tell how soon lists show them."""
+        running = self.watches.keys() - self.doubts.keys()
+        return bool(running) or (self.scheduler.open and self.scheduler.waiting > 0)
+
+    def until_poll(self, polling: Polling, state: State) -> float:
         """Seconds until its job is worth another question."""
-        forecast = self.watch(state, now).forecast
+        forecast, now = self.watch(state).forecast, self._clock.monotonic()
         swept = self.hints.trusted and self._sweeping
         size = self.sizes.get(state.key)
         least, expected = self.history.least(size), self.history.expected(size)

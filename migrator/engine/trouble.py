@@ -31,7 +31,7 @@ def unanswered(context: Context, step: Step, keys: Iterable[str], error: Retryab
         return Result(sweep=True, halt=slow_down(context, error, wait, submit=False))
     result = Result()
     for key in keys:
-        watch = worker.watch(context.state(key), context.now())
+        watch = worker.watch(context.state(key))
         watch.troubles += 1
         again = retry.pause(plan.retry, watch.troubles, context.rng, error.retry_after)
         result.after[key] = max(again, plan.polling.min_interval)

@@ -1,7 +1,8 @@
 """What the answers of all services have in common: error bodies, waiting times, and one careful way to ask.
 
-Nothing in a body is trusted: it may be huge, not UTF-8, nested without end, or a proxy's page. Whatever it
-is, the readers give a value or one of our errors.
+Nothing in a body is trusted: it may be huge, not UTF-8, nested without end, or a proxy's page, and repeat
+our own secrets. Whatever it is, the readers give a value or one of our errors, and every text of theirs went
+through `SECRETS`.
 """
 
 import json
@@ -26,6 +27,7 @@ from migrator.domain.errors import (
 )
 from migrator.domain.http import Request, Response
 from migrator.domain.ports import Http, Signer
+from migrator.domain.secrets import SECRETS
 from migrator.domain.units import Moment
 from migrator.ims import error_codes
 from migrator.ims.error_codes import Certainty, ErrorCode
@@ -35,17 +37,23 @@ T = TypeVar("T")
 TEXT = 500
 """Characters of a service's message that are kept."""
 
+_DEAD_SESSION = "X-Auth-Token is invalid"
 _READ = 64 * 1024
 """Bytes of an error body that are looked at."""
 
 _LARGE = 1e18
 _DAY = 86400.0
+MOST_WAIT = 600.0
+"""Seconds that anybody is waited for at once, whatever an answer asks: one header must not stall a run."""
 _DEEP = 6
 """How far inside an error body a code and its message may hide."""
 
 _PAIRS = (("error_code", "error_msg"), ("errorCode", "errorMsg"), ("code", "message"))
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
-_AK = re.compile(r"(?i)\b(ak\s*[:=]\s*|access=)(\w{4})\w+(\w\w)\b")
+_AK = re.compile(
+    r"\b((?i:ak\s*[:=]\s*|access=))(\w{4})\w+(\w\w)\b"
+    r"|\b((?i:ak|access[ _-]?key(?:[ _-]?id)?)[\s\"':=]+)([A-Z0-9]{4})[A-Z0-9]{6,}([A-Z0-9]{2})\b"
+)
 _SECRET = re.compile(
     r"(?i)\b((?:sk|signature|security-?token|auth-?token|password)\s*[:=]\s*)[^\s,;\"'}]{8,}"
 )
@@ -56,13 +64,13 @@ _THRESHOLD = re.compile(r"(\d{1,9}) times per (\d{1,6}) ?(second|minute|hour)", 
 
 
 def text(value: object, limit: int = TEXT) -> str:
-    """`value` if it is a string, else "": on one line, without invisible characters, shortened."""
+    """`value` if it is a string, else "": on one line, without invisible characters or secrets, shortened."""
     if not isinstance(value, str):
         return ""
     plain = value[: 4 * limit]
     if not (plain.isascii() and plain.isprintable()):
         plain = _HIDDEN.sub(" ", plain)
-    plain = plain.strip()
+    plain = SECRETS.masked(plain.strip())
     return plain if len(plain) <= limit else plain[: limit - 1] + "…"
 
 
@@ -165,6 +173,11 @@ def read_fault(response: Response) -> Fault:
     )
 
 
+def explained(response: Response) -> bool:
+    """Whether a body has an explanation of its own; one that has none would be quoted from its beginning."""
+    return _code_and_message(members(document(response.body))) is not None
+
+
 def _code_and_message(value: object) -> tuple[str, str] | None:
     for found in _objects(value):
         for code_name, message_name in _PAIRS:
@@ -203,26 +216,32 @@ def _plain(body: bytes) -> str:
 
 
 def redacted(message: str) -> str:
-    """`message` without what nobody should read in a report: the gateway repeats access keys in its texts."""
-    return _SECRET.sub(r"\1…", _AK.sub(r"\1\2…\3", message))
+    """`message` without what looks like a secret by the words around it, though it is none of ours."""
+    return _SECRET.sub(r"\1…", _AK.sub(_short_key, message))
+
+
+def _short_key(found: re.Match[str]) -> str:
+    before, first, last = (part for part in found.groups() if part is not None)
+    return f"{before}{first}…{last}"
 
 
 # --- Waiting --------------------------------------------------------------------------------------------
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that an answer asks us to wait (RFC 9110, 10.2.3), at most a day; None when it does not say.
+    """Seconds that an answer asks us to wait (RFC 9110, 10.2.3), at most MOST_WAIT; None when it does not
+    say.
 
     A date is measured against the answer's own Date, so that a wrong clock on this side does no harm.
     """
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
-        return min(float(value[:9]), _DAY)
+        return min(float(value), MOST_WAIT)
     try:
         waiting = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
     except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(waiting.total_seconds(), 0.0), _DAY)
+    return min(max(waiting.total_seconds(), 0.0), MOST_WAIT)
 
 
 def rate_hint(headers: Mapping[str, str]) -> RateHint | None:
@@ -250,19 +269,24 @@ def _hint(shown: str) -> RateHint | None:
 
 
 def optional_text(value: object) -> str | None:
-    """Text as it is, but for what no file could hold: names are compared, so they are not shortened."""
+    """Text as it is, but for secrets and what no file could hold: names are compared, so they are not
+    shortened."""
     if not isinstance(value, str) or not value:
         return None
-    return value if value.isascii() else value.encode(errors="replace").decode()
+    return SECRETS.masked(value if value.isascii() else value.encode(errors="replace").decode())
 
 
-identifier = re.compile(r"[A-Za-z0-9][\w.\-]{0,127}", re.ASCII).fullmatch
-"""Whether a text may be the id of a job or an image."""
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][\w.\-]{0,127}", re.ASCII)
+
+
+def identifier(value: str) -> bool:
+    """Whether a text may be the id of a job or an image; one of our secrets is none."""
+    return _IDENTIFIER.fullmatch(value) is not None and SECRETS.masked(value) == value
 
 
 def checked(name: str) -> str:
     """An id that stays one segment of a path. Raises RejectedError for anything else."""
-    if identifier(name):
+    if _IDENTIFIER.fullmatch(name):
         return name
     remedy = "This id cannot be the service's own; see whether the journal was edited."
     raise RejectedError(Fault(code="MIG.id", message=f"not an id: {text(name, 80)!r}", remedy=remedy))
@@ -308,7 +332,9 @@ def error_of(
                 allows=hint,
             )
         case Certainty.MAY_HAVE_HAPPENED:
-            return OutcomeUnknown(fault) if submit else RetryableError(fault, retry_after=wait)
+            return (
+                OutcomeUnknown(fault, final=row.final) if submit else RetryableError(fault, retry_after=wait)
+            )
         case Certainty.NEVER_WILL:
             return NameTaken(fault) if row.name_taken else RejectedError(fault)
         case Certainty.STOP_EVERYBODY:
@@ -326,7 +352,7 @@ def unreadable(response: Response, what: str, *, submit: bool = False) -> Except
         request_id=request_id,
         status=response.status,
     )
-    return OutcomeUnknown(fault) if submit else RetryableError(fault)
+    return OutcomeUnknown(fault, final=True) if submit else RetryableError(fault)
 
 
 # --- Asking ---------------------------------------------------------------------------------------------
@@ -343,7 +369,7 @@ async def exchange(http: Http, signer: Signer, request: Request) -> Response:
     if _stale(response) and await _renewed(signer, signed):
         signed = await _signed(signer, request)
         response = await http.send(signed)
-    return response if response.status < 400 else replace(response, body=_without(response.body, signed))
+    return replace(response, body=_without(response.body, signed))
 
 
 async def ask(http: Http, signer: Signer, request: Request) -> Response:
@@ -363,7 +389,9 @@ def again_later(lost: OutcomeUnknown) -> RetryableError:
 def _stale(response: Response) -> bool:
     if not 400 <= response.status < 500:
         return False
-    return error_codes.judge(response.status, read_fault(response).code).renew
+    fault = read_fault(response)
+    # Open Telekom Cloud says so with a 403 that has no code (a public report).
+    return error_codes.judge(response.status, fault.code).renew or _DEAD_SESSION in fault.message
 
 
 async def _signed(signer: Signer, request: Request) -> Request:
@@ -390,7 +418,10 @@ async def _renewed(signer: Signer, rejected: Request) -> bool:
 
 
 def _without(body: bytes, signed: Request) -> bytes:
-    """`body` without the secrets of the request that it answers, should the service repeat them."""
+    """`body` without what the request that it answers was signed with, should the service repeat it.
+
+    Tokens and keys are known to `SECRETS`; a signature lives for one request only.
+    """
     for name in ("X-Auth-Token", "X-Security-Token", "Authorization"):
         value = signed.headers.get(name, "").rpartition("Signature=")[2]
         if len(value) >= 8:

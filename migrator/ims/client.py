@@ -89,6 +89,10 @@ def quota_request(endpoint: str) -> Request:
     return Request(method="GET", url=f"{endpoint}/v1/cloudimages/quota")
 
 
+UNLIMITED = 10**9
+"""A quota of -1: there is none."""
+
+
 def read_quota(response: Response) -> Quota:
     """The quota of private images."""
     if not 200 <= response.status < 300:
@@ -97,7 +101,7 @@ def read_quota(response: Response) -> Quota:
     for resource in listed_objects(quotas.get("resources")):
         used, limit = whole(resource.get("used")), whole(resource.get("quota"))
         if resource.get("type") == "image" and used is not None and limit is not None:
-            return Quota(used=used, limit=limit)
+            return Quota(used=used, limit=UNLIMITED if limit < 0 else limit)
     raise unreadable(response, "a quota of images")
 
 

@@ -64,6 +64,10 @@ class ErrorCode:
     renew: bool = False
     """Fresh credentials may cure it."""
 
+    final: bool = True
+    """The service has answered: what it has not accepted by now, it never will. Not so where only a gateway
+    or a client gave up waiting."""
+
     name_taken: bool = False
     """An image of this name exists: perhaps the very one that we asked for before."""
 
@@ -416,7 +420,7 @@ VARIANTS: dict[tuple[str, int], ErrorCode] = {
     ("APIGW.0201", 414): replace(CODES["APIGW.0201"], status=414, message="Request URI too large."),
     ("APIGW.0201", 494): replace(CODES["APIGW.0201"], status=494, message="Request headers too large."),
     ("APIGW.0201", 502): _midway("APIGW.0201", "Backend unavailable.", status=502),
-    ("APIGW.0201", 504): _midway("APIGW.0201", "Backend timeout.", status=504),
+    ("APIGW.0201", 504): _midway("APIGW.0201", "Backend timeout.", status=504, final=False),
     ("IMG.0026", 403): replace(CODES["IMG.0026"], status=403),
 }
 """Codes whose meaning, or only whose text, depends on the HTTP status."""
@@ -433,18 +437,24 @@ _STATUSES: dict[int, ErrorCode] = {
         _account(
             "", "Proxy authentication required.", "Give migrator the proxy's user and password.", status=407
         ),
-        _midway("", "Request timeout.", status=408, reason="nobody knows how far the request came"),
+        _midway(
+            "", "Request timeout.", status=408, final=False, reason="nobody knows how far the request came"
+        ),
         _midway("", "Conflict.", status=409, reason="it may conflict with an earlier attempt that worked"),
         _plan("", "Length required.", _SUPPORT, status=411),
         _plan("", "Request entity too large.", _FIX, status=413),
         _plan("", "Request URI too large.", _FIX, status=414),
         _busy("", "Too many requests.", status=429),
+        _midway("", "Too early.", status=425, final=False, reason="whoever says so may pass it on later"),
         _plan("", "Request headers too large.", _FIX, status=494),
+        _midway(
+            "", "Client closed request.", status=499, final=False, reason="a proxy's word that nobody waited"
+        ),
         _midway("", "Internal server error.", status=500),
         _account("", "Not implemented.", _ENDPOINT, status=501),
         _midway("", "Bad gateway.", status=502),
         _midway("", "Service unavailable.", status=503, reason="probably refused, but nobody promises it"),
-        _midway("", "Gateway timeout.", status=504),
+        _midway("", "Gateway timeout.", status=504, final=False, reason="the backend may still accept it"),
     )
 }
 """API reference, "Status Codes": what a status says when no code says more."""
@@ -480,7 +490,7 @@ def by_status(status: int) -> ErrorCode:
         return _account("", "The service answers with a redirection.", _ENDPOINT, status=status)
     if 400 <= status < 500:
         return _plan("", "The request was refused.", _SUPPORT, status=status)
-    return _midway("", "The service failed.", status=status)
+    return _midway("", "The service failed.", status=status, final=False)
 
 
 def judge(status: int, code: str) -> ErrorCode:
@@ -488,6 +498,8 @@ def judge(status: int, code: str) -> ErrorCode:
     found, plain = row(code, status), by_status(status)
     if found is None:
         return plain
+    if not plain.final:
+        found = replace(found, final=False)  # whatever the code says, it was not the service that ended it
     if plain.throttle:
         return found if found.throttle or found.quota else plain
     if found.throttle or found.certainty is Certainty.MAY_HAVE_HAPPENED or status in (408, 409):

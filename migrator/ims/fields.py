@@ -240,7 +240,7 @@ FIELDS: tuple[Field, ...] = (
         own=True,
         varied=True,
         sent=Sent(name="image_url"),
-        shown=Shown(attribute="data_origin", value=lambda image, _: f"file,{image.image_url}"),
+        shown=Shown(attribute="data_origin", value=lambda image, _: f"file,{image.image_url}", compare=_same),
     ),
     Field(
         key="bucket",
@@ -322,7 +322,7 @@ FIELDS: tuple[Field, ...] = (
         example="uefi",
         kinds=_SYSTEM,
         sent=Sent(name="hw_firmware_type"),
-        shown=Shown(attribute="hw_firmware_type", compare=_same),
+        shown=Shown(attribute="hw_firmware_type", compare=_same, absent="bios"),
     ),
     Field(
         key="license_type",
@@ -339,7 +339,7 @@ FIELDS: tuple[Field, ...] = (
         example="0",
         unfit=("is not the id of an enterprise project", 'write "0" for the default one, or its UUID'),
         sent=Sent(name="enterprise_project_id"),
-        shown=Shown(attribute="enterprise_project_id"),
+        shown=Shown(attribute="enterprise_project_id", compare=_same, absent="0"),
     ),
     Field(
         key="description",
@@ -349,6 +349,7 @@ FIELDS: tuple[Field, ...] = (
         unfit=("holds a line break, a control character, < or >", "keep it to one line without them"),
         varied=True,
         sent=Sent(name="description"),
+        shown=Shown(attribute="description", compare=_same, absent=""),
     ),
     Field(
         key="tags",
@@ -358,7 +359,7 @@ FIELDS: tuple[Field, ...] = (
         unfit=_NO_TAG,
         column="tag",
         sent=Sent(name="tags", value=_old_tags_sent),
-        shown=Shown(attribute="tags", value=_old_tags_shown, compare=_borne),
+        shown=Shown(attribute="tags", value=_old_tags_shown, compare=_borne, absent={}),
     ),
     Field(
         key="image_tags",
@@ -369,7 +370,7 @@ FIELDS: tuple[Field, ...] = (
         unfit=_NO_TAG,
         column="tag",
         sent=Sent(name="image_tags", value=_tags_sent),
-        shown=Shown(attribute="tags", value=_tags_shown, compare=_borne),
+        shown=Shown(attribute="tags", value=_tags_shown, compare=_borne, absent={}),
     ),
     Field(
         key="wave",

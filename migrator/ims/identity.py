@@ -23,12 +23,14 @@ from migrator.domain.errors import (
 )
 from migrator.domain.http import Request, Response
 from migrator.domain.ports import Clock, Http, Signer
+from migrator.domain.secrets import SECRETS
 from migrator.domain.units import Moment
 from migrator.ims import error_codes
 from migrator.ims.answers import (
     again_later,
     ask,
     document,
+    explained,
     failure,
     members,
     moment,
@@ -92,7 +94,11 @@ def login_request(endpoint: str, login: Login, *, region: str, project_id: str |
 
 
 def read_token(response: Response) -> Token:
-    """The token of a login. Raises CredentialsError when it is refused, RetryableError to try it later."""
+    """The token of a login. Raises CredentialsError when it is refused, RetryableError to try it later.
+
+    Whatever the answer, the token beside it is secret before the rest is read.
+    """
+    SECRETS.register(response.headers.get("x-subject-token"))
     if not 200 <= response.status < 300:
         fault = read_fault(response)
         if response.status == 401 or error_codes.judge(response.status, fault.code).certainty in (
@@ -131,6 +137,7 @@ class TokenSigner:
         project_id: str | None = None,
     ) -> None:
         self._http = http
+        SECRETS.register(login.password.get_secret_value())
         self._request = login_request(endpoint.rstrip("/"), login, region=region, project_id=project_id)
         self._region = region
         self._clock = clock
@@ -199,6 +206,7 @@ class FixedTokenSigner:
 
     def __init__(self, token: ReadyToken) -> None:
         self._token = token.token
+        SECRETS.register(token.token.get_secret_value())
 
     async def sign(self, request: Request) -> Request:
         return _with_token(request, self._token.get_secret_value())
@@ -237,10 +245,11 @@ def temporary_keys_request(endpoint: str, duration: int) -> Request:
 def read_temporary_keys(response: Response) -> Keys:
     """Temporary keys. Raises TargetHaltedError or RejectedError when they are not given, RetryableError to
     ask again later."""
-    if not 200 <= response.status < 300:
-        raise failure(response)
     found = members(members(document(response.body)).get("credential"))
     ak, sk, token = (found.get(name) for name in ("access", "secret", "securitytoken"))
+    SECRETS.register(*(one for one in (ak, sk, token) if isinstance(one, str)))
+    if not 200 <= response.status < 300:
+        raise failure(response if explained(response) else replace(response, body=b""))
     if not (isinstance(ak, str) and isinstance(sk, str) and isinstance(token, str) and ak and sk and token):
         raise unreadable(replace(response, body=b""), "temporary keys")
     expires_at = moment(found.get("expires_at"))

@@ -102,6 +102,7 @@ class _Entry(Struct):
     enterprise_project_id: Any = None
     created_at: Any = None
     data_origin: Any = field(default=None, name="__data_origin")
+    description: Any = field(default=None, name="__description")
 
 
 class _Listed(Struct):
@@ -128,6 +129,7 @@ def _image(entry: _Entry, response: Response) -> CloudImage:
         enterprise_project_id=optional_text(entry.enterprise_project_id),
         created_at=moment(entry.created_at),
         data_origin=optional_text(entry.data_origin),
+        description=optional_text(entry.description),
     )
 
 

@@ -30,6 +30,9 @@ from migrator.ims.answers import (
     unreadable,
 )
 
+RUNNING = frozenset({"INIT", "RUNNING"})
+"""States of a job that goes on; beside SUCCESS and FAIL, all that the reference lists."""
+
 _CODE = re.compile(r"\b(?:IMG|APIGW?|IAM)\.\d{4}\b")
 
 
@@ -55,13 +58,15 @@ def read_job(response: Response, job_id: str) -> JobStatus:
     status = text(job.get("status"), 40).upper()
     if not status:
         raise unreadable(response, "a job status")
+    if job.get("job_id") not in (None, "", job_id):
+        raise unreadable(response, f"job {job_id}: it is about another one")
     entities = members(job.get("entities"))
     return JobStatus(
         job_id=job_id,
         status=status,
         progress=_fraction(entities.get("process_percent")),
         image_id=_image_id(entities),
-        fault=_job_fault(job, response) if status == "FAIL" else None,
+        fault=None if status in RUNNING or status == "SUCCESS" else _job_fault(job, response),
         end_at=moment(job.get("end_time")),
     )
 
@@ -83,16 +88,25 @@ def _image_id(entities: Mapping[str, object]) -> str | None:
 
 
 def _job_fault(job: Mapping[str, object], response: Response) -> Fault:
-    """Why a job failed: from its top level, its entities, its sub jobs or theirs, the first that says."""
-    code = message = ""
+    """Why a job failed, from its top level, its entities, its sub jobs and theirs.
+
+    A generic code ("unknown system error") may stand above the specific one: the most specific leads, and
+    what else is said follows it.
+    """
+    said: list[tuple[str, str]] = []
     for place in _places(job):
         wrapped = members(place.get("error"))
-        here = _first(place, "error_code", "addition_error_code") or _first(wrapped, "code")
-        words = _first(place, "fail_reason", "error", "addition_error_msg", "error_msg")
-        words = words or _first(wrapped, "message")
-        code, message = code or here, message or words
-    if not code and (named := _CODE.search(message)):
-        code = named[0]
+        code = _first(place, "error_code", "addition_error_code") or _first(wrapped, "code")
+        message = _first(place, "fail_reason", "error", "addition_error_msg", "error_msg")
+        message = message or _first(wrapped, "message")
+        if not code and (named := _CODE.search(message)):
+            code = named[0]
+        if (code or message) and (code, message) not in said:
+            said.append((code, message))
+    said.sort(key=_generality)  # stable: of equals, the outermost leads
+    code = next((code for code, _ in said if code), "")
+    texts = [f"{other}: {words}" if other and other != code else words for other, words in said if words]
+    message = "; also ".join(dict.fromkeys(texts))
     row = error_codes.row(code) if code else None
     if row is None or row.owner == "service":
         remedy = "Run again with --retry-failed; if it fails again, ask the vendor's support about this job."
@@ -107,6 +121,14 @@ def _job_fault(job: Mapping[str, object], response: Response) -> Fault:
     )
 
 
+def _generality(said: tuple[str, str]) -> int:
+    """How little a code says about what to do: 0 for one that names the cause."""
+    row = error_codes.row(said[0]) if said[0] else None
+    if row is None:
+        return 2
+    return 1 if row.owner == "service" else 0
+
+
 def _places(job: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
     entities = members(job.get("entities"))
     subs = [*listed_objects(entities.get("sub_jobs_result")), *listed_objects(job.get("sub_jobs_result"))]
@@ -115,5 +137,8 @@ def _places(job: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
 
 
 def _first(place: Mapping[str, object], *names: str) -> str:
-    found = (text(place.get(name)) for name in names)
+    found = (
+        str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value)
+        for value in map(place.get, names)
+    )
     return next((value for value in found if value and value.lower() not in ("null", "none")), "")

@@ -12,10 +12,13 @@ from html import unescape
 from ipaddress import ip_address
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from migrator.domain.cloud import STANDARD, BucketInfo, Fault, ObjectInfo, ObjectPage
 from migrator.domain.errors import CredentialsError, OutcomeUnknown, RejectedError, TargetHaltedError
 from migrator.domain.http import Request, Response
 from migrator.domain.ports import Http
+from migrator.domain.secrets import SECRETS
 from migrator.domain.units import Moment
 from migrator.ims.answers import again_later, failure, text, unreadable, whole
 from migrator.ims.signing import ObsSigner, canonical_resource
@@ -23,6 +26,9 @@ from migrator.ims.signing import ObsSigner, canonical_resource
 T = TypeVar("T")
 
 __all__ = ["BucketInfo", "ObjectInfo", "Obs"]
+
+_NO_WORD = "the object storage says nothing of this object: it may be encrypted with a customer's key (SSE-C)"
+_CUSTOMER_KEY = "Upload it without SSE-C: imports cannot read what only its owner's key decrypts."
 
 PAGE = 1000
 """Objects that one list shows at most (OBS API reference, "Listing Objects in a Bucket")."""
@@ -63,6 +69,8 @@ def read_object(response: Response) -> ObjectInfo | None:
     """
     if response.status == 404:
         return None
+    if response.status == 400 and not response.body:
+        raise RejectedError(replace(_fault(response, _NO_WORD), remedy=_CUSTOMER_KEY))
     _demand(response)
     headers = response.headers
     size = whole(headers.get("content-length"))
@@ -137,7 +145,7 @@ def read_uploads(response: Response) -> frozenset[str]:
 def _member(xml: bytes, name: bytes) -> str:
     """The text of the first element `name`; empty when there is none."""
     found = re.search(rb"<%s>([^<]*)</%s>" % (name, name), xml)
-    return unescape(found[1].decode(errors="replace")) if found else ""
+    return SECRETS.masked(unescape(found[1].decode(errors="replace"))) if found else ""
 
 
 def _demand(response: Response) -> None:

@@ -19,6 +19,12 @@ _LAST = 253_370_764_800.0
 """The first moment of the year 9999, up to which dates can be written."""
 
 
+def _elapsed() -> float:
+    """Seconds that only grow; on Linux also while the machine sleeps, as the cloud does not sleep with it."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
 class SystemClock:
     """Time as the machine tells it."""
 
@@ -28,7 +34,7 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """Seconds since some moment in the past; nobody can set it."""
-        return time.monotonic()
+        return _elapsed()
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`; other tasks run even when it is not positive."""
@@ -56,7 +62,7 @@ class FastClock:
 
     def monotonic(self) -> float:
         """Seconds that only grow, fast."""
-        return time.monotonic() * self.speed
+        return _elapsed() * self.speed
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds` of this clock's time."""

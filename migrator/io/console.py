@@ -2,6 +2,10 @@
 
 Neither ever raises: a run is worth more than its messages. stderr also knows the live lines of a
 terminal, so that logs and messages do not tear it.
+
+What lasts writes `beside` itself: a thread waits for the reader, be it a pipe that nobody reads or a terminal
+on which somebody pressed Ctrl-S. What is written meanwhile is queued up to a bound, beyond it lines are left
+out and counted; of the live lines only the last ones are kept.
 """
 
 import codecs
@@ -9,6 +13,17 @@ import os
 import re
 import shutil
 import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+MOST = 8 * 1024 * 1024
+"""Characters that wait for a reader before lines are left out: some 25,000 events."""
+
+AT_ONCE = 64 * 1024
+"""Characters that are handed over in one piece."""
 
 _SGR = re.compile(r"\x1b\[[\d;]*m")
 
@@ -18,27 +33,46 @@ class Stream:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self.gap: Callable[[int], str] = _lines_left_out
+        """One line in place of so many that were left out."""
+
         self._gone: object = None
         """The stream that failed; it is left alone from then on."""
+
+        self._beside: Beside | None = None
+        """Who writes in this one's place, while somebody does."""
 
         self.failure: OSError | None = None
         """Why text was lost, unless its reader just hung up."""
 
     def write(self, text: str) -> int:
         """Write `text`, or drop it when nobody can take it any more."""
+        if self._beside is not None:
+            self._beside.put(text)
+        else:
+            self.write_now(text)
+        return len(text)
+
+    def write_now(self, text: str) -> None:
+        """The same in this thread, however long it takes."""
         stream = getattr(sys, self._name)
         if stream is not None and stream is not self._gone:
             try:
                 try:
                     stream.write(text)
                 except UnicodeEncodeError:
-                    stream.write(text.encode("ascii", "backslashreplace").decode("ascii"))
+                    for line in text.splitlines(keepends=True):
+                        stream.write(_writable(line, stream.encoding))
             except (OSError, ValueError) as error:
                 self._give_up(stream, error)
-        return len(text)
 
     def flush(self) -> None:
         """Bring what was written to its reader."""
+        if self._beside is None:
+            self.flush_now()
+
+    def flush_now(self) -> None:
+        """The same in this thread."""
         stream = getattr(sys, self._name)
         if stream is not None and stream is not self._gone:
             try:
@@ -83,10 +117,37 @@ class Stream:
         self.write(text + "\n")
         self.flush()
 
+    def write_beside(self, most: int = MOST) -> None:
+        """From now on writing waits for nobody, until `end_beside`."""
+        self._beside = Beside(self, most)
+
+    def end_beside(self, patience: float | None = None) -> bool:
+        """Write in the caller's thread again, once all that waits was written (Beside.end).
+
+        When that fails, a thread still waits for the reader, and only os._exit ends this process in time.
+        """
+        if self._beside is not None:
+            if not self._beside.end(patience):
+                return False
+            self._beside = None
+        return True
+
     def _give_up(self, stream: object, error: OSError | ValueError) -> None:
         self._gone = stream
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
             self.failure = error
+
+
+def _lines_left_out(count: int) -> str:
+    return f"({count} lines were left out here, because nobody read them)"
+
+
+def _writable(line: str, encoding: str) -> str:
+    try:
+        line.encode(encoding)
+    except UnicodeEncodeError:
+        return line.encode("ascii", "backslashreplace").decode("ascii")
+    return line
 
 
 class Terminal(Stream):
@@ -100,26 +161,39 @@ class Terminal(Stream):
 
     def live(self, text: str) -> None:
         """Show the lines of `text` in place of the last live ones; "" shows none."""
+        if self._beside is not None:
+            self._beside.put(text, live=True)
+        else:
+            self.live_now(text)
+
+    def live_now(self, text: str) -> None:
+        """The same in this thread."""
         wipe = self._wipe()
         self._live = self._drawn = text
-        super().write(wipe + text)
-        self.flush()
+        super().write_now(wipe + text)
+        self.flush_now()
 
     def keep_live(self) -> None:
         """Leave the live lines where they are, and go on below them."""
+        if self._beside is not None:
+            self._beside.put(None, live=True)
+        else:
+            self.keep_live_now()
+
+    def keep_live_now(self) -> None:
+        """The same in this thread."""
         if self._live:
             self._live = self._drawn = ""
-            super().write("\n")
-            self.flush()
+            super().write_now("\n")
+            self.flush_now()
 
-    def write(self, text: str) -> int:
+    def write_now(self, text: str) -> None:
         """Write `text` above the live lines."""
         if self._live and text:
             wipe = self._wipe() if self._drawn else ""
             self._drawn = self._live if text.endswith("\n") else ""
-            super().write(wipe + text + self._drawn)
-            return len(text)
-        return super().write(text)
+            text = wipe + text + self._drawn
+        super().write_now(text)
 
     def _wipe(self) -> str:
         """What brings the cursor to where the live lines begin, and clears them."""
@@ -133,6 +207,117 @@ class Terminal(Stream):
         columns = self.size()[0]
         lines = _SGR.sub("", self._drawn).split("\n")
         return sum(max(1, -(-cell_len(line) // columns)) for line in lines)
+
+
+@dataclass(slots=True)
+class _Piece:
+    text: str | None
+    """None leaves the live lines where they are."""
+
+    live: bool = False
+
+
+class Beside:
+    """Writes to one stream in a thread of its own, in the order in which it was asked to."""
+
+    def __init__(self, stream: Stream, most: int = MOST) -> None:
+        self._stream = stream
+        self._most = most
+        self._waiting: deque[_Piece] = deque()
+        self._held = 0
+        """Characters that wait, or are just being written."""
+
+        self._full = False
+        self._left_out = 0
+        self._frame: _Piece | None = None
+        """Live lines that nobody has seen yet; newer ones take their place."""
+
+        self._changed = threading.Condition()
+        self._moved_at = monotonic()
+        self._ending = False
+        self._thread = threading.Thread(target=self._work, name="output", daemon=True)
+        self._thread.start()
+
+    def put(self, text: str | None, *, live: bool = False) -> None:
+        """Have it written as soon as its reader takes it. Never waits."""
+        with self._changed:
+            if live and text is not None and self._frame is not None:
+                self._held += len(text) - len(self._frame.text or "")
+                self._frame.text = text
+                return
+            if not live:
+                # Once it is full, it has to be half empty again: one gap, and not one after every line.
+                self._full = self._held > (self._most // 2 if self._full else self._most)
+                if self._full:
+                    self._left_out += 1
+                    return
+                self._say_what_is_left_out()
+            self._add(_Piece(text, live))
+            self._changed.notify_all()
+
+    def end(self, patience: float | None = None) -> bool:
+        """Whether all is written: as long as it takes, or until nothing was taken for `patience` seconds."""
+        with self._changed:
+            self._say_what_is_left_out()
+            self._ending = True
+            self._moved_at = monotonic()
+            self._changed.notify_all()
+            while self._held:
+                self._changed.wait(0.1)
+                if patience is not None and monotonic() - self._moved_at > patience:
+                    self._ending = False
+                    return False
+        self._thread.join()
+        return True
+
+    def _say_what_is_left_out(self) -> None:
+        if self._left_out:
+            self._add(_Piece(self._stream.gap(self._left_out) + "\n"))
+            self._left_out = 0
+
+    def _add(self, piece: _Piece) -> None:
+        self._waiting.append(piece)
+        self._held += len(piece.text or "") + 1
+        # What comes after a line may not come before it.
+        self._frame = piece if piece.live and piece.text is not None else None
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting:
+                    if self._ending:
+                        return
+                    self._changed.wait()
+                piece, size = self._next()
+            self._write(piece)
+            with self._changed:
+                self._held -= size
+                self._moved_at = monotonic()
+                self._changed.notify_all()
+
+    def _next(self) -> tuple[_Piece, int]:
+        """The next piece, with the text of those after it that are of the same kind; and how much that is."""
+        piece = self._waiting.popleft()
+        size = len(piece.text or "") + 1
+        if piece.live:
+            if piece is self._frame:
+                self._frame = None
+            return piece, size
+        texts = [piece.text or ""]
+        while size < AT_ONCE and self._waiting and not self._waiting[0].live:
+            texts.append(self._waiting.popleft().text or "")
+            size += len(texts[-1]) + 1
+        return _Piece("".join(texts)), size
+
+    def _write(self, piece: _Piece) -> None:
+        stream, text = self._stream, piece.text
+        if not piece.live or not isinstance(stream, Terminal):
+            stream.write_now(text or "")
+            stream.flush_now()
+        elif text is None:
+            stream.keep_live_now()
+        else:
+            stream.live_now(text)
 
 
 STDOUT = Stream("stdout")

@@ -13,7 +13,8 @@
   with `ak`, `sk`, `security_token`, `project_id`; read again when the file changes.
 - "metadata": temporary keys of the ECS that we run on, by the agency attached to it.
 
-What is set by halves is an error, not a reason to look elsewhere: the wrong account would be worse than none.
+Whatever is read here is secret from then on (`SECRETS`), also where it turns out to be unusable. What is
+set by halves is an error, not a reason to look elsewhere: the wrong account would be worse than none.
 (Names: the README of huaweicloud-sdk-python-v3 and the provider documentation of Terraform; metadata: ECS
 user guide, "Obtaining Metadata".)
 """
@@ -35,6 +36,7 @@ from migrator.domain.credentials import Keys, Login, ReadyToken
 from migrator.domain.errors import CloudError, CredentialsError, OutcomeUnknown, RetryableError
 from migrator.domain.http import Request
 from migrator.domain.ports import Clock, Http
+from migrator.domain.secrets import SECRETS
 from migrator.domain.units import Moment
 
 KeySource = Callable[[], Awaitable[Keys]]
@@ -44,6 +46,7 @@ METADATA = "http://169.254.169.254"
 """The metadata service: plain HTTP, link-local, reachable from inside an ECS only."""
 
 _PREFIXES = ("HUAWEICLOUD_SDK", "HW")
+_SECRET = ("AK", "SK", "ACCESS_KEY", "SECRET_KEY", "SECURITY_TOKEN", "AUTH_TOKEN", "USER_PASSWORD")
 _FORMS = '"env", "env:PREFIX", "profile:NAME" or "metadata"'
 
 
@@ -119,6 +122,7 @@ def _only(environ: Mapping[str, str], prefix: str) -> Identity:
 
 
 def _with_prefix(environ: Mapping[str, str], prefix: str) -> Identity | None:
+    SECRETS.register(*(_value(environ, f"{prefix}_{name}") for name in _SECRET))
     project_id = _value(environ, f"{prefix}_PROJECT_ID") or None
     pairs = [("AK", "SK"), ("ACCESS_KEY", "SECRET_KEY")]
     for ak_name, sk_name in pairs:
@@ -162,6 +166,7 @@ def _value(environ: Mapping[str, str], name: str) -> str:
 
 
 def _keys(ak: str, sk: str, token: str, name: str) -> Keys:
+    SECRETS.register(ak, sk, token)
     return Keys(
         ak=_sendable(ak, name),
         sk=SecretStr(sk),
@@ -308,6 +313,7 @@ class MetadataKeys:
             )
             if session.status == 200:  # older metadata services do not know sessions and do without
                 headers["X-Metadata-Token"] = session.body.decode("ascii", "replace").strip()
+                SECRETS.register(headers["X-Metadata-Token"])
             answer = await self._http.send(
                 Request(method="GET", url=f"{self._url}/openstack/latest/securitykey", headers=headers)
             )

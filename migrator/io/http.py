@@ -31,6 +31,8 @@ from migrator import __version__
 from migrator.domain.cloud import Fault
 from migrator.domain.errors import OutcomeUnknown, RetryableError, Unreachable, UsageError
 from migrator.domain.http import Request, Response
+from migrator.domain.secrets import SECRETS
+from migrator.domain.text import escaped
 
 _REACH = "Check the endpoint in the plan, and that no firewall stands between this machine and it."
 _SAFE = "Nothing to do: what may have arrived is looked up before anything is sent again."
@@ -288,7 +290,7 @@ def unreached(error: Exception, host: str, *, proxied: bool = False) -> Fault:
         )
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause = error.certificate_error
-        reason = getattr(cause, "verify_message", "") or str(cause)
+        reason = escaped(SECRETS.masked(getattr(cause, "verify_message", "") or str(cause)))
         return Fault(
             code="MIG.tls",
             message=f"{host}: its certificate is not trusted ({reason})",
@@ -369,6 +371,7 @@ def _without_password(proxy: URL) -> _Through:
     """The address alone, for errors may name it, and what tells the proxy who we are."""
     if proxy.user is None and proxy.password is None:
         return proxy, None
+    SECRETS.register(proxy.password, proxy.raw_password)
     login = f"{proxy.user or ''}:{proxy.password or ''}"
     words = {"Proxy-Authorization": f"Basic {b64encode(login.encode()).decode()}"}
     return proxy.with_user(None), words

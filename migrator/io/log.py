@@ -3,7 +3,8 @@
 The rules:
 
 1. One event is one line. Names and messages from outside cannot break it, colour it, or look like another.
-2. What looks like a secret, by its name or by its form, is masked before anything is drawn or written.
+2. What is a secret of this process, or looks like one by its name or by its form, is masked before anything
+   is drawn or written.
 3. A log that cannot be written never stops a run.
 4. What is logged beside a message may have any name at all. A name that the line needs for itself gets an
    underscore at its end.
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import Any, Literal, Self, TextIO
 
 from migrator.domain.errors import UsageError
+from migrator.domain.secrets import MASK, SECRETS
+from migrator.domain.text import visible
 
 # structlog takes longer to import than all the rest, and `migrator schema` never logs: it is imported on use.
 
@@ -29,8 +32,6 @@ Colour = Literal["auto", "always", "never"]
 Event = MutableMapping[str, Any]
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-
-MASK = "***"
 
 _log_file: "_LogFile | None" = None
 """What the last `configure` opened."""
@@ -193,8 +194,9 @@ def masked(_logger: object, _method: str, event: Event) -> Event:
 
 
 def mask_text(text: str) -> str:
-    """`text` without the signatures, tokens and passwords whose form gives them away."""
-    return _SECRET_TEXT.sub(_mask_match, text)
+    """`text` without our own secrets, and without what the form of signatures, tokens and passwords gives
+    away."""
+    return _SECRET_TEXT.sub(_mask_match, SECRETS.masked(text))
 
 
 def _mask_match(found: re.Match[str]) -> str:
@@ -226,18 +228,6 @@ def _clean(value: Any) -> Any:
 
 
 # --- Drawing --------------------------------------------------------------------------------------------
-
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-"""Control characters, line separators, and what turns the direction of a line (CVE-2021-42574)."""
-
-
-def visible(text: str) -> str:
-    """`text` on one line: everything that moves a cursor or hides something becomes an escape as in JSON."""
-    return _UNSAFE.sub(_escaped, text)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(found[0]) or f"\\u{ord(found[0]):04x}"
 
 
 def as_json(event: Event) -> str:

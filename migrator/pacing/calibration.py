@@ -1,15 +1,18 @@
 """What accepted jobs teach about how soon a target lists imports: the bookkeeping behind VisibilityDelays."""
 
 from dataclasses import dataclass
+from math import inf
 
 from msgspec.structs import replace
 
-from migrator.domain.units import Moment
-from migrator.workflow.visibility_delay import ENOUGH, UNKNOWN, VisibilityDelays
+from migrator.workflow.visibility_delay import ENOUGH, VisibilityDelays
 
 PLAUSIBLE = 30.0
 """A running job that was absent from a list this long after its acceptance counts as not listed. And one that
 was first listed later than this proves how slow lists are only if an earlier list did not show it."""
+
+COMPARABLE = 60.0
+"""Seconds after an attempt in doubt within which another job was accepted of which it may be the like."""
 
 STALE = 60.0
 """Seconds after which a list is too old for a verdict to rest on what it taught."""
@@ -20,7 +23,7 @@ ROUND_TRIP = 5.0
 
 @dataclass(slots=True)
 class _Watched:
-    accepted_at: Moment
+    accepted_at: float
     earlier: bool
     """Accepted by an earlier run: nobody looked meanwhile, so it only tells whether it is missed now."""
     seen: bool = False
@@ -41,7 +44,7 @@ class Calibration:
         self._watched: dict[str, _Watched] = {}
         self._unshown: dict[str, _Watched] = {}
         """Jobs that ended well, and whose finished images no list has shown yet."""
-        self._looked_at: Moment | None = None
+        self._looked_at: float | None = None
         self._soonest: list[float] = []
         self._latest_miss = 0.0
 
@@ -61,14 +64,24 @@ class Calibration:
         """Seconds for which the oldest job that runs and was not listed yet has been missed."""
         return max((job.missed_at for job in self._watched.values() if not job.seen), default=0.0)
 
-    def visibility_timeout(self, fixed: float | None, now: Moment) -> float:
+    def fresh(self, now: float) -> bool:
+        """Whether a list was read lately: what was learned may rest on nothing older."""
+        return self._looked_at is not None and now - self._looked_at <= STALE
+
+    def visibility_timeout(self, fixed: float | None, now: float, doubted: float) -> float:
         """`VisibilityDelays.visibility_timeout`, with an eye on what runs now.
 
         Lists may have become slower since, and the jobs that have ended so far may be the short ones. Nor is
-        anything relied upon that nobody has looked at lately.
+        anything relied upon that nobody has looked at lately. Where lists are not known to show running
+        imports, jobs that were accepted no later than an attempt in doubt say more than any figure: it is not
+        given up while one of them runs unlisted, for it may be such a one.
         """
-        if fixed is None and (self._looked_at is None or now - self._looked_at > STALE):
-            return UNKNOWN
+        if fixed is None and not self.fresh(now):
+            return inf
+        if not self.learned.listed and any(
+            job.accepted_at <= doubted + COMPARABLE and not job.seen for job in self._watched.values()
+        ):
+            return inf
         unlisted = max((job.unlisted_at for job in self._unshown.values() if not job.seen), default=0.0)
         oldest = max((now - job.accepted_at for job in self._watched.values()), default=0.0)
         learned = replace(
@@ -89,15 +102,15 @@ class Calibration:
             return None
         return max(self._soonest[-1], self._latest_miss)
 
-    def accepted(self, key: str, at: Moment) -> None:
+    def accepted(self, key: str, at: float) -> None:
         """A job of ours was accepted."""
         self._watched[key] = _Watched(at, earlier=False)
 
-    def resumed(self, key: str, accepted_at: Moment, *, ended: bool) -> None:
+    def resumed(self, key: str, accepted_at: float, *, ended: bool) -> None:
         """An earlier run left this job: it runs, or it has `ended` well and its image is to be verified."""
         (self._unshown if ended else self._watched)[key] = _Watched(accepted_at, earlier=True)
 
-    def listed(self, unfinished: set[str], finished: set[str], at: Moment) -> None:
+    def listed(self, unfinished: set[str], finished: set[str], at: float) -> None:
         """A whole list of our images, answered at `at`, showed these keys.
 
         A finished image says nothing about unfinished ones, so it counts neither way.
@@ -131,17 +144,20 @@ class Calibration:
         self._watched.pop(key, None)
         self._unshown.pop(key, None)
 
-    def unlisted(self, key: str, at: Moment) -> None:
+    def unlisted(self, key: str, at: float) -> None:
         """The image of a job that ended well was looked for at `at`, and was not listed."""
         if (job := self._unshown.get(key)) is not None:
             job.unlisted_at = at - job.accepted_at
 
-    def shown(self, key: str, at: Moment) -> None:
+    def shown(self, key: str, at: float) -> None:
         """The image of a job that ended well was listed at `at`, for the first time that anybody looked."""
         job = self._unshown.pop(key, None)
-        if job is None or job.earlier:
+        if job is None:
             return
         old, age = self.learned, at - job.accepted_at
+        if job.earlier:  # it was listed by then, at the latest: a bound, and on the safe side
+            self.learned = replace(old, ended=old.ended + 1, longest_job=max(old.longest_job, age))
+            return
         self.learned = replace(
             old,
             ended=old.ended + 1,

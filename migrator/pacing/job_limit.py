@@ -1,5 +1,7 @@
 """How many jobs may be in the cloud at once, and how that number follows what the service says."""
 
+from math import inf
+
 PROBE_AFTER = 15.0
 """Seconds before a narrowed window is tried wider; doubled each time that it is refused again."""
 
@@ -30,6 +32,23 @@ class JobLimit:
         self._step = 1
         self._queueing = False
 
+    def wait(self, in_cloud: int, now: float) -> float:
+        """Seconds until one more job may be asked for; inf while that depends on others to end.
+
+        A limit that was narrowed is tried one job wider after a pause, whether or not any of the others ends:
+        a hung job would else hold the target for ever.
+        """
+        if in_cloud < self.size:
+            return 0.0
+        if in_cloud > self.size or self.size >= self.most or self._queueing:
+            return inf
+        return max(0.0, self._probe_at - now)
+
+    def on_submitting(self, in_cloud: int, now: float) -> None:
+        """One more job is asked for while `in_cloud` are unfinished."""
+        if in_cloud >= self.size:
+            self._probe_at = now + self._pause  # the answer tells; until then nobody else tries
+
     def on_refused(self, in_cloud: int, now: float) -> None:
         """The service refused one more job while `in_cloud` of ours were unfinished."""
         again = in_cloud <= self._level + 1
@@ -41,6 +60,9 @@ class JobLimit:
 
     def on_accepted(self, in_cloud: int, now: float) -> None:
         """The service took a job, and `in_cloud` of ours are unfinished now."""
+        if in_cloud > self.size:  # tried beyond the limit, and it fits
+            self.size, self._probe_at = min(self.most, in_cloud), now
+            return
         if self._queueing or self.size >= self.most or in_cloud < self.size or now < self._probe_at:
             return
         self.size = min(self.most, self.size + self._step)

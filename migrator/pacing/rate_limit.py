@@ -67,6 +67,9 @@ TRY = 0.05
 SLOT = 10.0
 """Seconds over which it is counted how much is sent."""
 
+LONGEST_HINTED_SILENCE = 600.0
+"""Seconds for which a header may silence us at once, whatever it says."""
+
 LONGEST_SILENCE = 60.0
 SLOWEST = 0.02
 """However often the service throttles us, one request may leave every fifty seconds: somebody has to ask
@@ -170,7 +173,8 @@ class AdaptiveRateLimiter:
         self._knowledge, self._limit = Knowledge.HINTED, hint.limit / hint.period
         self._set(self._goal, now)
         if hint.remain == 0:
-            self.bucket.block(now + min(hint.period / 4, hint.period / hint.limit))
+            silence = min(hint.period / 4, hint.period / hint.limit, LONGEST_HINTED_SILENCE)
+            self.bucket.block(now + silence)
 
     @property
     def _goal(self) -> float:

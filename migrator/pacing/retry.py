@@ -6,7 +6,6 @@ from math import inf
 
 from migrator.domain.cloud import Fault
 from migrator.domain.plan import Retry
-from migrator.domain.units import Moment
 from migrator.workflow.states import Attempt, Outcome
 
 _HELD_AGAINST = frozenset({Outcome.RETRYABLE, Outcome.NOT_FOUND})
@@ -34,18 +33,16 @@ def failures(attempts: tuple[Attempt, ...]) -> int:
     return count
 
 
-def exhausted(policy: Retry, attempts: tuple[Attempt, ...], now: Moment) -> str | None:
+def exhausted(policy: Retry, attempts: tuple[Attempt, ...], retried_for: float) -> str | None:
     """Why an image is not submitted again, or None while it may be.
 
-    The budget counts from the first refusal in the row. Looking for a lost attempt may take longer than any
-    budget, and is no retrying; throttled attempts are no failures.
+    `retried_for` is counted from the first refusal in the row. Looking for an attempt that is in doubt may
+    take longer than any budget, and is no retrying; throttled attempts are no failures.
     """
     tried = failures(attempts)
     if tried >= policy.max_attempts:
         return f"{tried} attempts in a row failed (retry.max_attempts = {policy.max_attempts})"
-    held_against = [a for a in attempts if a.outcome in _HELD_AGAINST][-tried:] if tried else []
-    refused = [a for a in held_against if a.outcome is Outcome.RETRYABLE]
-    if refused and now - refused[0].began_at > policy.budget:
+    if retried_for > policy.budget:
         return f"it was retried for longer than retry.budget allows ({policy.budget:g} s)"
     return None
 

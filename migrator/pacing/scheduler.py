@@ -209,6 +209,7 @@ class Scheduler:
         submit_in = self._until_submit(now)
         if submit_in <= 0:
             self.submits.bucket.take(now)
+            self.job_limit.on_submitting(len(self.in_cloud), now)
             key = self._keys[heapq.heappop(self._head() or [])]
             self.in_cloud.add(key)
             self._submitting += 1
@@ -229,11 +230,14 @@ class Scheduler:
         while self._later and self._later[0][0] <= now:
             rank = heapq.heappop(self._later)[1]
             heapq.heappush(self._ready.setdefault(self._wave(rank), []), rank)
-        if not self.open or len(self.in_cloud) >= self.job_limit.size:
+        if not self.open:
+            return inf
+        slot_in = self.job_limit.wait(len(self.in_cloud), now)
+        if slot_in == inf:
             return inf
         if self._head():
-            return self.submits.bucket.wait(now)
-        return self._later[0][0] - now if self._later else inf
+            return max(slot_in, self.submits.bucket.wait(now))
+        return max(slot_in, self._later[0][0] - now) if self._later else inf
 
     def _head(self) -> list[int] | None:
         """The line of the first open wave that has one."""

@@ -4,7 +4,7 @@ Lists are read by marker and by name, and either may lag. Whoever asks gets the 
 the plan allows. Time comes in as an argument.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from migrator.domain.cloud import CloudImage
 from migrator.domain.image import MARKER_ITEM
@@ -28,8 +28,8 @@ class Visibility:
         self._by = {by: Calibration(learned.get(by)) for by in ListedBy}
         self._marked = marked
         self._published: dict[ListedBy, VisibilityDelays] = dict(learned)
-        self._sighted: set[str] = set()
-        """Keys of images that are being verified and were listed before."""
+        self._ended: dict[str, float] = {}
+        """When each job ended whose image is being verified, by key."""
         self._slowest_show: float | None = None
         """Seconds from a job's end until its image was listed, the longest of this run; None: not one yet."""
 
@@ -58,10 +58,15 @@ class Visibility:
 
     # --- Verdicts ---------------------------------------------------------------------------------------
 
-    def visibility_timeout(self, fixed: float | None, now: Moment) -> float:
-        """Seconds for which empty look-ups prove nothing."""
+    def fresh(self, now: float) -> bool:
+        """Whether lists were read lately, so that what was learned of them may be relied upon."""
+        return any(one.fresh(now) for one in self._by.values())
+
+    def visibility_timeout(self, fixed: float | None, now: float, doubted: float) -> float:
+        """Seconds for which empty look-ups prove nothing about an attempt that may have been accepted until
+        `doubted`; inf while nothing tells how many that are."""
         ways = ListedBy if self._marked else (ListedBy.NAME,)
-        return min(self._by[by].visibility_timeout(fixed, now) for by in ways)
+        return min(self._by[by].visibility_timeout(fixed, now, doubted) for by in ways)
 
     def likely_lost(self, age: float) -> bool:
         """Whether an attempt that look-ups do not show after `age` seconds most likely never happened.
@@ -84,44 +89,47 @@ class Visibility:
 
     # --- Evidence ---------------------------------------------------------------------------------------
 
-    def accepted(self, key: str, at: Moment) -> None:
-        """A job was accepted."""
+    def accepted(self, key: str, at: float) -> None:
+        """A job was accepted. Here and below, moments are ticks of the run's monotonic clock."""
         for calibration in self._by.values():
             calibration.accepted(key, at)
 
-    def resumed(self, state: State) -> None:
+    def resumed(self, state: State, tick_of: Callable[[Moment], float]) -> None:
         """An earlier run left this image on its way: lists that do not show it prove something, too."""
         ended = state.phase is Phase.VERIFYING
+        if ended and state.job_ended_at is not None:
+            self._ended[state.key] = tick_of(state.job_ended_at)
         if state.submitted_at is not None and (ended or (state.job_id and state.phase is Phase.RUNNING)):
             for calibration in self._by.values():
-                calibration.resumed(state.key, state.submitted_at, ended=ended)
+                calibration.resumed(state.key, tick_of(state.submitted_at), ended=ended)
 
-    def listed(self, by: ListedBy, best: Mapping[str, str], at: Moment) -> None:
+    def listed(self, by: ListedBy, best: Mapping[str, str], at: float) -> None:
         """A list of everything, answered at `at`, showed these keys, each with the status of its image."""
         unfinished = {key for key, status in best.items() if status in ("queued", "saving")}
         self._by[by].listed(unfinished, best.keys() - unfinished, at)
 
-    def ended(self, key: str, *, well: bool) -> None:
+    def ended(self, key: str, at: float, *, well: bool) -> None:
         """A job ended."""
+        if well:
+            self._ended[key] = at
         for calibration in self._by.values():
             calibration.ended(key, well=well)
 
-    def unlisted(self, key: str, at: Moment) -> None:
+    def unlisted(self, key: str, at: float) -> None:
         """The finished image of a job was looked for, and was not listed."""
         for calibration in self._by.values():
             calibration.unlisted(key, at)
 
-    def shown(self, state: State, image: CloudImage, at: Moment) -> None:
+    def shown(self, key: str, image: CloudImage, at: float) -> None:
         """The finished image of a job was listed."""
-        self._by[ListedBy.NAME].shown(state.key, at)
+        self._by[ListedBy.NAME].shown(key, at)
         if MARKER_ITEM in image.tags:
-            self._by[ListedBy.TAG].shown(state.key, at)
-        if state.job_ended_at is not None and state.key not in self._sighted:
-            self._sighted.add(state.key)
-            self._slowest_show = max(self._slowest_show or 0.0, at - state.job_ended_at)
+            self._by[ListedBy.TAG].shown(key, at)
+        if (ended := self._ended.pop(key, None)) is not None:
+            self._slowest_show = max(self._slowest_show or 0.0, at - ended)
 
     def forget(self, key: str) -> None:
         """Nobody looks after this image any more."""
-        self._sighted.discard(key)
+        self._ended.pop(key, None)
         for calibration in self._by.values():
             calibration.forget(key)

@@ -18,6 +18,7 @@ from migrator.domain.sheets import Opener, nowhere
 from migrator.domain.units import duration_text
 from migrator.plan.defaults import read_defaults
 from migrator.plan.forms import PlanFile, PlanTable, keys_of, plan_schema, validator_of
+from migrator.plan.grouping import grouped
 from migrator.plan.images import read_images
 from migrator.plan.inventory import Inventories, read_inventories
 from migrator.plan.problems import MISSING, Problem, ProblemCollector
@@ -39,7 +40,8 @@ def parse_plan(data: bytes, *, path: str, open_sheet: Opener = nowhere) -> tuple
     """The plan that a file's content `data` says, and what in it is worth a second look.
 
     `path` is how problems name the file; `open_sheet` opens the spreadsheets that it names. Raises PlanError
-    with every error, each with its line or its cell, when the plan cannot be run as written.
+    with its errors, each with its line or its cell, when the plan cannot be run as written; of many of one
+    kind, with the first ones and how many more there are.
     """
     with collector.paused():
         return _parse(data, path, open_sheet)
@@ -60,7 +62,8 @@ def _parse(data: bytes, path: str, open_sheet: Opener) -> tuple[Plan, list[Probl
     plan, names, inventories = _read(tables, open_sheet, found)
     problems = found.problems(path, text, names, inventories.place)
     if plan is None:
-        raise PlanError([str(problem) for problem in problems if problem.severity == "error"])
+        errors = grouped(problem for problem in problems if problem.severity == "error")
+        raise PlanError(errors.lines, count=errors.count)
     return plan, problems
 
 

@@ -89,6 +89,16 @@ class ImageRow(NamedTuple):
         return self.state.image_id
 
     @property
+    def other_images(self) -> str | None:
+        """Ids of more images that bear its marker."""
+        return ", ".join(self.state.others) or None
+
+    @property
+    def not_compared(self) -> str | None:
+        """Keys of the plan that the service did not tell of when its image was verified."""
+        return ", ".join(self.state.uncompared) or None
+
+    @property
     def job_id(self) -> str | None:
         return self.state.job_id
 

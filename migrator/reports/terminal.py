@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from heapq import nlargest
 from io import StringIO
+from math import inf
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.console import Console
@@ -142,6 +143,8 @@ def kept_back(summary: Summary) -> list[str]:
 def doubtful(count: int, settle: float) -> str:
     """What attempts in doubt wait for."""
     word = STATUSES[Phase.IN_DOUBT].word
+    if settle == inf:
+        return f"{count:,} {word}: looked up until other jobs have shown how soon lists show them"
     return f"{count:,} {word}: looked up for up to {span(settle)} before they are sent again"
 
 

@@ -188,6 +188,9 @@ class Guard:
         at = signature.signed_at(call)
         if at is None or abs(at + self.ahead - now) > self.skew:
             return gateway_error("APIGW.0301", "verify aksk signature fail, signature expired")
+        if not signature.well_formed(call, said):
+            # Whoever signs in another form does not guess at the secret: it costs nobody the key.
+            return gateway_error("APIGW.0301", "verify aksk signature fail")
         if not signature.genuine(call, said, key.secret):
             self.strike(who, now, LOCK)
             return gateway_error("APIGW.0301", "verify aksk signature fail")

@@ -1,19 +1,30 @@
 """The identity service and the metadata service of a server: tokens, projects and temporary keys.
 
-Shapes: IAM API reference, "Obtaining a User Token Through Password Authentication", "Querying Project
-Information", "Obtaining Temporary Access Keys"; ECS user guide, "Obtaining Metadata".
+Shapes: IAM API reference, "Querying the Keystone API Version", "Obtaining a User Token Through Password
+Authentication", "Querying Project Information", "Obtaining Temporary Access Keys"; ECS user guide,
+"Obtaining Metadata".
 """
 
 import json
 import secrets
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import urlencode
 
 from migrator.domain.units import Moment
 from migrator.simulator.access import LOGIN_LOCK, Caller, Guard
 from migrator.simulator.wire import Call, Reply, iam_error, iam_new_error, ok, stamp
 
 METADATA_TOKEN_SECONDS = 21600
+MOST_PROJECTS = 5000
+"""Projects on one page."""
+
+_SERVICES = (
+    ("iam", "identity", "/v3"),
+    ("ims", "image", ""),
+    ("obs", "object", "/v1/{}"),
+)
+"""Name, type and path of what a token's catalog lists; `{}` is the project's id."""
 
 
 class IdentityService:
@@ -23,6 +34,22 @@ class IdentityService:
         self.guard = guard
         self.settings = guard.settings
         self._sessions: dict[str, Moment] = {}
+
+    def version(self, call: Call, now: Moment) -> Reply:
+        """GET /v3: anybody may ask."""
+        address = f"{call.scheme}://{call.host}/v3/"
+        kinds = [{"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}]
+        return ok(
+            {
+                "version": {
+                    "id": "v3.6",
+                    "status": "stable",
+                    "updated": "2016-04-04T00:00:00Z",
+                    "links": [{"rel": "self", "href": address}],
+                    "media-types": kinds,
+                }
+            }
+        )
 
     # --- Tokens ---
 
@@ -61,10 +88,37 @@ class IdentityService:
                 "user": {"id": _id(login), "name": name, "domain": owner, "password_expires_at": ""},
                 "project": {"id": project_id, "name": region or project_id, "domain": owner},
                 "roles": [{"id": "0", "name": "te_admin"}],
-                "catalog": [],
+                "catalog": [] if call.one("nocatalog") == "true" else self._catalog(region, project_id, call),
             }
         }
         return ok(body, 201, {"X-Subject-Token": text})
+
+    def _catalog(self, region: str | None, project_id: str, call: Call) -> list[dict[str, Any]]:
+        """Where the services of a region are: at the address that was asked, or at names beside it."""
+        here = region or self.guard.default_region(call)
+        return [
+            {
+                "id": _id(f"service:{name}"),
+                "name": name,
+                "type": kind,
+                "endpoints": [
+                    {
+                        "id": _id(f"endpoint:{name}:{here}"),
+                        "interface": "public",
+                        "region": here,
+                        "region_id": here,
+                        "url": f"{self._address(name, here, call)}{path.format(project_id)}",
+                    }
+                ],
+            }
+            for name, kind, path in _SERVICES
+        ]
+
+    def _address(self, service: str, region: str, call: Call) -> str:
+        if self.guard.host_region(call) is None:
+            return f"{call.scheme}://{call.host}"
+        domain = call.host.partition(".")[2].partition(".")[2]
+        return f"{call.scheme}://{service}.{region}.{domain}"
 
     def _project(self, wanted: dict[str, Any], call: Call) -> tuple[str | None, str] | None:
         """(region, project id) of a token's scope; None when there is no such project."""
@@ -89,7 +143,12 @@ class IdentityService:
             its = self.guard.project_of(name)
             rows = {name: its} if its else {}
         domain = _id(self.settings.domain)
-        link = f"https://{call.host}{call.path}"
+        link = f"{call.scheme}://{call.host}{call.path}"
+        try:
+            pages = _pages(call, len(rows)) if call.path.rstrip("/") == "/v3/projects" else None
+        except ValueError:
+            return iam_error(400, "The page or per_page is invalid.", "Bad Request")
+        shown, links = (slice(None), {}) if pages is None else pages
         return ok(
             {
                 "projects": [
@@ -103,9 +162,14 @@ class IdentityService:
                         "description": "",
                         "links": {"self": f"{link}/{project_id}"},
                     }
-                    for region, project_id in rows.items()
+                    for region, project_id in list(rows.items())[shown]
                 ],
-                "links": {"self": link, "previous": None, "next": None},
+                "links": {
+                    "self": link + (f"?{urlencode(call.query)}" if call.query else ""),
+                    "previous": None,
+                    "next": None,
+                    **{name: f"{link}?{query}" for name, query in links.items()},
+                },
             }
         )
 
@@ -165,6 +229,24 @@ class IdentityService:
         if self.settings.metadata == "new" and self._sessions.get(session, float("-inf")) <= now:
             return Reply(status=401, body=b"Unauthorized")
         return ok(self._credential(now, self.settings.key_lifetime))
+
+
+def _pages(call: Call, count: int) -> tuple[slice, dict[str, str]] | None:
+    """(what stands on the page asked for, queries of the pages before and after); None for all on one.
+
+    Raises ValueError for a page that there cannot be.
+    """
+    if call.one("page") is None and call.one("per_page") is None:
+        return None
+    page, size = int(call.one("page") or 1), int(call.one("per_page") or MOST_PROJECTS)
+    if page < 1 or not 1 <= size <= MOST_PROJECTS:
+        raise ValueError
+    others = [(name, value) for name, value in call.query if name not in ("page", "per_page")]
+    links = {}
+    for name, number in (("previous", page - 1), ("next", page + 1)):
+        if number >= 1 and (number - 1) * size < count:
+            links[name] = urlencode([*others, ("page", number), ("per_page", size)])
+    return slice((page - 1) * size, page * size), links
 
 
 def _id(text: str) -> str:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from migrator.domain.units import Moment
 from migrator.simulator.account import Account
-from migrator.simulator.images import view
+from migrator.simulator.image_view import view
 from migrator.simulator.jobs import AcceptedImport
 from migrator.simulator.settings import Settings
 from migrator.simulator.wire import Reply, ok, stamp

@@ -2,7 +2,8 @@
 
 A job's whole life is decided when it is accepted, by a dice of its own (seed, project, image name, which
 import of that name), so that neither the order of submissions nor other faults change it. What is true at a
-moment is then a plain function of that moment.
+moment is then a plain function of that moment. Only the place where a failure is told goes in turn, so that
+a few failures show all of them.
 
 Shapes: IMS API reference, "Asynchronous Job Query" and "Asynchronous Job Progress Query".
 """
@@ -15,9 +16,12 @@ from random import Random
 from typing import Any
 
 from migrator.domain.units import Moment
-from migrator.simulator.settings import Settings
+from migrator.simulator.settings import FailPlace, Settings
 from migrator.simulator.validate import ImportRequest
 from migrator.simulator.wire import message_of, stamp
+
+GENERIC = "IMG.0061"
+"""The code on top where only a sub job tells what was wrong."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -48,6 +52,10 @@ class Record:
     def name(self) -> str:
         return str(self.attributes.get("name", self.asked.name))
 
+    @property
+    def enterprise_project_id(self) -> str:
+        return str(self.attributes.get("enterprise_project_id", self.asked.enterprise_project_id))
+
     def status(self, now: Moment) -> str | None:
         """ "queued", "saving", "active" or "killed"; None when there is no such image."""
         if self.deleted:
@@ -74,8 +82,8 @@ class Job:
     fate: str
     """"ok", "missing", "killed", "different", or the code it fails with."""
 
-    fail_place: str
-    """Where a failure hides its code: "top", "entities" or "sub_job"."""
+    fail_place: FailPlace
+    """Where a failure hides its code."""
 
     leaves_killed: bool
 
@@ -121,6 +129,7 @@ class Project:
         self._ids = Random(f"{settings.seed}:{project_id}")  # noqa: S311
         self._unfinished: list[tuple[Moment, int]] = []
         self._slots: list[Moment] = []
+        self._failing = 0
 
     # --- Room ---
 
@@ -161,10 +170,12 @@ class Project:
         twice = any(r.status(now) in ("queued", "saving", "active") for r in earlier)
         dice = Random(f"{self.settings.seed}:{self.id}:{asked.name}:{len(earlier)}")  # noqa: S311
         seconds = _duration(self.settings, size, dice)
-        fate, place, leaves, part = _fate(self.settings, asked.name, dice)
+        fate, leaves, part = _fate(self.settings, asked.name, dice)
         fate = broken or fate
+        place = self.settings.fail_places[self._failing % len(self.settings.fail_places)]
         if "." in fate:
             seconds *= part
+            self._failing += 1
         starts = self._start(now, seconds)
         job = Job(
             id=f"ff808082{self._ids.getrandbits(96):024x}",
@@ -268,20 +279,21 @@ def _lag(settings: Settings, dice: Random) -> float:
     return -math.log(1.0 - dice.random()) if settings.lag_spread == "exponential" else 1.0
 
 
-def _fate(settings: Settings, name: str, dice: Random) -> tuple[str, str, bool, float]:
-    """(fate, place, leaves a killed image, part of its time after which it fails).
+def _fate(settings: Settings, name: str, dice: Random) -> tuple[str, bool, float]:
+    """(fate, leaves a killed image, part of its time after which it fails).
 
     Every throw is made whatever the settings, so that one setting does not change what another one decides.
     """
     failing, lying = dice.random(), dice.random()
     code, lie = dice.choice(settings.fail_codes), dice.choice(settings.lie_kinds)
-    place, leaves = dice.choice(settings.fail_places), dice.random() < settings.fail_leaves_killed
+    dice.randrange(3)  # no longer decides anything; without it, every recorded figure would be of other dice
+    leaves = dice.random() < settings.fail_leaves_killed
     part = dice.uniform(0.1, 1.0)
     if name in settings.fates:
-        return settings.fates[name], place, leaves, part
+        return settings.fates[name], leaves, part
     if failing < settings.fail:
-        return code, place, leaves, part
-    return lie if lying < settings.lie else "ok", place, leaves, part
+        return code, leaves, part
+    return lie if lying < settings.lie else "ok", leaves, part
 
 
 def _spoiled(asked: ImportRequest, size: int, dice: Random) -> dict[str, Any]:
@@ -344,24 +356,33 @@ def _percent(job: Job, now: Moment, settings: Settings) -> float | None:
 
 
 def _add_failure(job: Job, body: dict[str, Any], entities: dict[str, Any]) -> None:
-    reason = message_of(job.fate)
+    code, reason = job.fate, message_of(job.fate)
     if job.leaves_killed:
         entities["image_id"] = job.record.id
-    if job.fail_place == "top":
-        body["error_code"], body["fail_reason"] = job.fate, reason
-    elif job.fail_place == "entities":
-        entities["error_code"], entities["fail_reason"] = job.fate, reason
-    else:
-        entities["sub_jobs_list"] = [job.sub_id]
-        entities["sub_jobs_result"] = [
-            {
-                "status": "FAIL",
-                "job_id": job.sub_id,
-                "job_type": "imsImportBigFileImageJob",
-                "begin_time": body["begin_time"],
-                "end_time": body["end_time"],
-                "error_code": job.fate,
-                "fail_reason": reason,
-                "entities": {"image_name": job.record.asked.name},
-            }
-        ]
+    match job.fail_place:
+        case "top":
+            body["error_code"], body["fail_reason"] = code, reason
+        case "entities":
+            entities["error_code"], entities["error"] = code, reason
+        case "error":
+            entities["error"] = f"{code}: {reason}"
+        case "addition":
+            entities["addition_error_code"], entities["addition_error_msg"] = code, reason
+        case "sub_job" | "generic":
+            entities["sub_jobs_list"] = [job.sub_id]
+            entities["sub_jobs_result"] = [_failed_sub_job(job, body, code, reason)]
+    if job.fail_place == "generic":
+        body["error_code"], body["fail_reason"] = GENERIC, message_of(GENERIC)
+
+
+def _failed_sub_job(job: Job, body: dict[str, Any], code: str, reason: str) -> dict[str, Any]:
+    return {
+        "status": "FAIL",
+        "job_id": job.sub_id,
+        "job_type": "imsImportBigFileImageJob",
+        "begin_time": body["begin_time"],
+        "end_time": body["end_time"],
+        "error_code": code,
+        "fail_reason": reason,
+        "entities": {"image_name": job.record.asked.name},
+    }

@@ -13,7 +13,9 @@ from urllib.parse import quote
 from migrator.domain.units import Moment
 from migrator.simulator import signature
 from migrator.simulator.access import Guard
+from migrator.simulator.aws4 import Aws4Claim, aws4_claim, aws4_genuine, aws4_signed_at
 from migrator.simulator.settings import BucketSettings, ObjectSettings, Settings
+from migrator.simulator.validate import Invalid, check_bucket
 from migrator.simulator.wire import Call, Reply, obs_error
 
 _S3 = {
@@ -73,7 +75,7 @@ def resource(call: Call) -> tuple[str, str]:
 def is_storage(call: Call) -> bool:
     """Whether a call is for the object storage, to judge by its signature or its host."""
     return (
-        signature.obs_claim(call.headers.get("authorization", "")) is not None
+        _claim(call) is not None
         or call.host.startswith("obs.")
         or ".obs." in call.host
         or call.one("apiversion") is not None
@@ -88,9 +90,15 @@ def answer(store: ObjectStorage, guard: Guard, call: Call, now: Moment) -> Reply
     return replace(reply, headers={_S3.get(name, name): value for name, value in reply.headers.items()})
 
 
+def _claim(call: Call) -> signature.ObsClaim | Aws4Claim | None:
+    """What the Authorization header claims, in whichever of the three ways; None without one."""
+    authorization = call.headers.get("authorization", "")
+    return signature.obs_claim(authorization) or aws4_claim(authorization)
+
+
 def _dialect(call: Call) -> str:
     """The prefix of the headers that the caller understands."""
-    said = signature.obs_claim(call.headers.get("authorization", ""))
+    said = _claim(call)
     return said.prefix if said else "x-obs-"
 
 
@@ -99,9 +107,15 @@ def _answer(store: ObjectStorage, guard: Guard, call: Call, now: Moment) -> Repl
     if call.one("apiversion") is not None:
         return Reply(status=200, headers={"x-obs-api": "3.0"})
     bucket, key = resource(call)
-    refused = _refusal(guard, call, bucket, key, now)
+    refused = _refusal(guard, call, bucket, now)
     if refused is not None:
         return refused
+    if not bucket:
+        return _buckets(store, method)
+    try:
+        check_bucket(bucket)
+    except Invalid:
+        return obs_error(400, "InvalidBucketName", "The specified bucket is not valid.", method=method)
     its = store.bucket(bucket)
     if its.missing:
         return obs_error(404, "NoSuchBucket", "The specified bucket does not exist.", method=method)
@@ -111,15 +125,15 @@ def _answer(store: ObjectStorage, guard: Guard, call: Call, now: Moment) -> Repl
         return obs_error(405, "MethodNotAllowed", "This stand-in is read-only.", method=method)
     region = its.region or guard.default_region(call)
     if key:
-        return _object(store, bucket, key, method, now)
+        return _object(store, call, bucket, key)
     if method == "HEAD":
         return _bucket(its, region)
     return _bucket_question(store, call, bucket, region)
 
 
-def _refusal(guard: Guard, call: Call, bucket: str, key: str, now: Moment) -> Reply | None:
+def _refusal(guard: Guard, call: Call, bucket: str, now: Moment) -> Reply | None:
     method = call.method
-    said = signature.obs_claim(call.headers.get("authorization", ""))
+    said = _claim(call)
     if said is None:
         return obs_error(403, "AccessDenied", "Anonymous access is forbidden.", method=method)
     known = guard.keys.get(said.access_key)
@@ -127,14 +141,12 @@ def _refusal(guard: Guard, call: Call, bucket: str, key: str, now: Moment) -> Re
         return obs_error(
             403, "InvalidAccessKeyId", "The access key does not exist in our records.", method=method
         )
-    at = signature.obs_signed_at(call, said.prefix)
+    at = aws4_signed_at(call) if isinstance(said, Aws4Claim) else signature.obs_signed_at(call, said.prefix)
     if at is None or abs(at + guard.ahead - now) > guard.skew:
         return obs_error(
             403, "RequestTimeTooSkewed", "The difference between the times is too large.", method=method
         )
-    raw = call.raw_path or quote(call.path, safe="/-_.~")
-    path = f"/{bucket}{raw}" if ".obs." in call.host else raw
-    if not signature.obs_genuine(call, path, said, known.secret):
+    if not _genuine(call, bucket, said, known.secret):
         return obs_error(
             403, "SignatureDoesNotMatch", "The calculated signature does not match.", method=method
         )
@@ -143,12 +155,25 @@ def _refusal(guard: Guard, call: Call, bucket: str, key: str, now: Moment) -> Re
     return None
 
 
-def _object(store: ObjectStorage, bucket: str, key: str, method: str, now: Moment) -> Reply:
-    its = store.object(bucket, key)
+def _genuine(call: Call, bucket: str, said: signature.ObsClaim | Aws4Claim, secret: str) -> bool:
+    if isinstance(said, Aws4Claim):
+        return aws4_genuine(call, said, secret)
+    raw = call.raw_path or quote(call.path, safe="/-_.~")
+    path = f"/{bucket}{raw}" if ".obs." in call.host else raw
+    return signature.obs_genuine(call, path, said, secret)
+
+
+def _object(store: ObjectStorage, call: Call, bucket: str, key: str) -> Reply:
+    its, method = store.object(bucket, key), call.method
     if its.missing:
         return obs_error(404, "NoSuchKey", "The specified key does not exist.", method=method)
     if its.forbidden:
         return obs_error(403, "AccessDenied", "Access Denied", method=method)
+    customers = f"{_dialect(call)}server-side-encryption-customer-"
+    if its.sse == "customer" and not (its.sse_told or f"{customers}key" in call.headers):
+        # Without the key nobody may even ask; to a HEAD the service says so by its status alone.
+        text = "The object was stored using a form of Server Side Encryption. Its key must be provided."
+        return obs_error(400, "InvalidRequest", text, method=method)
     if method == "GET":
         return obs_error(405, "MethodNotAllowed", "This stand-in holds no data.", method=method)
     headers = {
@@ -164,6 +189,22 @@ def _object(store: ObjectStorage, bucket: str, key: str, method: str, now: Momen
     elif its.sse == "customer":
         headers["x-obs-server-side-encryption-customer-algorithm"] = "AES256"
     return Reply(status=200, headers=headers)
+
+
+def _buckets(store: ObjectStorage, method: str) -> Reply:
+    """Every bucket that somebody said something of."""
+    if method != "GET":
+        return obs_error(405, "MethodNotAllowed", "This stand-in is read-only.", method=method)
+    named = {address.partition(":")[0] for address in store.settings.objects}
+    rows = "".join(
+        f"<Bucket><Name>{name}</Name><CreationDate>2025-01-01T00:00:00.000Z</CreationDate></Bucket>"
+        for name in sorted(named | store.settings.buckets.keys())
+        if not store.bucket(name).missing
+    )
+    return _xml(
+        f"<ListAllMyBucketsResult {_SCHEMA}><Owner><ID>simulator</ID></Owner>"
+        f"<Buckets>{rows}</Buckets></ListAllMyBucketsResult>"
+    )
 
 
 def _bucket(its: BucketSettings, region: str) -> Reply:
@@ -217,6 +258,10 @@ def _bucket_question(store: ObjectStorage, call: Call, bucket: str, region: str)
             f"<Marker>{escape(marker)}</Marker>{last}<MaxKeys>{most}</MaxKeys>"
             f"<IsTruncated>{str(more).lower()}</IsTruncated>{rows}</ListBucketResult>"
         )
+    return _xml(body)
+
+
+def _xml(body: str) -> Reply:
     text = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>{body}'
     return Reply(status=200, headers={"Content-Type": "application/xml"}, body=text.encode())
 

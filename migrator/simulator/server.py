@@ -57,6 +57,7 @@ def read_call(request: web.BaseRequest, body: bytes) -> Call:
         query=tuple(request.query.items()),
         headers={name.lower(): value for name, value in request.headers.items()},
         body=body,
+        scheme=request.scheme,
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from migrator.domain.units import RateSetting
 
 Chance = Annotated[float, Field(ge=0, le=1)]
+FailPlace = Literal["top", "entities", "error", "addition", "sub_job", "generic"]
 
 
 class _Values(BaseModel):
@@ -59,6 +60,11 @@ class ObjectSettings(_Values):
     size: int = 10 * 2**30
     storage_class: Literal["STANDARD", "WARM", "COLD", "DEEP_ARCHIVE"] = "STANDARD"
     sse: Literal["none", "kms", "customer"] = "none"
+    """Encrypted with a key of the service or of the customer; a HEAD without the customer's key gets 400."""
+
+    sse_told: bool = False
+    """A HEAD without the customer's key is answered, and says so in a header; not as documented."""
+
     missing: bool = False
     upload_begun: bool = False
     """An upload of it in parts was begun and never completed; goes with `missing`."""
@@ -137,11 +143,16 @@ class Settings(_Values):
     check_objects: Literal["submit", "job"] = "submit"
     """When the service checks the object: an import of a missing one is refused, or its job fails."""
 
-    quota: int = 100_000
+    quota: int = 50
+    """Private images that a project may have; -1 for as many as it likes."""
+
     quota_used: int = 0
     """Private images that were there before."""
 
     quota_counts_running: bool = True
+    protected: frozenset[str] = frozenset()
+    """Names of images that cannot be deleted (IMG.0091)."""
+
     strict_os: bool = True
     """Refuse an os_version that the OS list does not hold."""
 
@@ -187,8 +198,16 @@ class Settings(_Values):
     """Jobs that end in FAIL."""
 
     fail_codes: tuple[str, ...] = ("IMG.0057", "IMG.0158", "IMG.0014", "IMG.0061", "IMG.1075")
-    fail_places: tuple[Literal["top", "entities", "sub_job"], ...] = ("top", "entities", "sub_job")
-    """Where a failed job hides its code and reason."""
+    fail_places: tuple[FailPlace, ...] = ("top", "entities", "error", "addition", "sub_job", "generic")
+    """Where failed jobs hide code and reason, one after the other:
+
+    - "top": error_code and fail_reason of the job
+    - "entities": error_code and error of its entities
+    - "error": the code in the text of error of its entities
+    - "addition": addition_error_code and addition_error_msg of its entities
+    - "sub_job": error_code and fail_reason of a sub job
+    - "generic": the same, under IMG.0061 on top
+    """
 
     fail_leaves_killed: Chance = 0.0
     """Failed jobs that leave an image of status killed behind."""
@@ -326,6 +345,7 @@ SCENARIOS: dict[str, Settings] = {
     "chaos": _CHAOS,
     "demo": Settings(
         any_project=True,
+        quota=100,
         latency=(0.01, 0.06),
         job_seconds=4.0,
         job_sigma=0.35,

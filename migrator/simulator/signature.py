@@ -1,4 +1,4 @@
-"""The two request signatures, as the service checks them; written apart from the client's.
+"""Two of the request signatures, as the service checks them; written apart from the client's.
 
 SDK-HMAC-SHA256: API gateway developer guide, "AK/SK Signing and Authentication Algorithm".
 OBS: OBS API reference, "User Signature Authentication", "Authentication of Signature in a Header".
@@ -114,12 +114,21 @@ def canonical_request(
     return f"{method}\n{uri}\n{pairs}\n{lines}\n{';'.join(names)}\n{digest}"
 
 
-def genuine(call: Call, said: Claim, secret: str) -> bool:
-    """Whether `secret` made this signature for this call, and the signature covers what it must."""
-    if not {"host", "x-sdk-date"} <= set(said.signed):
+def well_formed(call: Call, said: Claim) -> bool:
+    """Whether this is a signature of this call at all, whoever made it.
+
+    It has to cover its date, and nothing that did not arrive. Terraform's client does not sign the host, and
+    is let in all the same.
+    """
+    if "x-sdk-date" not in said.signed or not set(said.signed) <= call.headers.keys():
         return False
     claimed = call.headers.get("x-sdk-content-sha256", "")
-    if claimed not in ("", "UNSIGNED-PAYLOAD", hashlib.sha256(call.body).hexdigest()):
+    return claimed in ("", "UNSIGNED-PAYLOAD") or claimed == hashlib.sha256(call.body).hexdigest()
+
+
+def genuine(call: Call, said: Claim, secret: str) -> bool:
+    """Whether `secret` made this signature for this call, and the signature covers what it must."""
+    if not well_formed(call, said):
         return False
     canonical = canonical_request(
         call.method, call.path, call.query, call.headers, said.signed, call.body
@@ -177,8 +186,14 @@ def obs_text(call: Call, resource: str, prefix: str = "x-obs-") -> str:
 
 
 def obs_genuine(call: Call, resource: str, said: ObsClaim, secret: str) -> bool:
-    """Whether `secret` made this OBS signature. esdk leaves out the slash after a lone bucket."""
-    for text in {resource, resource.rstrip("/") or "/"}:
+    """Whether `secret` made this OBS signature.
+
+    A lone bucket is signed as "/bucket/" by the manual and by boto3, as "/bucket" by esdk, and either stands
+    in URLs; so both are taken for it, whichever was sent.
+    """
+    bare = resource.rstrip("/")
+    alone = "/" not in bare.removeprefix("/")
+    for text in {resource, bare or "/", f"{bare}/"} if alone else {resource}:
         signed = obs_text(call, text, said.prefix).encode()
         made = base64.b64encode(hmac.digest(secret.encode(), signed, "sha1")).decode()
         if hmac.compare_digest(made, said.signature):

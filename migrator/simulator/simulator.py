@@ -12,10 +12,11 @@ from dataclasses import replace
 from random import Random
 
 from migrator.domain.units import Moment
-from migrator.simulator import images, objects, tags
+from migrator.simulator import attributes, images, native, objects, tags
 from migrator.simulator.access import Caller
 from migrator.simulator.account import Account
 from migrator.simulator.faults import FaultInjector
+from migrator.simulator.filters import filters
 from migrator.simulator.identity import IdentityService
 from migrator.simulator.inspection import show
 from migrator.simulator.jobs import Project, job_body
@@ -93,7 +94,11 @@ class Simulator(Account):
             case "GET", ["v2", "cloudimages"]:
                 return "list", self._inside(images.list_images, "list")
             case "PATCH", ["v2", "cloudimages", image_id]:
-                return "patch", self._inside(lambda p, c, n: images.patch(p, image_id, c, n), "patch")
+                return "patch", self._inside(lambda p, c, n: attributes.patch(p, image_id, c, n), "patch")
+            case "GET", ["v2", "images"]:
+                return "list", self._inside(native.list_images, "list")
+            case "GET", ["v2", "images", image_id]:
+                return "list", self._inside(lambda p, c, n: native.show(p, image_id, n), "list")
             case "DELETE", ["v2", "images", image_id]:
                 return "delete", self._inside(lambda p, c, n: images.delete(p, image_id, n), "delete")
             case "POST", ["v2", project_id, "images", "resource_instances", "action"]:
@@ -102,6 +107,8 @@ class Simulator(Account):
                 return "tags", self._inside(_all_tags, "tags", project_id)
             case "GET", ["v1", "cloudimages", "tags"]:
                 return "tags", self._inside(_all_tags_old, "tags")
+            case "PUT", ["v1", "cloudimages", "tags"]:
+                return "tags", self._inside(tags.put_tag, "tags")
             case _, ["v2", project_id, "images", image_id, "tags", *rest]:
                 return "tags", self._inside(
                     lambda p, c, n: tags.image_tags(p, image_id, rest, c, n) or _unknown(c, n),
@@ -112,6 +119,12 @@ class Simulator(Account):
                 return "quota", self._inside(lambda p, c, n: images.quota(p, n), "quota")
             case "GET", ["v1", "cloudimages", "os_version"]:
                 return "os_version", self._inside(lambda p, c, n: images.os_versions(c), "os_version")
+            case "GET", [""]:
+                return "versions", lambda c, n: native.versions(c)
+            case "GET", [version] if version in native.VERSIONS:
+                return "versions", lambda c, n: native.versions(c, version)
+            case "GET", ["v3"]:
+                return "versions", self.identity.version
             case "POST", ["v3", "auth", "tokens"]:
                 return "token", self.identity.token
             case "POST", ["v3.0", "OS-CREDENTIAL", "securitytokens"]:
@@ -169,7 +182,7 @@ class Simulator(Account):
             return ims_error(refused.code, refused.text)
         if self.settings.unique_names and any(r.status(now) for r in project.by_name.get(asked.name, ())):
             return ims_error("IMG.0009")
-        if project.used(now) >= self.settings.quota:
+        if 0 <= self.settings.quota <= project.used(now):
             return ims_error("IMG.0015")
         if project.job_limit_reached(now):
             return ims_error("IMG.0060")
@@ -194,5 +207,8 @@ def _all_tags(project: Project, call: Call, now: Moment) -> Reply:
 
 
 def _all_tags_old(project: Project, call: Call, now: Moment) -> Reply:
-    every = tags.project_tags(project, now)
+    try:
+        every = tags.project_tags(project, now, filters(project, call, now))
+    except ValueError:
+        return ims_error("IMG.0001")
     return ok({"tags": [f"{key}.{value}" for key, values in every.items() for value in values]})

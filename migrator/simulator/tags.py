@@ -1,13 +1,15 @@
 """The tag calls of the service: images by tag, an image's tags, a project's tags.
 
 Rules and shapes: IMS API reference, "Querying Images by Tag", "Adding a Tag", "Batch Adding or Deleting
-Tags", "Querying Tags of an Image", "Querying All Tags of a Tenant".
+Tags", "Querying Tags of an Image", "Querying All Tags of a Tenant", "Adding or Modifying a Tag".
 """
 
 import json
+from collections.abc import Iterable
 
 from migrator.domain.units import Moment
-from migrator.simulator.images import tags_shown, visible
+from migrator.simulator.filters import Check
+from migrator.simulator.image_view import tags_shown, visible
 from migrator.simulator.jobs import Project, Record
 from migrator.simulator.validate import MOST_TAGS, Invalid, check_tag
 from migrator.simulator.wire import Call, Reply, empty, ims_error, ok
@@ -123,6 +125,25 @@ def image_tags(project: Project, image_id: str, rest: list[str], call: Call, now
     return None
 
 
+def put_tag(project: Project, call: Call, now: Moment) -> Reply:
+    """PUT /v1/cloudimages/tags: one tag of an image, "key.value" or an object, over one of the same key."""
+    try:
+        asked = json.loads(call.body)
+        image_id, old, new = asked["image_id"], asked.get("tag"), asked.get("image_tag")
+        if (old is None) == (new is None):
+            return ims_error("IMG.0115")
+        key, value = old.partition(".")[::2] if new is None else (new["key"], new["value"])
+        record = project.by_id.get(image_id)
+        if record is None or record.status(now) is None:
+            return ims_error("IMG.0144")
+        _add_tags(project, record, [{"key": key, "value": value}])
+    except Invalid as refused:
+        return ims_error(refused.code)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ims_error("IMG.0001")
+    return empty()
+
+
 def _add_tags(project: Project, record: Record, items: list[dict[str, str]]) -> None:
     for item in items:
         check_tag(item["key"], item["value"])
@@ -132,11 +153,13 @@ def _add_tags(project: Project, record: Record, items: list[dict[str, str]]) -> 
         project.tag(record, item["key"], item["value"])
 
 
-def project_tags(project: Project, now: Moment) -> dict[str, list[str]]:
-    """Every tag key in use, with its values."""
+def project_tags(project: Project, now: Moment, checks: Iterable[Check] = ()) -> dict[str, list[str]]:
+    """Every tag key in use, with its values; only of images that pass all `checks`."""
     settings = project.settings
     tags: dict[str, dict[str, None]] = {}
     for record in project.records:
+        if not all(check(record) for check in checks):
+            continue
         if visible(record, now, settings) and tags_shown(record, now, settings):
             for key, value in record.tags.items():
                 tags.setdefault(key, {})[value] = None

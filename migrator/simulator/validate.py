@@ -18,7 +18,13 @@ _HAN = "\u3400-\u9fff"
 _NAME = re.compile(rf"[A-Za-z0-9{_HAN}._-](?:[A-Za-z0-9{_HAN}._ -]*[A-Za-z0-9{_HAN}._-])?")
 _DESCRIPTION = re.compile(r"[^\r\n<>]*")
 _BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])")
-_KEY = re.compile(r'[^\x00-\x1f\\:*?"<>|]+')
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
+_KEY = re.compile(r"[\w./-]+")
+"""Letters, digits and "-._" (the help of IMG.0075), in folders."""
+
+LONGEST_FILE_NAME = 128
+"""Characters of a file's name, without its folders (the help of IMG.0075)."""
+
 _TAG_KEY = re.compile(rf"[A-Za-z0-9{_HAN}_-]{{1,36}}")
 _TAG_VALUE = re.compile(rf"[A-Za-z0-9{_HAN}_.-]{{0,43}}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -55,6 +61,9 @@ class ImportRequest:
     platform: str
     architecture: str
     firmware: str
+    firmware_asked: bool
+    """Whether the import said so itself."""
+
     description: str
     enterprise_project_id: str
     tags: dict[str, str]
@@ -116,8 +125,8 @@ def read_import(body: bytes, settings: Settings) -> ImportRequest:
         raise Invalid("IMG.0001") from None
     if not isinstance(fields, dict):
         raise Invalid("IMG.0001")
-    name = _name(fields.get("name"))
-    description = _description(fields.get("description"))
+    name = check_name(fields.get("name"))
+    description = check_description(fields.get("description"))
     kind = fields.get("type", "ECS")
     if not isinstance(kind, str):
         raise Invalid("IMG.0024")
@@ -131,9 +140,7 @@ def read_import(body: bytes, settings: Settings) -> ImportRequest:
     version, os_type, os_bit, platform = _os(fields, settings, system=system)
     if fields.get("license_type", "byol") not in ("platform", "byol"):
         raise Invalid("IMG.0001")
-    project = fields.get("enterprise_project_id", "0")
-    if not isinstance(project, str) or not (project in ("", "0") or _UUID.fullmatch(project)):
-        raise Invalid("IMG.0155")
+    project = check_enterprise_project(fields.get("enterprise_project_id", "0"))
     return ImportRequest(
         name=name,
         bucket=bucket,
@@ -147,12 +154,14 @@ def read_import(body: bytes, settings: Settings) -> ImportRequest:
         architecture=architecture,
         firmware=firmware,
         description=description,
-        enterprise_project_id=project or "0",
+        enterprise_project_id=project,
+        firmware_asked=system and bool(fields.get("hw_firmware_type")),
         tags=tags,
     )
 
 
-def _name(value: object) -> str:
+def check_name(value: object) -> str:
+    """The name of an image. Raises Invalid when there can be none of this name."""
     if value is None or value == "":
         raise Invalid("IMG.0013")
     if not isinstance(value, str):
@@ -164,7 +173,8 @@ def _name(value: object) -> str:
     return value
 
 
-def _description(value: object) -> str:
+def check_description(value: object) -> str:
+    """The description of an image. Raises Invalid when it cannot have this one."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -176,19 +186,21 @@ def _description(value: object) -> str:
     return value
 
 
+def check_enterprise_project(value: object) -> str:
+    """The id of an enterprise project, "0" for the default one. Raises Invalid for what can be none."""
+    if not isinstance(value, str) or not (value in ("", "0") or _UUID.fullmatch(value)):
+        raise Invalid("IMG.0155")
+    return value or "0"
+
+
 def _address(value: object) -> tuple[str, str]:
     if not isinstance(value, str) or ":" not in value or "://" in value:
         raise Invalid("IMG.0017")
     bucket, _, key = value.partition(":")
-    if not bucket:
-        raise Invalid("IMG.0068")
-    if not 3 <= len(bucket) <= 63 or not _BUCKET.fullmatch(bucket):
-        raise Invalid("IMG.0109")
-    if any(pair in bucket for pair in ("..", "-.", ".-")):
-        raise Invalid("IMG.0109")
+    check_bucket(bucket)
     if not key:
         raise Invalid("IMG.0017")
-    if len(key.encode()) > 1024:
+    if len(key.encode()) > 1024 or len(key.rpartition("/")[2]) > LONGEST_FILE_NAME:
         raise Invalid("IMG.0074")
     if " " in key:
         raise Invalid("IMG.0175")
@@ -197,6 +209,16 @@ def _address(value: object) -> tuple[str, str]:
     if not key.lower().endswith((".raw", ".zvhd2")):
         raise Invalid("IMG.0158")
     return bucket, key
+
+
+def check_bucket(name: str) -> None:
+    """Raises Invalid when no bucket can have this name."""
+    if not name:
+        raise Invalid("IMG.0068")
+    if not 3 <= len(name) <= 63 or not _BUCKET.fullmatch(name) or _ADDRESS.fullmatch(name):
+        raise Invalid("IMG.0109")
+    if any(pair in name for pair in ("..", "-.", ".-")):
+        raise Invalid("IMG.0109")
 
 
 def _tags(fields: dict[str, Any]) -> dict[str, str]:
@@ -295,7 +317,9 @@ def check_object(
         raise Invalid("IMG.0057")
     if found.size > LARGEST_FILE:
         raise Invalid("IMG.0059")
-    if asked.key.lower().endswith(".raw") and object_at(asked.bucket, asked.key[:-4] + ".mf").missing:
-        raise Invalid("IMG.0158")
+    if asked.key.lower().endswith(".raw"):
+        bitmap = object_at(asked.bucket, asked.key[:-4] + ".mf")
+        if bitmap.missing or bitmap.forbidden or bitmap.size == 0 or bitmap.sse == "customer":
+            raise Invalid("IMG.0158")
     if listed and asked.type != "DataImage" and asked.min_disk * 2**30 <= found.size:
         raise Invalid("IMG.0055")

@@ -40,6 +40,8 @@ class Call:
     """Names in lower case."""
 
     body: bytes = b""
+    scheme: str = "https"
+    """How the caller came here, for the addresses in answers."""
 
     def one(self, name: str) -> str | None:
         """The first value of a query parameter."""

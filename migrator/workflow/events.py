@@ -36,6 +36,8 @@ class AttemptBegan(ImageEvent, frozen=True, kw_only=True):
 
     attempt: int
     digest: str
+    leftovers: tuple[str, ...] = ()
+    """Ids of images that were listed for this item before: none of them is this attempt's."""
 
 
 class JobAccepted(ImageEvent, frozen=True, kw_only=True):
@@ -66,6 +68,8 @@ class AttemptUnknown(ImageEvent, frozen=True, kw_only=True):
     """No answer, or none that tells; it may have happened."""
 
     fault: Fault
+    final: bool = False
+    """The service answered, so that it will not be accepted any later than it was."""
 
 
 class AttemptNotFound(ImageEvent, frozen=True, kw_only=True):
@@ -87,6 +91,9 @@ class ImageFound(ImageEvent, frozen=True, kw_only=True):
     image_id: str
     active: bool
     """The image is ready to be verified; otherwise its import still runs."""
+
+    others: tuple[str, ...] = ()
+    """Ids of more images that bear its marker: somebody repeated the request."""
 
 
 class JobProgressed(ImageEvent, frozen=True, kw_only=True):
@@ -112,6 +119,9 @@ class JobFailed(ImageEvent, frozen=True, kw_only=True):
 class DeadlinePassed(ImageEvent, frozen=True, kw_only=True):
     """Its job took longer than the plan allows; it goes on in the cloud."""
 
+    fault: Fault | None = None
+    """What the service last said of it, where that is a state that no manual lists."""
+
 
 class JobReattached(ImageEvent, frozen=True, kw_only=True):
     """A later run watches an overdue job again."""
@@ -123,6 +133,9 @@ class ImageVerified(ImageEvent, frozen=True, kw_only=True):
     image_id: str
     checked: bool = True
     """False when the plan said not to read it back."""
+
+    uncompared: tuple[str, ...] = ()
+    """Keys of the plan that the service does not tell of."""
 
 
 class VerificationFailed(ImageEvent, frozen=True, kw_only=True):

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from migrator.domain.cloud import CloudImage, Fault, JobStatus
 from migrator.domain.image import MARKER_ITEM, Image, Marker
-from migrator.domain.plan import OnExisting, Policy, Polling
+from migrator.domain.plan import OnExisting, Policy
 from migrator.domain.units import Moment
 from migrator.workflow.events import ImageEvent, ImageFound, ImageSkipped, MigrationFailed
 from migrator.workflow.states import Outcome, State
@@ -26,6 +28,10 @@ class ImageMatches:
     foreign: list[CloudImage] = field(default_factory=list)
     """They bear its name and are not known to be ours."""
 
+    dead: list[CloudImage] = field(default_factory=list)
+    """They bear its marker, and are no image of the latest attempt: deleted, disowned, or killed before
+    it."""
+
 
 def match_images(
     wanted: Iterable[tuple[Image, Marker | None, State]], images: Iterable[CloudImage]
@@ -39,7 +45,9 @@ def match_images(
     matches_by_key = {}
     for image, marker, state in wanted:
         marked = by_item.get(marker.item, ()) if marker else ()
-        matches = ImageMatches(ours=[found for found in marked if _alive(found, state)])
+        matches = ImageMatches()
+        for found in marked:
+            (matches.ours if _alive(found, state) else matches.dead).append(found)
         if len(matches.ours) > 1:
             matches.ours.sort(key=_best_first)
         for found in by_name.get(image.name, ()):
@@ -117,10 +125,12 @@ def judge(image: Image, state: State, matches: ImageMatches) -> Finding:
     return Nowhere()
 
 
-def next_look(age: float, timeout: float, polling: Polling) -> float:
-    """Seconds until the next look-up of an attempt that began `age` seconds ago: pauses that grow with it."""
-    pause = min(max(age / 2, polling.min_interval), polling.max_interval)
-    return max(min(pause, timeout - age), 0.1)
+def may_be_leftover(finding: Finding, state: State) -> bool:
+    """Whether a found image may be what an earlier attempt left behind, listed late.
+
+    A killed one proves nothing while the latest attempt's own image may still show.
+    """
+    return isinstance(finding, Ours) and finding.image.status == "killed" and len(state.attempts) > 1
 
 
 # --- Items that exist already ---------------------------------------------------------------------------
@@ -174,6 +184,15 @@ def held(state: State) -> Fault:
     )
 
 
+def undecidable(state: State) -> Fault:
+    """Why an attempt in doubt is left for a person although the plan would decide: nothing can tell."""
+    return replace(
+        held(state),
+        message="nobody knows whether the import happened, and no other import of this target shows how soon "
+        "lists would show it" + (f" ({state.fault})" if state.fault else ""),
+    )
+
+
 def given_up(state: State, why: str) -> Fault:
     """Why an image whose attempts failed in a passing way is not submitted again."""
     last = state.fault
@@ -197,6 +216,24 @@ def as_job(found: CloudImage) -> JobStatus:
             remedy="Check the image file in OBS, then run again with --retry-failed.",
         )
     return JobStatus(job_id="", status=status, image_id=found.id, fault=fault)
+
+
+def is_unlisted(job: JobStatus) -> bool:
+    """Whether a job is in a state that no manual lists."""
+    return job.status not in ("INIT", "RUNNING", "SUCCESS", "FAIL")
+
+
+def unlisted_state(job: JobStatus) -> Fault:
+    """What the service says of a job in a state that no manual lists."""
+    said = job.fault
+    ended = "ended" if job.end_at is not None else "is"
+    return Fault(
+        code=said.code if said else "",
+        message=f"the job {ended} in the state {job.status}, which no manual lists"
+        + (f": {said}" if said and (said.code or said.message) else ""),
+        remedy="Look at the job and for the image in the console; then run again with --retry-failed.",
+        request_id=said.request_id if said else "",
+    )
 
 
 def vanished(state: State, said: Fault) -> JobStatus:

@@ -66,6 +66,8 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     job_id: str | None = None
     fault: Fault | None = None
+    final: bool = False
+    """Of an unknown outcome: there was an answer, so it will not be accepted any later."""
 
 
 class State(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -99,4 +101,11 @@ class State(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """In doubt, and left for a person to decide."""
 
     disowned: tuple[str, ...] = ()
-    """Ids of images of earlier lives, which `--again` or `--retry-failed` gave up."""
+    """Ids of images that are not the latest attempt's: of earlier lives, which `--again` or `--retry-failed`
+    gave up, and those that were listed before it began."""
+
+    uncompared: tuple[str, ...] = ()
+    """Keys of the plan that the service did not tell of when its image was verified."""
+
+    others: tuple[str, ...] = ()
+    """Ids of more images that bear its marker; reported, never deleted unasked."""

@@ -79,7 +79,7 @@ def advance(state: State, event: ImageEvent) -> State:
     if phase is Phase.PENDING and state.removed and not isinstance(event, ImagePlanned):
         phase = Phase.CANCELLED
     match event:
-        case AttemptBegan(at=at, attempt=number, digest=digest):
+        case AttemptBegan(at=at, attempt=number, digest=digest, leftovers=leftovers):
             attempt = Attempt(number=number, began_at=at)
             return replace(
                 state,
@@ -88,6 +88,7 @@ def advance(state: State, event: ImageEvent) -> State:
                 digest=digest,
                 fault=None,
                 progress=None,
+                disowned=(*state.disowned, *(one for one in leftovers if one not in state.disowned)),
             )
         case JobAccepted(at=at, job_id=job_id):
             attempts = _ended(state, Outcome.ACCEPTED, at, job_id=job_id)
@@ -99,16 +100,15 @@ def advance(state: State, event: ImageEvent) -> State:
         case AttemptRejected(at=at, fault=fault):
             attempts = _ended(state, Outcome.REJECTED, at, fault)
             return replace(state, phase=phase, attempts=attempts, fault=fault, finished_at=at)
-        case AttemptUnknown(at=at, fault=fault):
-            return replace(
-                state, phase=phase, attempts=_ended(state, Outcome.UNKNOWN, at, fault), fault=fault
-            )
+        case AttemptUnknown(at=at, fault=fault, final=final):
+            attempts = _ended(state, Outcome.UNKNOWN, at, fault, final=final)
+            return replace(state, phase=phase, attempts=attempts, fault=fault)
         case AttemptNotFound(at=at):
             attempts = _ended(state, Outcome.NOT_FOUND, at, state.attempts[-1].fault)
             return replace(state, phase=phase, attempts=attempts, held=False)
         case AttemptHeld(fault=fault):
             return replace(state, phase=phase, fault=fault, held=True)
-        case ImageFound(at=at, image_id=image_id, active=active):
+        case ImageFound(at=at, image_id=image_id, active=active, others=others):
             # Only an attempt in doubt can be the one that made it; the outcome of others is known.
             ours = state.phase is Phase.IN_DOUBT
             return replace(
@@ -119,6 +119,7 @@ def advance(state: State, event: ImageEvent) -> State:
                 submitted_at=state.attempts[-1].began_at if ours else None,
                 fault=None,
                 held=False,
+                others=others,
             )
         case JobProgressed(progress=progress):
             return replace(state, phase=phase, progress=progress)
@@ -129,8 +130,16 @@ def advance(state: State, event: ImageEvent) -> State:
         case JobFailed(at=at, fault=fault, image_id=image_id):
             left = image_id or state.image_id
             return replace(state, phase=phase, fault=fault, finished_at=at, image_id=left)
-        case ImageVerified(at=at, image_id=image_id):
-            return replace(state, phase=phase, image_id=image_id, finished_at=at, fault=None, progress=1.0)
+        case ImageVerified(at=at, image_id=image_id, uncompared=uncompared):
+            return replace(
+                state,
+                phase=phase,
+                image_id=image_id,
+                finished_at=at,
+                fault=None,
+                progress=1.0,
+                uncompared=uncompared,
+            )
         case VerificationFailed(at=at, fault=fault) | MigrationFailed(at=at, fault=fault):
             return replace(state, phase=phase, fault=fault, finished_at=at, held=False)
         case ImageSkipped(at=at, image_id=image_id):
@@ -144,6 +153,8 @@ def advance(state: State, event: ImageEvent) -> State:
                 removed=state.removed,
                 disowned=disowned,
             )
+        case DeadlinePassed(fault=fault):
+            return replace(state, phase=phase, fault=fault)
         case ImagePlanned():
             return replace(state, phase=phase, removed=False)
         case ImageRemoved():
@@ -153,9 +164,15 @@ def advance(state: State, event: ImageEvent) -> State:
 
 
 def _ended(
-    state: State, outcome: Outcome, at: Moment, fault: Fault | None = None, *, job_id: str | None = None
+    state: State,
+    outcome: Outcome,
+    at: Moment,
+    fault: Fault | None = None,
+    *,
+    job_id: str | None = None,
+    final: bool = False,
 ) -> tuple[Attempt, ...]:
-    last = replace(state.attempts[-1], outcome=outcome, ended_at=at, fault=fault, job_id=job_id)
+    last = replace(state.attempts[-1], outcome=outcome, ended_at=at, fault=fault, job_id=job_id, final=final)
     return (*state.attempts[:-1], last)
 
 

@@ -8,8 +8,9 @@ from migrator.ims.fields import Absent, shown_attributes
 def mismatches(image: Image, marker: Marker | None, found: CloudImage) -> list[str]:
     """What about `found` is not as the plan asked; empty when it is."""
     wrong = []
-    if found.status not in ("", "active"):
-        wrong.append(f"status is {found.status!r}, not 'active'")
+    if found.status != "active":
+        told = repr(found.status) if found.status else "not told"
+        wrong.append(f"status is {told}, not 'active'")
     for key, shown, value_of in shown_attributes():
         if shown.compare is None or (asked := value_of(image, marker)) is None:
             continue
@@ -21,6 +22,18 @@ def mismatches(image: Image, marker: Marker | None, found: CloudImage) -> list[s
     if found.size == 0:
         wrong.append("its size is 0 bytes")
     return wrong
+
+
+def uncompared(image: Image, marker: Marker | None, found: CloudImage) -> tuple[str, ...]:
+    """Keys that the plan set and the service does not tell of: nobody knows whether they are as asked."""
+    return tuple(
+        key
+        for key, shown, value_of in shown_attributes()
+        if shown.compare is not None
+        and shown.absent is Absent.UNKNOWN
+        and value_of(image, marker) is not None
+        and getattr(found, shown.attribute) in (None, "", {})
+    )
 
 
 def mismatch(image_id: str, wrong: list[str]) -> Fault:

@@ -7,20 +7,18 @@ nothing by itself. Each target therefore learns from its own accepted jobs, whos
   more times the fewer were seen: the longest of five says little about the next;
 * running ones are not listed → an absent one may still be running, so it is lost only when its import would
   have ended and been listed: a few times the longest that it took for a job;
-* nothing known → an hour.
+* nothing known → not at all: more is learned while jobs run, and in the end a person has to tell.
 """
 
 from enum import StrEnum
 from functools import cache
-from math import prod
+from math import inf, prod
 
 from msgspec import Struct
 
 ENOUGH = 5
-"""Jobs seen while running, before lists are trusted to show running imports."""
-
-ENOUGH_ENDED = 20
-"""Jobs whose finished images were listed, before they say how long that may take."""
+"""Jobs seen while running, before lists are trusted to show running imports; and jobs whose finished images
+were listed, before they say how long that may take. The fewer there were, the more is added (`margin`)."""
 
 MARGIN = 3.0
 """How many times the longest of many delays one more may take."""
@@ -32,7 +30,6 @@ MANY = 50
 """Delays of which the longest says enough."""
 
 LEAST = 60.0
-UNKNOWN = 3600.0
 
 
 @cache
@@ -92,11 +89,12 @@ class VisibilityDelays(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.listed is not old.listed or more[0] >= 2 * max(more[1], ENOUGH)
 
     def visibility_timeout(self, fixed: float | None) -> float:
-        """Seconds from an attempt to the moment when an empty look-up proves that it did not happen."""
+        """Seconds after an attempt may last have been accepted until an empty look-up proves that it was not;
+        inf while nothing tells."""
         if fixed is not None:
             return fixed
         if self.listed:
             return max(LEAST, margin(self.seen) * self.longest_delay)
-        if self.ended >= ENOUGH_ENDED:
+        if self.ended >= ENOUGH:
             return max(LEAST, margin(self.ended) * self.longest_job)
-        return UNKNOWN
+        return inf

@@ -17,6 +17,7 @@ async def main(seed: int, speed: float) -> None:
     settings = scenario("chaos", seed=seed).model_copy(
         update={
             "job_seconds": 60.0,
+            "quota": 1_000_000,
             "token_dies_after": 5.0 * speed,
             "burst_every": 150.0,
             "burst_seconds": 5.0,

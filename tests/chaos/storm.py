@@ -36,6 +36,7 @@ first = "10s"
 min_interval = "5s"
 [policy]
 max_failures = "100%"
+late = "2m"   # this cloud accepts nothing later
 """
 
 IMAGE = """

@@ -339,6 +339,18 @@ def test_simulate_serves_until_a_signal_ends_it(desk):
     assert (done.code, done.err) == (0, "")
 
 
+@pytest.mark.parametrize(("options", "quota"), [([], 50), (["--quota", "120"], 120)])
+def test_simulate_serves_fifty_images_a_project_unless_told_otherwise(desk, options, quota):
+    child = desk().start("simulate", "--json", *options)
+    said = json.loads(child.stdout.readline())
+
+    with urllib.request.urlopen(f"{said['url']}/_sim/settings") as answer:
+        served = json.load(answer)["quota"]
+
+    child.send_signal(signal.SIGINT)
+    assert (served, ended(child).code) == (quota, 0)
+
+
 def test_demo_runs_from_start_to_report_without_an_account(desk, monkeypatch):
     it = desk()
     it.env = {}
@@ -387,3 +399,31 @@ def test_the_next_command_is_one_that_can_be_typed_as_it_stands(
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert offline.called(started) == called
+
+
+@pytest.mark.parametrize("command", ["run", "report"])
+def test_what_a_killed_run_left_of_a_report_is_removed_by_the_next(desk, command):
+    it = desk()
+    path = it.plan(1)
+    assert it("run", path).code == 0
+    left = it.reports / "dc-east/.report.html.0123456789abcdef.part"
+    left.write_bytes(b"half of it")
+
+    assert it(command, path).code == 0
+
+    assert sorted(one.name for one in left.parent.glob(".*")) == []
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["for people", "JSON"])
+def test_twenty_thousand_problems_are_said_on_a_page(desk, options):
+    it = desk()
+    path = it.folder / "many.toml"
+    path.write_text('[plan]\nname = "x"\n[targets.north]\nregion = "cn-north-4"\n' + "[[images]]\n" * 20_000)
+
+    result = it("validate", path, *options)
+
+    assert result.code == 2
+    assert "the plan has 80000 problems" in result.err
+    assert "and 19,990 more like this: min_disk: is missing" in result.err
+    assert len(result.err) < 20_000
+    assert len(result.out) < 20_000

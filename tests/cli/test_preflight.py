@@ -59,7 +59,7 @@ def planted() -> dict[str, object]:
         "bucket:web-01.zvhd2": FINE,
         "bucket:web-02.zvhd2": ObjectSettings(missing=True, upload_begun=True),
         "bucket:web-03.zvhd2": ObjectSettings(size=0),
-        "bucket:web-04.zvhd2": ObjectSettings(sse="customer", storage_class="COLD"),
+        "bucket:web-04.zvhd2": ObjectSettings(sse="customer", sse_told=True, storage_class="COLD"),
         "bucket:raw.raw": FINE,
         "bucket:exact.zvhd2": ObjectSettings(size=40 * GB),
         "bucket:windows.zvhd2": FINE,

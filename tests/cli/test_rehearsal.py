@@ -12,8 +12,17 @@ import pytest
 
 from migrator.cli import rehearsal, rehearsal_output
 from migrator.cli.common import Console
-from migrator.cli.rehearsal import FASTEST, Rehearsal, expected_seconds, peak, settings_for, speed_for
+from migrator.cli.rehearsal import (
+    FASTEST,
+    Rehearsal,
+    expected_seconds,
+    over_quota,
+    peak,
+    settings_for,
+    speed_for,
+)
 from migrator.plan import parse_plan
+from migrator.plan.grouping import Grouped
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.resume import planned, startup_events
 from tests.cli.conftest import AK, SK, Desk
@@ -75,6 +84,34 @@ def test_a_rehearsal_says_what_is_to_be_expected_and_leaves_nothing(desk, tmp_pa
     assert "nothing leaves this machine" in result.err
     assert sorted(one.name for one in tmp_path.iterdir()) == ["dc-east.toml", "temporary"]
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_plan_that_the_default_quota_would_not_hold_is_rehearsed_and_said_to_need_more(desk):
+    path = a_plan(desk, 51)
+
+    as_text, as_json = (desk("run", path, "--simulate", *more) for more in ([], ["--json"]))
+    (shown,) = as_json.objects
+
+    assert (as_text.code, as_json.code) == (0, 0)
+    assert "quota         north: 51 images, and a project holds 50 unless its quota" in as_text.out
+    assert shown["over_default_quota"] == {"north": 51}
+    assert shown["totals"]["succeeded"] == 51
+
+
+def test_targets_of_one_project_share_its_quota(desk):
+    two = a_plan(
+        desk,
+        30,
+        more='[targets.again]\nregion = "cn-north-4"\n[targets.far]\nregion = "cn-east-3"',
+        images="".join(
+            f'[[images]]\nname = "again-{n}"\nobject = "x{n}.zvhd2"\ntarget = "again"\n' for n in range(21)
+        ),
+    )
+    plan, _ = parse_plan(two.read_bytes().replace(b"[defaults]", b'[defaults]\ntarget = "north"'), path="x")
+    keys = [image.key for image in plan.images]
+
+    assert over_quota(plan, keys) == {"north": 51, "again": 51}
+    assert over_quota(plan, keys[1:]) == {}
 
 
 def test_the_same_as_json_is_one_object(desk):
@@ -304,9 +341,9 @@ def measured(**more: Any) -> Rehearsal:
 def test_an_interrupted_rehearsal_says_that_it_was_and_shows_no_figures(capsys, code):
     interrupted = measured(exit_code=code, reason="interrupted", peak_imports=1.5)
 
-    rehearsal_output.show(interrupted, ["a warning"], Console())
+    rehearsal_output.show(interrupted, Grouped(lines=["a warning"], count=1), Console())
     as_text = capsys.readouterr()
-    rehearsal_output.show(interrupted, ["a warning"], Console(json=True))
+    rehearsal_output.show(interrupted, Grouped(lines=["a warning"], count=1), Console(json=True))
     as_json = capsys.readouterr()
 
     assert (as_text.out, as_text.err) == ("", as_json.err)

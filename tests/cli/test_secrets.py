@@ -3,11 +3,15 @@
 import json
 import re
 import signal
+from pathlib import Path
 
 import pytest
 
 from migrator.simulator.settings import Odds
 from tests.cli.conftest import AK, SK, Desk, Result, ended
+from tests.cli.echoes import WRITTEN, betrayed, betrayed_in, echoing
+
+CASES = Path(__file__).parent.parent / "cases"
 
 PASSWORD = "canary-password-öäü-!§$%&/()=?"
 LOGIN = {"HW_USER_NAME": "simulator", "HW_USER_PASSWORD": PASSWORD, "HW_DOMAIN_NAME": "simulator"}
@@ -135,3 +139,91 @@ def test_the_search_would_find_one(desk):
     (it.folder / "leak.txt").write_text(f"Authorization: Access={AK}, Signature=0123abcd")
 
     assert finds(it, result, AK) == {"leak.txt": {AK, "Signature=0123abcd"}}
+
+
+# --- A cloud that repeats what it is sent ---------------------------------------------------------------
+
+KEY, SECRET_KEY = "ECHOACCESSKEY0000001", "Echo/secret+key=0000000000000000000000001"
+SECURITY_TOKEN = "gQpjbi1ub3J0aC0" + "Echo+security/token" * 30
+READY_TOKEN = "MIIQhgYJKoZI" + "hvcNAQcCoIIEcho" * 60
+ISSUED = "MIIFromALogin" + "KoZIhvcNAQcC+/" * 60
+ECHO_PASSWORD = "Echo pässword §$%&/()=?"
+
+WHO = {
+    "temporary keys": {
+        "HUAWEICLOUD_SDK_AK": KEY,
+        "HUAWEICLOUD_SDK_SK": SECRET_KEY,
+        "HUAWEICLOUD_SDK_SECURITY_TOKEN": SECURITY_TOKEN,
+    },
+    "login": {"HW_USER_NAME": "somebody", "HW_USER_PASSWORD": ECHO_PASSWORD, "HW_DOMAIN_NAME": "account"},
+    "ready token": {"HW_AUTH_TOKEN": READY_TOKEN},
+}
+
+
+def of(who: str) -> set[str]:
+    """What nobody may read of somebody."""
+    secret = {value for name, value in WHO[who].items() if name not in ("HW_USER_NAME", "HW_DOMAIN_NAME")}
+    return secret | ({ISSUED} if who == "login" else set())
+
+
+@pytest.mark.parametrize(
+    ("written", "preflight"),
+    [*((written, False) for written in WRITTEN), ("plain", True), ("base64 of more", True)],
+)
+@pytest.mark.parametrize("who", WHO)
+def test_nothing_of_what_any_answer_repeats_is_written_anywhere(desk, who, written, preflight):
+    with echoing(of(who), WRITTEN[written], ISSUED) as cloud:
+        it = desk()
+        it.running, it.env, it.preflight = cloud, WHO[who], preflight
+        plan = it.plan(12, max_failures="100%")
+
+        result = it.spawn("run", plan, *LOUD, "--max-duration", "3s")
+        asked = dict(cloud.asked)
+
+    assert "internal error" not in result.err
+    assert preflight or asked["import"] >= 12
+    assert betrayed_in(it.folder, {"stdout": result.out, "stderr": result.err}, of(who)) == {}
+    assert "***" in result.err + result.out + (it.folder / "run.log").read_text()
+
+
+NO_SUCH_KEY = json.loads((CASES / "answers/key-does-not-exist.json").read_text())
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 500])
+@pytest.mark.parametrize("command", ["run", "preflight", "reconcile"])
+def test_nor_of_a_refusal_in_words_of_its_own(desk, who, status, command):
+    with echoing(of(who) - {ISSUED}, WRITTEN["plain"], ISSUED) as cloud:
+        it = desk()
+        it.running, it.env = cloud, WHO[who]
+        plan = it.plan(2, max_failures="100%")
+        words = json.dumps(NO_SUCH_KEY["body"]).replace(
+            "AKEXAMPLE0000000TEST", json.dumps(cloud.all_of_it())[1:-1]
+        )
+        cloud.always = (status, words)
+
+        secrets = of(who) - {ISSUED}  # which nobody ever issued
+        limit = ("--max-duration", "1s") if command == "run" else ()
+        result = it(command, plan, *LOUD, *limit)
+
+    assert "internal error" not in result.err
+    assert betrayed_in(it.folder, {"stdout": result.out, "stderr": result.err}, secrets) == {}
+
+
+def test_a_key_that_is_not_ours_is_shortened_in_any_wording(desk):
+    it = desk()
+    with echoing({AK, SK}, WRITTEN["plain"], ISSUED) as cloud:
+        it.running = cloud
+        cloud.always = (NO_SUCH_KEY["status"], NO_SUCH_KEY["body"])
+
+        result = it("run", it.plan(1))
+
+    assert result.code == 6
+    assert "AKEXAMPLE0000000TEST" not in result.err
+    assert "ak AKEX…ST not exist" in result.err
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_the_search_for_beginnings_would_find_one(written):
+    for secret in (KEY, SECRET_KEY, SECURITY_TOKEN, READY_TOKEN, ISSUED, ECHO_PASSWORD):
+        assert betrayed(f"it said: {WRITTEN[written](secret)}!", {secret, "another secret"}) == {secret}

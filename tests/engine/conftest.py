@@ -27,10 +27,12 @@ class Bench:
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     engine: Engine | None = None
     ledger: Ledger = field(default_factory=Ledger)
+    clock: FakeClock = field(default_factory=FakeClock)
+    """The program's; the cloud has one of its own."""
 
     async def open(self, *, again: frozenset[str] = frozenset(), retry_failed: bool = False) -> list[str]:
         """Open the journal as a run does, and return the work left."""
-        clock = FakeClock()
+        clock = self.clock
         self.ledger = await self.journal.ledger()
         await self.journal.append(RunBegan(at=clock.now(), run="r", version="0", host="h", pid=1))
         words = list(

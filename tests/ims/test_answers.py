@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from migrator.domain.cloud import Fault, RateHint
 from migrator.domain.errors import (
@@ -19,19 +20,23 @@ from migrator.domain.errors import (
     Unreachable,
 )
 from migrator.domain.http import Request, Response
+from migrator.domain.secrets import SECRETS
 from migrator.ims.answers import (
     ask,
     document,
     exchange,
     failure,
+    identifier,
     moment,
     number,
+    optional_text,
     rate_hint,
     read_fault,
     redacted,
     retry_after,
     text,
     text_hint,
+    unreadable,
 )
 from tests.ims.scripted import CountingSigner, ScriptedHttp, answer
 
@@ -207,7 +212,7 @@ def test_a_throttle_says_how_long_to_wait_in_a_header_or_what_it_allows_in_its_t
     [
         pytest.param("120", "", 120.0, id="seconds"),
         pytest.param("0", "", 0.0, id="at once"),
-        pytest.param("9" * 400, "", 86400.0, id="absurdly long"),
+        pytest.param("9" * 400, "", 600.0, id="absurdly long"),
         pytest.param(
             "Wed, 21 Oct 2015 07:28:10 GMT",
             "Wed, 21 Oct 2015 07:28:00 GMT",
@@ -389,3 +394,80 @@ async def test_a_token_that_the_service_repeats_does_not_come_back():
     response = await exchange(ScriptedHttp(echo), CountingSigner(), GET)
 
     assert "token-number-1" not in response.body.decode()
+
+
+# --- Secrets --------------------------------------------------------------------------------------------
+
+ECHO = "AKEXAMPLE0000000TEST"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        pytest.param(answer(400, {"error": {"code": "IMG.0001", "message": f"bad {ECHO}"}}), id="message"),
+        pytest.param(answer(400, {"error": {"code": f"IMG.{ECHO}", "message": "bad"}}), id="code"),
+        pytest.param(
+            answer(400, {"error_code": "X.1", "error_msg": "bad", "request_id": ECHO}), id="request id"
+        ),
+        pytest.param(answer(400, b"bad", x_request_id=ECHO), id="request id in a header"),
+        pytest.param(
+            answer(403, f"<Error><Code>No</Code><Message>{ECHO}</Message></Error>".encode()), id="XML"
+        ),
+        pytest.param(answer(502, f"<p>{ECHO}</p>".encode()), id="a proxy's page"),
+        pytest.param(answer(502, ("x" * 485 + ECHO).encode()), id="where it is cut"),
+    ],
+)
+def test_no_part_of_a_fault_repeats_a_secret(response):
+    SECRETS.register(ECHO)
+
+    fault = read_fault(response)
+
+    assert ECHO[:8] not in repr(fault)
+
+
+def test_neither_does_an_answer_that_cannot_be_used():
+    SECRETS.register(ECHO)
+
+    assert str(unreadable(answer(200, {"said": ECHO}), "a job id")).endswith('{"said": "***"}')
+
+
+def test_a_secret_is_no_id_and_no_name():
+    SECRETS.register(ECHO)
+
+    assert not identifier(ECHO)
+    assert not identifier(f"job-{ECHO}")
+    assert identifier("job-1")
+    assert optional_text(f"image of {ECHO}") == "image of ***"
+
+
+def test_a_name_of_the_plan_is_compared_as_it_is_though_the_password_begins_like_it():
+    SECRETS.register("web-server-2024!")
+    SECRETS.spare(lambda: ["web-server-01", "migrator_plan"])
+
+    assert optional_text("web-server-01") == "web-server-01"
+
+
+@pytest.mark.anyio
+async def test_a_signature_is_not_repeated_by_any_answer():
+    class Signing(CountingSigner):
+        async def sign(self, request: Request) -> Request:
+            return replace(request, headers={"Authorization": "SDK-HMAC-SHA256 Signature=0123456789abcdef"})
+
+    for status in (200, 400):
+        response = await exchange(ScriptedHttp(answer(status, b"0123456789abcdef")), Signing(), GET)
+        assert b"0123456789" not in response.body
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        pytest.param(
+            "ak AKFOREIGN0000000TEST not exist", "ak AKFO…ST not exist", id="as the gateway says it"
+        ),
+        pytest.param('access key "AKFOREIGN0000000TEST"', 'access key "AKFO…ST"', id="in full"),
+        pytest.param("AccessKeyId: AKFOREIGN0000000TEST", "AccessKeyId: AKFO…ST", id="as a name"),
+        pytest.param("an access key is missing", "an access key is missing", id="none"),
+    ],
+)
+def test_a_key_of_somebody_else_is_shortened(said, shown):
+    assert redacted(said) == shown

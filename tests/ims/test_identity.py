@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from migrator.domain.cloud import Fault
 from migrator.domain.credentials import Keys, Login, ReadyToken
 from migrator.domain.errors import (
+    CloudError,
     CredentialsError,
     OutcomeUnknown,
     RejectedError,
@@ -20,6 +21,7 @@ from migrator.domain.errors import (
     Unreachable,
 )
 from migrator.domain.http import Request, Response
+from migrator.domain.secrets import SECRETS
 from migrator.ims.identity import (
     FixedTokenSigner,
     ProjectLookup,
@@ -29,6 +31,7 @@ from migrator.ims.identity import (
     login_request,
     project_id,
     read_project_id,
+    read_temporary_keys,
     read_token,
 )
 from tests.fakes import FakeClock
@@ -398,3 +401,45 @@ def test_whatever_the_identity_service_says_it_is_a_value_or_one_of_our_errors(s
             read()
         except (RetryableError, CredentialsError, TargetHaltedError, RejectedError):
             pass
+
+
+# --- Secret from then on --------------------------------------------------------------------------------
+
+
+def test_a_token_is_secret_whatever_came_of_its_login():
+    said = {"error": {"code": 500, "message": "cannot store a-fresh-token"}}
+
+    with pytest.raises(RetryableError, match=r"cannot store \*\*\*"):
+        read_token(answer(500, said, x_subject_token="a-fresh-token"))
+
+
+def test_so_are_the_password_and_a_ready_token():
+    TokenSigner(ScriptedHttp(), ENDPOINT, LOGIN, region="cn-north-4", clock=FakeClock())
+    FixedTokenSigner(ReadyToken(token=SecretStr("a-ready-token")))
+
+    assert SECRETS.masked(f"{LOGIN.password.get_secret_value()} a-ready-token") == "*** ***"
+
+
+@pytest.mark.parametrize("status", [201, 400, 500])
+def test_temporary_keys_are_secret_whatever_the_answer_says_about_them(status):
+    keys = {"access": "AKFRESH0000000000001", "secret": "fresh-secret-key", "securitytoken": "fresh-token"}
+    if status == 201:
+        read_temporary_keys(answer(201, {"credential": keys}))
+    else:
+        with pytest.raises(CloudError) as caught:
+            read_temporary_keys(
+                answer(status, {"credential": keys, "code": "X.1", "message": "AKFRESH0000000000001 is busy"})
+            )
+        assert "***" in caught.value.fault.message
+
+    assert SECRETS.masked(" ".join(keys.values())) == "*** *** ***"
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"credential": {"secret": "fresh-secret-key", "acc', b'{"secret": "fresh-secret-key"}']
+)
+def test_an_answer_that_may_hold_keys_is_never_quoted(body):
+    for status in (201, 400, 503):
+        with pytest.raises(CloudError) as caught:
+            read_temporary_keys(answer(status, body))
+        assert "fresh" not in str(caught.value)

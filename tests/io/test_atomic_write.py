@@ -1,17 +1,20 @@
 """All of a file or nothing: whatever fails on the way, a reader finds the old file or the new one."""
 
 import errno
+import fcntl
 import io
 import os
+import signal
 import stat
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
 from migrator.domain.errors import ReportError
-from migrator.io.atomic_write import write_atomically
+from migrator.io.atomic_write import remove_leftovers, write_atomically
 
 
 def files(folder: Path) -> list[str]:
@@ -221,3 +224,99 @@ def test_a_folder_without_permission_is_a_clear_error(forbidden):
 
     assert "--reports-dir" in caught.value.hint
     assert forbidden.read_bytes() == b"old"
+
+
+# --- Leftovers ------------------------------------------------------------------------------------------
+
+LEFT = ".report.json.0123456789abcdef.part"
+
+
+def test_what_a_killed_writer_left_is_removed(report):
+    child = os.fork()
+    if child == 0:  # killed in the middle of writing
+        write_atomically(report, lambda stream: os.kill(os.getpid(), signal.SIGKILL))
+    os.waitpid(child, 0)
+    assert len(files(report.parent)) == 2
+
+    remove_leftovers(report.parent, ["report.json", "report.csv"])
+
+    assert files(report.parent) == ["report.json"]
+    assert report.read_bytes() == b"old"
+
+
+def test_a_draft_that_somebody_still_writes_stays(report):
+    def meanwhile(stream: BinaryIO) -> None:
+        stream.write(b"new")
+        remove_leftovers(report.parent, ["report.json"])
+
+    write_atomically(report, meanwhile)
+
+    assert report.read_bytes() == b"new"
+
+
+def test_a_draft_is_locked_until_it_has_its_name(report, monkeypatch):
+    replace = os.replace
+
+    def late(*given: Any, **more: Any) -> None:
+        remove_leftovers(report.parent, ["report.json"])
+        replace(*given, **more)
+
+    monkeypatch.setattr(os, "replace", late)
+
+    write_atomically(report, b"new")
+
+    assert report.read_bytes() == b"new"
+
+
+def test_a_draft_that_was_taken_for_a_leftover_before_it_was_locked_is_begun_anew(report, monkeypatch):
+    lock, taken = fcntl.flock, list[int]()
+
+    def too_late(file: int, how: int) -> None:
+        if how == fcntl.LOCK_EX and not taken:
+            taken.append(file)
+            remove_leftovers(report.parent, ["report.json"])
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", too_late)
+
+    write_atomically(report, b"new")
+
+    assert taken
+    assert report.read_bytes() == b"new"
+    assert files(report.parent) == ["report.json"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".report.xlsx.0123456789abcdef.part",
+        ".report.json.part",
+        "report.json",
+        ".report.json.0123456789abcdef",
+    ],
+)
+def test_nothing_else_is_removed(tmp_path, name):
+    (tmp_path / name).write_bytes(b"something else")
+    (tmp_path / LEFT).mkdir()
+
+    remove_leftovers(tmp_path, ["report.json"])
+
+    assert sorted(files(tmp_path)) == sorted([name, LEFT])
+
+
+def test_where_there_is_no_folder_nothing_is_left(tmp_path):
+    remove_leftovers(tmp_path / "nowhere", ["report.json"])
+
+
+def test_where_there_are_no_locks_reports_are_written_and_drafts_stay(report, monkeypatch):
+    def none(*given: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    (report.parent / LEFT).write_bytes(b"half")
+    monkeypatch.setattr(fcntl, "flock", none)
+
+    remove_leftovers(report.parent, ["report.json"])
+    write_atomically(report, b"new")
+
+    assert report.read_bytes() == b"new"
+    assert LEFT in files(report.parent)

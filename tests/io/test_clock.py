@@ -18,13 +18,17 @@ pytestmark = pytest.mark.anyio
 HERE = "http://127.0.0.1:8080"
 
 
+def boottime() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 async def test_it_tells_the_machines_time():
     clock: Clock = SystemClock()
-    before, started = time.time(), time.monotonic()
+    before, started = time.time(), boottime()
     now, elapsed = clock.now(), clock.monotonic()
 
     assert before <= now <= time.time()
-    assert started <= elapsed <= time.monotonic()
+    assert started <= elapsed <= boottime()
 
 
 async def test_a_sleep_lasts_as_long_as_it_was_asked_to():

@@ -11,6 +11,7 @@ from migrator.domain.cloud import Fault
 from migrator.domain.credentials import Keys, Login, ReadyToken
 from migrator.domain.errors import CredentialsError, OutcomeUnknown, RetryableError, Unreachable
 from migrator.domain.http import Request, Response
+from migrator.domain.secrets import SECRETS
 from migrator.io.credentials import Identity, MetadataKeys, ProfileKeys, find, masked
 from tests.fakes import FakeClock
 from tests.ims.scripted import ScriptedHttp, answer
@@ -361,3 +362,45 @@ async def test_without_keys_from_the_metadata_service_the_error_says_where_it_wo
         await MetadataKeys(ScriptedHttp(*script), FakeClock())()
 
     assert "ECS" in caught.value.hint
+
+
+# --- Secret from then on --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environ", "secret"),
+    [
+        pytest.param(SDK, AK, id="access key"),
+        pytest.param(SDK, SK, id="secret key"),
+        pytest.param(
+            {**SDK, "HUAWEICLOUD_SDK_SECURITY_TOKEN": "a-security-token"}, "a-security-token", id="token"
+        ),
+        pytest.param({"HW_AUTH_TOKEN": "a-ready-token"}, "a-ready-token", id="ready token"),
+        pytest.param(USER, "hunter2-hunter2", id="password"),
+    ],
+)
+def test_what_the_environment_holds_is_secret(environ, secret):
+    find("env", environ)
+
+    assert SECRETS.masked(f"no such {secret}!") == "no such ***!"
+
+
+def test_so_is_what_turns_out_to_be_unusable():
+    with pytest.raises(CredentialsError):
+        find("env", {"HW_ACCESS_KEY": AK})
+
+    assert SECRETS.masked(AK) == "***"
+
+
+async def test_what_a_profile_holds_is_secret(home):
+    write(home, f"[default]\nak = {AK}\nsk = {SK}\nsecurity_token = a-security-token\n")
+    find("profile:default", {}, home=home)
+
+    assert SECRETS.masked(f"{AK} {SK} a-security-token") == "*** *** ***"
+
+
+async def test_what_the_metadata_service_gives_is_secret():
+    http = ScriptedHttp(answer(200, b"a-session-of-ours"), granted(AK))
+    await keys_of(find("metadata", {}, http=http, clock=FakeClock()))
+
+    assert SECRETS.masked(f"{AK} a-session-of-ours") == "*** ***"

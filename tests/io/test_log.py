@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from migrator.domain.errors import UsageError
+from migrator.domain.secrets import SECRETS
 from migrator.io import log
 
 
@@ -543,3 +544,17 @@ def test_a_logger_bound_before_the_file_was_closed_never_writes_to_who_got_its_n
 def test_importing_it_does_not_load_structlog():
     code = "import sys, migrator.io.log; sys.exit('structlog' in sys.modules or 'rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_secret_of_this_process_is_masked_in_any_wording():
+    SECRETS.register("AKEXAMPLE0000000TEST")
+    logger, out = logged(fmt="json")
+    try:
+        raise RuntimeError("no AKEXAMPLE0000000TEST")
+    except RuntimeError:
+        logger.exception(
+            "ak AKEXAMPLE0000000TEST not exist", said=["AKEXAMPLE"], more={"x": b"AKEXAMPLE0000000TEST"}
+        )
+
+    assert "AKEXAMPL" not in out.getvalue()
+    assert out.getvalue().count("***") >= 4

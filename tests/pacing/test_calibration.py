@@ -2,8 +2,10 @@
 
 import math
 import random
+from math import inf
 
 import pytest
+from msgspec.structs import replace
 
 from migrator.pacing.calibration import Calibration
 from migrator.workflow.visibility_delay import DOUBT, MARGIN, VisibilityDelays, margin
@@ -32,8 +34,8 @@ def ended_unseen(jobs: int, seconds: float) -> Calibration:
     return calibration
 
 
-def test_while_nothing_is_known_an_hour_must_pass():
-    assert VisibilityDelays().visibility_timeout(None) == 3600.0
+def test_while_nothing_is_known_nothing_is_given_up():
+    assert VisibilityDelays().visibility_timeout(None) == inf
 
 
 def test_a_fixed_duration_overrides_what_was_learned():
@@ -96,7 +98,7 @@ def test_a_job_that_no_list_could_have_shown_earlier_does_not_say_how_slow_lists
 
 def test_jobs_that_were_first_listed_late_do_not_prove_that_lists_are_quick():
     """They may have shown at once, or just now: nobody looked."""
-    assert seen_after(500.0, jobs=50).learned.visibility_timeout(None) == 3600.0
+    assert seen_after(500.0, jobs=50).learned.visibility_timeout(None) == inf
 
 
 def test_it_is_never_less_than_a_minute():
@@ -104,7 +106,7 @@ def test_it_is_never_less_than_a_minute():
 
 
 def test_four_jobs_prove_nothing():
-    assert seen_after(0.1, jobs=4).learned.visibility_timeout(None) == 3600.0
+    assert seen_after(0.1, jobs=4).learned.visibility_timeout(None) == inf
 
 
 def test_where_running_jobs_do_not_show_the_longest_job_counts_with_a_margin():
@@ -115,7 +117,7 @@ def test_where_running_jobs_do_not_show_the_longest_job_counts_with_a_margin():
 
 
 def test_a_few_ended_jobs_do_not_say_how_long_one_may_take():
-    assert ended_unseen(19, 600.0).learned.visibility_timeout(None) == 3600.0
+    assert ended_unseen(4, 600.0).learned.visibility_timeout(None) == inf
 
 
 def test_a_job_that_was_listed_only_when_it_had_finished_is_no_proof_that_running_ones_are():
@@ -185,28 +187,28 @@ def test_the_usual_delay_is_what_the_quickest_prove_unless_a_list_missed_an_olde
 
 def test_a_running_job_that_lists_do_not_show_now_makes_the_settle_time_grow_at_once():
     calibration = seen_after(10.0, jobs=40)
-    assert calibration.visibility_timeout(None, NOW) == 60.0
+    assert calibration.visibility_timeout(None, NOW, -inf) == 60.0
     calibration.accepted("slow", 1000.0)
     calibration.listed(set(), set(), 1200.0)
-    assert calibration.visibility_timeout(None, NOW) == 600.0
+    assert calibration.visibility_timeout(None, NOW, -inf) == 600.0
 
     calibration.ended("slow", well=True)
 
-    assert calibration.visibility_timeout(None, NOW) == 60.0
+    assert calibration.visibility_timeout(None, NOW, -inf) == 60.0
 
 
-def test_a_job_of_an_earlier_run_tells_nothing_but_that_it_is_missed():
+def test_a_job_of_an_earlier_run_tells_no_delay_but_bounds_how_long_a_job_may_take():
     calibration = seen_after(10.0, MANY)
     before = calibration.learned
     calibration.resumed("old", 0.0, ended=False)
     calibration.listed(set(), set(), 5000.0)
-    assert calibration.visibility_timeout(None, NOW) == 15000.0
+    assert calibration.visibility_timeout(None, NOW, -inf) == 15000.0
 
     calibration.ended("old", well=True)
     calibration.shown("old", 90_000.0)
 
-    assert calibration.learned == before
-    assert calibration.visibility_timeout(None, NOW) == 60.0
+    assert calibration.learned == replace(before, ended=before.ended + 1, longest_job=90_000.0)
+    assert calibration.visibility_timeout(None, NOW, -inf) == 60.0
 
 
 def test_a_job_that_has_ended_says_how_long_one_may_take_only_when_its_image_was_listed():
@@ -216,12 +218,12 @@ def test_a_job_that_has_ended_says_how_long_one_may_take_only_when_its_image_was
     calibration.listed(set(), set(), 40.0)
     for number in range(MANY):
         calibration.ended(str(number), well=True)
-    assert calibration.visibility_timeout(None, NOW) == 3600.0
+    assert calibration.visibility_timeout(None, NOW, -inf) == inf
 
     for number in range(MANY):
         calibration.shown(str(number), 90.0)
 
-    assert calibration.visibility_timeout(None, NOW) == 270.0
+    assert calibration.visibility_timeout(None, NOW, -inf) == 270.0
 
 
 def test_a_job_that_failed_need_never_have_been_listed():
@@ -239,24 +241,24 @@ def test_while_jobs_run_that_are_older_than_any_that_ended_those_that_ended_say_
     """The first forty of a hundred to end are the short ones."""
     calibration = ended_unseen(MANY, 80.0)
     calibration.listed(set(), set(), 230.0)
-    assert calibration.visibility_timeout(None, 240.0) == 240.0
+    assert calibration.visibility_timeout(None, 240.0, -inf) == 240.0
     calibration.accepted("long", 0.0)
 
-    assert calibration.visibility_timeout(None, 240.0) == 720.0
+    assert calibration.visibility_timeout(None, 240.0, -inf) == 720.0
 
     calibration.forget("long")
-    assert calibration.visibility_timeout(None, 240.0) == 240.0
+    assert calibration.visibility_timeout(None, 240.0, -inf) == 240.0
 
 
 def test_nothing_learned_counts_while_nobody_looks():
     calibration = Calibration(seen_after(10.0, MANY).learned)
-    assert calibration.visibility_timeout(None, 1000.0) == 3600.0
+    assert calibration.visibility_timeout(None, 1000.0, -inf) == inf
 
     calibration.listed(set(), set(), 1000.0)
 
-    assert calibration.visibility_timeout(None, 1060.0) == 60.0
-    assert calibration.visibility_timeout(None, 1061.0) == 3600.0
-    assert calibration.visibility_timeout(7.0, 1061.0) == 7.0
+    assert calibration.visibility_timeout(None, 1060.0, -inf) == 60.0
+    assert calibration.visibility_timeout(None, 1061.0, -inf) == inf
+    assert calibration.visibility_timeout(7.0, 1061.0, -inf) == 7.0
 
 
 def test_an_image_that_was_missed_even_after_its_job_had_ended_says_how_slow_lists_are():
@@ -273,8 +275,18 @@ def test_an_image_that_is_missed_after_its_job_makes_the_settle_time_grow_at_onc
     calibration = seen_after(10.0, jobs=40)
     calibration.resumed("verifying", 0.0, ended=True)
     calibration.listed(set(), set(), 200.0)
-    assert calibration.visibility_timeout(None, 200.0) == 60.0
+    assert calibration.visibility_timeout(None, 200.0, -inf) == 60.0
 
     calibration.unlisted("verifying", 200.0)
 
-    assert calibration.visibility_timeout(None, 200.0) == 600.0
+    assert calibration.visibility_timeout(None, 200.0, -inf) == 600.0
+
+
+@pytest.mark.parametrize("fixed", [None, 10.0])
+def test_while_a_comparable_job_runs_unlisted_nothing_is_given_up_whatever_was_learned(fixed):
+    calibration = ended_unseen(40, 600.0)
+    calibration.accepted("running", 5000.0)
+    calibration.listed(set(), set(), 9000.0)
+
+    assert calibration.visibility_timeout(fixed, 9000.0, 4990.0) == inf
+    assert calibration.visibility_timeout(fixed, 9000.0, 4000.0) < inf

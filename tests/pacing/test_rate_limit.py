@@ -1,6 +1,8 @@
 """What the service lets us do is learned from its complaints, at the price of few refusals."""
 
+import itertools
 from collections.abc import Callable
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -191,3 +193,61 @@ def test_the_window_stays_between_one_and_what_the_plan_allows(history):
             getattr(job_limit, what)(number, float(now * 30))
 
         assert 1 <= job_limit.size <= 40
+
+
+def test_a_limit_that_was_narrowed_is_tried_wider_although_no_job_ends():
+    """One hung job must not hold a target: nothing else would be accepted, and so nothing would widen it."""
+    job_limit, now, in_cloud, refused = JobLimit(40), 0.0, 1, 0
+    job_limit.on_refused(1, now)
+
+    while in_cloud < 40:
+        now += job_limit.wait(in_cloud, now)
+        job_limit.on_submitting(in_cloud, now)
+        in_cloud += 1
+        job_limit.on_accepted(in_cloud, now)
+        refused += job_limit.size < in_cloud
+
+    assert now < 60.0
+    assert refused == 0
+
+
+def test_while_the_service_goes_on_refusing_it_is_tried_more_and_more_seldom():
+    job_limit, now, tries = JobLimit(40), 0.0, []
+    job_limit.on_refused(1, now)
+
+    for _ in range(8):
+        now += job_limit.wait(1, now)
+        job_limit.on_submitting(1, now)
+        tries.append(now)
+        job_limit.on_refused(1, now)
+
+    pauses = [later - sooner for sooner, later in itertools.pairwise(tries)]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 900.0
+
+
+def test_only_one_job_beyond_the_limit_is_tried_at_a_time():
+    job_limit = JobLimit(40)
+    job_limit.on_refused(1, 0.0)
+    now = job_limit.wait(1, 0.0)
+
+    job_limit.on_submitting(1, now)
+
+    assert job_limit.wait(2, now) == inf
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        pytest.param(RateHint(limit=1, period=999_999 * 86_400.0, remain=0), id="one in 2,700 years"),
+        pytest.param(RateHint(limit=1, period=86_400.0, remain=0), id="one a day"),
+    ],
+)
+def test_one_header_does_not_stall_a_run(hint):
+    limiter = AdaptiveRateLimiter(2.0, 1, 0.0, adaptive=True)
+
+    limiter.on_throttled(0.0, None, hint)
+    limiter.on_rate_hint(hint, 1.0)
+
+    assert limiter.bucket.blocked_until <= 601.0
+    assert limiter.bucket.rate >= 0.02

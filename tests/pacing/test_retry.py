@@ -45,7 +45,7 @@ def test_throttled_attempts_are_not_held_against_an_image():
     made = attempts(Outcome.RETRYABLE, *[Outcome.THROTTLED] * 50, Outcome.RETRYABLE)
 
     assert failures(made) == 2
-    assert exhausted(Retry(max_attempts=3), made, now=60.0) is None
+    assert exhausted(Retry(max_attempts=3), made, 60.0) is None
 
 
 def test_an_accepted_attempt_ends_the_count():
@@ -53,11 +53,11 @@ def test_an_accepted_attempt_ends_the_count():
 
 
 @pytest.mark.parametrize(
-    ("count", "now", "word"),
+    ("count", "retried_for", "word"),
     [
         pytest.param(6, 10.0, "max_attempts", id="too many"),
         pytest.param(2, 4000.0, "retry.budget", id="for too long"),
     ],
 )
-def test_retries_end_with_the_setting_that_ended_them(count, now, word):
-    assert word in str(exhausted(Retry(), attempts(*[Outcome.RETRYABLE] * count), now=now))
+def test_retries_end_with_the_setting_that_ended_them(count, retried_for, word):
+    assert word in str(exhausted(Retry(), attempts(*[Outcome.RETRYABLE] * count), retried_for))

@@ -853,9 +853,26 @@ def test_the_garbage_collector_is_left_as_it_was(was_on):
         (gc.enable if before else gc.disable)()
 
 
-def test_every_one_of_many_errors_is_told():
+def test_of_many_errors_of_one_kind_ten_are_told_and_the_others_counted():
     data = large(300).replace(b"min_disk = 60", b"min_disk = 0")
 
-    assert [problem.split(": ")[1] for problem in errors(data)] == [
-        f'images[{n}] "web-{n:06}".min_disk' for n in range(300)
+    with pytest.raises(PlanError) as caught:
+        parse_plan(data, path="plan.toml")
+
+    assert caught.value.count == 300
+    *told, last = [problem.split(": ", 1)[1] for problem in caught.value.problems]
+    assert [problem.split(": ")[0] for problem in told] == [
+        f'images[{n}] "web-{n:06}".min_disk' for n in range(10)
     ]
+    assert last.startswith("and 290 more like this: min_disk: ")
+
+
+def test_twenty_thousand_empty_images_are_told_on_a_page():
+    head = b"""[plan]\nname = "x"\n[targets.north]\nregion = "cn-north-4"\n"""
+
+    with pytest.raises(PlanError) as caught:
+        parse_plan(head + b"[[images]]\n" * 20_000, path="plan.toml")
+
+    assert caught.value.count == 80_000
+    assert len("\n".join(caught.value.problems)) < 10_000
+    assert len(caught.value.problems) == 44

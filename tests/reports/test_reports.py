@@ -301,6 +301,8 @@ DOCUMENTED = (
     "min_disk_gb",
     "image_url",
     "image_id",
+    "other_images",
+    "not_compared",
     "job_id",
     "progress_percent",
     "submitted_at",

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from math import inf
 from typing import Any
 
 import pytest
@@ -181,7 +182,7 @@ def test_what_was_learned_about_lists_is_told_with_the_time_that_follows_from_it
     assert (north.by[ListedBy.TAG].listed, north.by[ListedBy.NAME].listed) == (True, None)
     assert north.settle == 150.0, "three times the longest delay of the surest way"
     assert facts.listings["south"] == ListingFacts(
-        settle=3600.0, by={ListedBy.TAG: VisibilityDelays(), ListedBy.NAME: VisibilityDelays()}
+        settle=inf, by={ListedBy.TAG: VisibilityDelays(), ListedBy.NAME: VisibilityDelays()}
     )
 
 
@@ -198,7 +199,7 @@ def test_without_markers_only_lists_by_name_count():
 
     facts = summary(fold([learned_by(ListedBy.TAG, seen=40, longest_delay=50.0)]), plan=plan, now=START)
 
-    assert facts.listings["north"] == ListingFacts(settle=3600.0, by={ListedBy.NAME: VisibilityDelays()})
+    assert facts.listings["north"] == ListingFacts(settle=inf, by={ListedBy.NAME: VisibilityDelays()})
 
 
 # --- Rows -------------------------------------------------------------------------------------------------

@@ -21,21 +21,20 @@ def signed(
     skew: float = 0.0,
     path: str = "/v1/cloudimages/quota",
     host: str = "127.0.0.1",
+    covered: tuple[str, ...] | None = None,
     **more: str,
 ) -> Reply:
-    """A call that bears the default key's signature, or another one's."""
+    """A call that bears the default key's signature, or another one's; of all headers, or those `covered`."""
     settings = caller.simulator.settings
     date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(caller.now + skew))
     headers = {"host": host, "x-sdk-date": date, **{k.replace("_", "-"): v for k, v in more.items()}}
-    canonical = canonical_request("GET", path, (), headers, headers, b"")
+    names = sorted(headers) if covered is None else covered
+    canonical = canonical_request("GET", path, (), headers, names, b"")
     text = f"{ALGORITHM}\n{date}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     key = (secret or settings.secret_key).encode()
-    said = Claim(
-        access or settings.access_key, tuple(sorted(headers)), hmac.digest(key, text.encode(), "sha256").hex()
-    )
-    names = ";".join(said.signed)
+    said = Claim(access or settings.access_key, tuple(names), hmac.digest(key, text.encode(), "sha256").hex())
     headers["authorization"] = (
-        f"{ALGORITHM} Access={said.access_key}, SignedHeaders={names}, Signature={said.signature}"
+        f"{ALGORITHM} Access={said.access_key}, SignedHeaders={';'.join(names)}, Signature={said.signature}"
     )
     return caller.simulator.answer(Call(method="GET", host=host, path=path, headers=headers), caller.now)
 
@@ -68,6 +67,23 @@ def test_five_wrong_signatures_in_a_row_lock_the_key_for_five_minutes():
     assert signed(caller).status == 401
     caller.now += 2
     assert signed(caller).status == 200
+
+
+def test_a_signature_in_another_form_is_refused_and_costs_nobody_the_key():
+    caller = Caller()
+    for _ in range(10):
+        assert text(signed(caller, covered=("host",))).endswith("verify aksk signature fail")
+        assert signed(caller, covered=("host", "x-never-sent", "x-sdk-date")).status == 401
+
+    assert signed(caller).status == 200
+
+
+def test_a_client_that_does_not_sign_the_host_is_let_in_as_often_as_it_likes():
+    caller = Caller()
+
+    asked = [signed(caller, covered=("accept", "x-sdk-date"), accept="application/json") for _ in range(10)]
+
+    assert {reply.status for reply in asked} == {200}
 
 
 def test_a_right_signature_in_between_starts_the_count_again():

@@ -65,7 +65,7 @@ def test_odds_are_kept_apart_by_kind_of_request():
 
 def test_odds_are_about_what_they_say():
     odds = {"error_before": 0.1, "error_after": 0.1, "reset_after": 0.1, "hang_after": 0.1, "truncate": 0.1}
-    caller = Caller(import_odds=odds, max_jobs=10_000)
+    caller = Caller(import_odds=odds, max_jobs=10_000, quota=-1)
     for number in range(2000):
         caller.submit(f"web-{number}")
     acts = caller.simulator.stats.acts
@@ -75,7 +75,7 @@ def test_odds_are_about_what_they_say():
 
 
 def test_bursts_come_and_go_and_take_turns():
-    caller = Caller(burst_every=20, burst_seconds=4, max_jobs=1000)
+    caller = Caller(burst_every=20, burst_seconds=4, max_jobs=1000, quota=-1)
     seen = []
     for second in range(80):
         caller.now = NOON + second

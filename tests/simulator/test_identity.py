@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from migrator.simulator.wire import Reply
+from migrator.simulator.wire import Call, Reply
 from tests.simulator.callers import NOON, PROJECT, Caller, error
 
 
@@ -86,6 +86,57 @@ def test_a_project_is_found_by_its_region():
     assert len(caller.get("/v3/auth/projects")["projects"]) == len(caller.simulator.settings.regions)
     caller.token = "wrong"
     assert caller.call("GET", "/v3/projects").status == 401
+
+
+def test_a_token_tells_where_the_services_are_unless_asked_not_to():
+    caller = Caller()
+    user = {"name": "simulator", "password": "simulator", "domain": {"name": "simulator"}}
+    identity = {"methods": ["password"], "password": {"user": user}}
+    asked = {"auth": {"identity": identity, "scope": {"project": {"name": "cn-east-3"}}}}
+
+    def catalog(*query: tuple[str, str], host: str = "127.0.0.1") -> dict[str, str]:
+        reply = caller.call("POST", "/v3/auth/tokens", *query, body=asked, host=host)
+        rows = json.loads(reply.body)["token"]["catalog"]
+        assert all(row["endpoints"][0]["interface"] == "public" for row in rows)
+        assert all(row["endpoints"][0]["region_id"] == "cn-east-3" for row in rows)
+        return {row["type"]: row["endpoints"][0]["url"] for row in rows}
+
+    east = caller.simulator.settings.regions["cn-east-3"]
+    assert catalog(("nocatalog", "true")) == {}
+    assert catalog() == {
+        "identity": "https://127.0.0.1/v3",
+        "image": "https://127.0.0.1",
+        "object": f"https://127.0.0.1/v1/{east}",
+    }
+    assert catalog(host="iam.cn-east-3.example.com")["image"] == "https://ims.cn-east-3.example.com"
+
+
+def test_anybody_may_ask_for_the_version():
+    reply = Caller().simulator.answer(Call(method="GET", host="iam.x.com", path="/v3"), NOON)
+
+    its = json.loads(reply.body)["version"]
+    assert reply.status == 200
+    assert its["id"].startswith("v3")
+    assert its["links"] == [{"rel": "self", "href": "https://iam.x.com/v3/"}]
+
+
+def test_projects_are_shown_in_pages_that_end():
+    caller = Caller()
+    every = list(caller.simulator.settings.regions)
+    seen, page = [], 1
+    while True:
+        body = caller.get("/v3/projects", ("page", str(page)), ("per_page", "2"))
+        seen.append([row["name"] for row in body["projects"]])
+        if body["links"]["next"] is None:
+            break
+        page += 1
+
+    assert seen == [every[:2], every[2:4], every[4:]]
+    assert body["links"]["previous"].endswith("/v3/projects?page=2&per_page=2")
+    assert caller.get("/v3/projects", ("page", "9"), ("per_page", "2"))["projects"] == []
+    assert [row["name"] for row in caller.get("/v3/projects")["projects"]] == every
+    assert caller.call("GET", "/v3/projects", ("page", "0")).status == 400
+    assert caller.call("GET", "/v3/projects", ("per_page", "5001")).status == 400
 
 
 def test_temporary_keys_are_handed_out_for_a_token():

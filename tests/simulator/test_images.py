@@ -55,20 +55,86 @@ def stocked(**settings: Any) -> Caller:
         pytest.param([("created_at", "lte:2025-01-02T12:05:05Z")], "ba", id="created at or before"),
         pytest.param([("created_at", "eq:2025-01-02T12:05:05Z")], "b", id="created at"),
         pytest.param([("created_at", "neq:2025-01-02T12:05:05Z")], "ca", id="not created at"),
+        pytest.param([("__os_version", "CentOS 7.6 64bit")], "a", id="OS version"),
+        pytest.param([("protected", "true")], "b", id="protected"),
+        pytest.param([("protected", "False")], "ca", id="not protected"),
+        pytest.param([("min_ram", "0")], "cba", id="memory"),
+        pytest.param([("min_ram", "1024")], "", id="other memory"),
+        pytest.param([("min_disk", "40")], "cba", id="disk"),
+        pytest.param([("container_format", "bare")], "cba", id="container"),
+        pytest.param([("container_format", "ovf")], "", id="another container"),
+        pytest.param([("disk_format", "zvhd2")], "cba", id="format"),
+        pytest.param([("__whole_image", "true")], "", id="whole servers"),
+        pytest.param([("__whole_image", "false")], "cba", id="no whole servers"),
+        pytest.param([("__support_kvm", "true")], "cba", id="KVM"),
+        pytest.param([("__support_xen", "true")], "", id="Xen"),
+        pytest.param([("__support_arm", "true")], "c", id="ARM by its mark"),
+        pytest.param([("__system__cmkid", "4cc1f86a")], "", id="a key"),
+        pytest.param([("visibility", "shared"), ("member_status", "pending")], "", id="shared ones"),
         pytest.param([("limit", "2")], "cb", id="limit"),
         pytest.param([("limit", "0")], "", id="no room at all"),
     ],
 )
 def test_a_filter_lists_exactly_what_it_says(query, names):
-    assert stocked().names(*query) == list(names)
+    assert stocked(protected={"b"}).names(*query) == list(names)
 
 
 @pytest.mark.parametrize(
     "query",
-    [("limit", "x"), ("limit", "-1"), ("sort_key", "colour"), ("sort_dir", "up"), ("created_at", "12:00")],
+    [
+        ("limit", "x"),
+        ("limit", "-1"),
+        ("sort_key", "colour"),
+        ("sort_dir", "up"),
+        ("created_at", "12:00"),
+        ("min_ram", "much"),
+        ("protected", "perhaps"),
+        ("member_status", "pending"),
+        ("flavor_id", "s6.large.2"),
+    ],
 )
-def test_a_filter_that_cannot_be_read_is_refused(query):
-    assert error(stocked().call("GET", "/v2/cloudimages", query)) == "IMG.0001"
+@pytest.mark.parametrize("path", ["/v2/cloudimages", "/v2/images", "/v1/cloudimages/tags"])
+def test_a_filter_that_cannot_be_read_or_honoured_is_refused(query, path):
+    if path.endswith("tags") and query[0] in ("limit", "sort_key", "sort_dir"):
+        return  # this list has no pages
+    assert error(stocked().call("GET", path, query)) == "IMG.0001"
+
+
+def test_the_old_list_of_tags_takes_the_filters_of_images():
+    caller = stocked()
+
+    assert caller.get("/v1/cloudimages/tags", ("name", "b"))["tags"] == ["app.erp"]
+    assert caller.get("/v1/cloudimages/tags")["tags"] == ["app.shop", "app.erp", "env.prod"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        pytest.param({}, None, id="nobody asked: bios"),
+        pytest.param({"hw_firmware_type": "bios"}, "bios", id="bios asked for"),
+        pytest.param({"hw_firmware_type": "uefi"}, "uefi", id="uefi asked for"),
+        pytest.param(
+            {"architecture": "arm", "os_version": "CentOS 7.6 64bit with ARM"}, "uefi", id="arm, so uefi"
+        ),
+        pytest.param({"type": "DataImage", "os_version": None}, None, id="a data disk"),
+    ],
+)
+def test_the_firmware_is_not_always_shown(fields, shown):
+    caller = Caller()
+    caller.job_id(**fields)
+
+    assert caller.get("/v2/cloudimages")["images"][0].get("hw_firmware_type") == shown
+
+
+def test_a_filter_that_nobody_documented_is_refused_and_compared_natively():
+    caller = stocked()
+    path = f"/v2/cloudimages/{caller.get('/v2/cloudimages', ('name', 'b'))['images'][0]['id']}"
+    caller.call("PATCH", path, body=[{"op": "add", "path": "/colour", "value": "blue"}])
+
+    assert error(caller.call("GET", "/v2/cloudimages", ("colour", "blue"))) == "IMG.0001"
+    assert [its["name"] for its in caller.get("/v2/images", ("colour", "blue"))["images"]] == ["b"]
+    assert caller.get("/v2/images", ("colour", "red"))["images"] == []
+    assert caller.get("/v2/images", ("os_hidden", "True"))["images"] == []
 
 
 @pytest.mark.parametrize("order", [[("sort_dir", "asc")], [], [("sort_key", "name")], [("tag", "n=1")]])
@@ -87,7 +153,7 @@ def test_following_the_marker_shows_every_image_once(order, limit):
 
 
 def test_a_page_holds_five_hundred_images_unless_asked_and_never_over_a_thousand():
-    caller = Caller(max_jobs=2000)
+    caller = Caller(max_jobs=2000, quota=-1)
     for number in range(1001):
         caller.job_id(f"web-{number}")
 
@@ -240,6 +306,26 @@ def test_tags_can_be_added_overwritten_and_removed_and_lists_follow():
     assert caller.names(("tag", "app=shop")) == ["a"]
 
 
+def test_the_old_call_for_one_tag_adds_and_overwrites():
+    caller = stocked()
+    image_id = caller.get("/v2/cloudimages", ("name", "a"))["images"][0]["id"]
+    path = "/v1/cloudimages/tags"
+
+    def put(**more: Any) -> Any:
+        return caller.call("PUT", path, body={"image_id": image_id, **more})
+
+    assert put(tag="app.old").status == 204
+    assert put(image_tag={"key": "rack", "value": "A12"}).status == 204
+    assert caller.names(("tag", "app=old")) == ["a"]
+    assert caller.names(("tag", "app=shop")) == []
+    assert caller.names(("tag", "rack=A12")) == ["a"]
+    assert error(put()) == "IMG.0115"
+    assert error(put(tag="a.b", image_tag={"key": "c", "value": "d"})) == "IMG.0115"
+    assert error(put(tag="a b.c")) == "IMG.0115"
+    assert error(put(image_tag={"key": "c"})) == "IMG.0001"
+    assert error(caller.call("PUT", path, body={"image_id": "x", "tag": "a.b"})) == "IMG.0144"
+
+
 def test_the_eleventh_tag_and_a_wrong_one_are_refused():
     caller = Caller()
     caller.job_id(tags=[f"k{n}.v" for n in range(10)])
@@ -250,19 +336,13 @@ def test_the_eleventh_tag_and_a_wrong_one_are_refused():
     assert caller.call("POST", path, body={"tag": {"key": "k0", "value": "w"}}).status == 204
 
 
-def test_an_active_image_can_be_patched_and_a_running_one_cannot():
-    caller = Caller(job_spread="fixed", job_seconds=10)
-    caller.job_id("old")
-    path = f"/v2/cloudimages/{caller.get('/v2/cloudimages')['images'][0]['id']}"
-    rename = [{"op": "replace", "path": "/name", "value": "new"}]
+def test_a_protected_image_is_shown_as_such_and_is_not_deleted():
+    caller = stocked(protected={"a"})
+    (image,) = caller.get("/v2/cloudimages", ("name", "a"))["images"]
 
-    assert error(caller.call("PATCH", path, body=rename)) == "IMG.0105"
-    caller.now += 20
-    assert json.loads(caller.call("PATCH", path, body=rename).body)["name"] == "new"
-    assert caller.names(("name", "new")) == ["new"]
-    assert caller.names(("name", "old")) == []
-    absent = [{"op": "replace", "path": "/__support_amd", "value": "true"}]
-    assert error(caller.call("PATCH", path, body=absent)) == "IMG.0035"
+    assert image["protected"] is True
+    assert error(caller.call("DELETE", f"/v2/images/{image['id']}")) == "IMG.0091"
+    assert caller.names() == ["c", "b", "a"]
 
 
 def test_deleting_waits_for_the_end_and_is_repeatable():

@@ -28,9 +28,13 @@ REFUSED = [
     pytest.param({"image_url": ":a.zvhd2"}, "IMG.0068", id="no bucket"),
     pytest.param({"image_url": "Bucket:a.zvhd2"}, "IMG.0109", id="a bucket in capitals"),
     pytest.param({"image_url": "b..t:a.zvhd2"}, "IMG.0109", id="two dots in a bucket"),
-    pytest.param({"image_url": "bkt:" + "a" * 1024 + ".zvhd2"}, "IMG.0074", id="a long key"),
+    pytest.param({"image_url": "192.168.1.1:a.zvhd2"}, "IMG.0109", id="a bucket like an address"),
+    pytest.param({"image_url": "bkt:" + "a/" * 510 + "a.zvhd2"}, "IMG.0074", id="a long key"),
+    pytest.param({"image_url": "bkt:d/" + "a" * 123 + ".zvhd2"}, "IMG.0074", id="a file name of 129"),
     pytest.param({"image_url": "bkt:a b.zvhd2"}, "IMG.0175", id="a space in the key"),
     pytest.param({"image_url": "bkt:a?.zvhd2"}, "IMG.0075", id="a question mark in the key"),
+    pytest.param({"image_url": "bkt:a+b.zvhd2"}, "IMG.0075", id="a plus in the key"),
+    pytest.param({"image_url": "bkt:~a/b.zvhd2"}, "IMG.0075", id="a tilde in the key"),
     pytest.param({"image_url": "bkt:a.qcow2"}, "IMG.0158", id="a format that cannot be imported"),
     pytest.param({"min_disk": None}, "IMG.0055", id="no min_disk"),
     pytest.param({"min_disk": "40"}, "IMG.0055", id="min_disk in quotes"),
@@ -83,6 +87,9 @@ def test_a_body_that_is_no_object_is_refused(body, code):
         pytest.param(DATA, id="a data disk"),
         pytest.param({**DATA, "os_type": None}, id="a data disk that leaves os_type to the service"),
         pytest.param({"image_url": "mig-bucket:images/a.raw"}, id="RAW with its bitmap beside it"),
+        pytest.param({"image_url": "1.2.3:a.zvhd2"}, id="a bucket of numbers that is no address"),
+        pytest.param({"image_url": "bkt:d/" + "a" * 122 + ".zvhd2"}, id="a file name of 128"),
+        pytest.param({"image_url": "bkt:磁盘_1/web-01.zvhd2"}, id="Chinese letters in the key"),
         pytest.param({"architecture": "arm"}, id="arm, whose firmware follows"),
         pytest.param({"tags": ["a.b.c", "d"]}, id="old-style tags"),
         pytest.param({"is_config": True}, id="a member that nobody documented"),
@@ -151,6 +158,18 @@ RAW = "mig-bucket:images/web-01.raw"
             "IMG.0158",
             id="RAW without its bitmap",
         ),
+        pytest.param(
+            RAW,
+            {"objects": {"mig-bucket:images/web-01.mf": ObjectSettings(size=0)}},
+            "IMG.0158",
+            id="an empty bitmap",
+        ),
+        pytest.param(
+            RAW,
+            {"objects": {"mig-bucket:images/web-01.mf": ObjectSettings(sse="customer")}},
+            "IMG.0158",
+            id="a bitmap under a customer's own key",
+        ),
     ],
 )
 def test_an_object_that_cannot_be_used_is_refused_or_fails_the_job(url, settings, code):
@@ -199,6 +218,18 @@ def test_a_used_up_quota_is_refused_until_an_image_is_deleted():
     caller.call("DELETE", f"/v2/images/{image_id}")
 
     assert caller.submit("c").status == 200
+
+
+def test_a_project_holds_fifty_images_unless_a_setting_says_otherwise():
+    caller, without_bounds = Caller(max_jobs=100), Caller(max_jobs=100, quota=-1)
+    for number in range(50):
+        caller.job_id(f"web-{number}")
+        without_bounds.job_id(f"web-{number}")
+
+    assert error(caller.submit("one-more")) == "IMG.0015"
+    assert without_bounds.submit("one-more").status == 200
+    caller.call("POST", "/_sim/settings", body={"quota": 51})
+    assert caller.submit("one-more").status == 200
 
 
 def test_names_may_be_unique_if_the_service_says_so():

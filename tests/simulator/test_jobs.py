@@ -1,9 +1,11 @@
 """How long jobs take, what queries answer about them, and how they end."""
 
 import statistics
+from typing import Any
 
 import pytest
 
+from migrator.simulator.wire import message_of
 from tests.simulator.callers import PROJECT, Caller, error
 
 
@@ -83,22 +85,64 @@ def test_a_full_queue_leaves_a_job_in_init_until_it_is_its_turn():
     assert caller.simulator.most_running == 2
 
 
-@pytest.mark.parametrize("place", ["top", "entities", "sub_job"])
-def test_a_failed_job_hides_its_code_in_one_of_three_places(place):
+@pytest.mark.parametrize(
+    ("place", "top", "entities", "sub"),
+    [
+        pytest.param("top", ("IMG.0057", "why"), {}, {}, id="on top"),
+        pytest.param("entities", (None, None), {"error_code": "IMG.0057", "error": "why"}, {}, id="entities"),
+        pytest.param("error", (None, None), {"error": "IMG.0057: why"}, {}, id="in a text"),
+        pytest.param(
+            "addition",
+            (None, None),
+            {"addition_error_code": "IMG.0057", "addition_error_msg": "why"},
+            {},
+            id="in addition",
+        ),
+        pytest.param(
+            "sub_job", (None, None), {}, {"error_code": "IMG.0057", "fail_reason": "why"}, id="a sub job"
+        ),
+        pytest.param(
+            "generic",
+            ("IMG.0061", "generic"),
+            {},
+            {"error_code": "IMG.0057", "fail_reason": "why"},
+            id="under a generic one",
+        ),
+    ],
+)
+def test_a_failed_job_tells_its_code_in_one_of_the_documented_shapes(place, top, entities, sub):
     caller = Caller(fates={"web-01": "IMG.0057"}, fail_places=[place])
     job_id = caller.job_id()
     caller.now += 3600
 
     body = caller.job(job_id)
 
-    sub = body["entities"].get("sub_jobs_result", [{}])[0]
-    found = {
-        "top": body["error_code"],
-        "entities": body["entities"].get("error_code"),
-        "sub_job": sub.get("error_code"),
-    }
+    def short(value: Any) -> Any:
+        texts = {message_of("IMG.0057"): "why", message_of("IMG.0061"): "generic"}
+        for text, word in texts.items():
+            value = value.replace(text, word) if isinstance(value, str) else value
+        return value
+
+    told = {name: short(value) for name, value in body["entities"].items() if "error" in name}
+    subs = body["entities"].get("sub_jobs_result", [{}])
     assert body["status"] == "FAIL"
-    assert found == {name: "IMG.0057" if name == place else None for name in found}
+    assert (body["error_code"], short(body["fail_reason"])) == top
+    assert told == entities
+    assert "fail_reason" not in body["entities"]
+    assert {name: short(subs[0].get(name)) for name in sub} == sub
+    assert bool(subs[0]) is bool(sub)
+
+
+def test_failures_go_through_every_shape_in_turn():
+    caller = Caller(fail=0.5, max_jobs=1000, quota=-1)
+    for number in range(40):
+        caller.job_id(f"web-{number}")
+    (project,) = caller.simulator.projects.values()
+
+    places = [job.fail_place for job in project.jobs.values() if job.fails]
+
+    assert len(places) > 10
+    assert places == (["top", "entities", "error", "addition", "sub_job", "generic"] * 8)[: len(places)]
 
 
 @pytest.mark.parametrize(("leaves", "listed"), [(0.0, []), (1.0, ["killed"])])
@@ -132,7 +176,7 @@ def test_success_may_be_a_lie(fate, statuses):
 
 
 def test_fractions_of_jobs_fail_and_lie():
-    caller = Caller(fail=0.2, lie=0.1, max_jobs=10_000)
+    caller = Caller(fail=0.2, lie=0.1, max_jobs=10_000, quota=-1)
     fates = []
     for number in range(1000):
         caller.job_id(f"web-{number}")
@@ -145,7 +189,7 @@ def test_fractions_of_jobs_fail_and_lie():
 
 @pytest.mark.parametrize("spread", ["fixed", "uniform", "lognormal", "exponential"])
 def test_every_spread_of_durations_has_the_mean_that_was_asked_for(spread):
-    caller = Caller(job_spread=spread, job_seconds=100, max_jobs=10_000)
+    caller = Caller(job_spread=spread, job_seconds=100, max_jobs=10_000, quota=-1)
     for number in range(1500):
         caller.job_id(f"web-{number}")
     (project,) = caller.simulator.projects.values()

@@ -28,20 +28,25 @@ def ask(
     secret: str = "",
     skew: float = 0.0,
     host: str = "127.0.0.1",
+    path: str = "",
+    resource: str = "",
     **more: str,
 ) -> Reply:
-    """A question signed with the default key, path style unless the host says otherwise."""
+    """A question signed with the default key, path style unless the host says otherwise.
+
+    `path` is what is sent and `resource` what is signed, where these are not as bucket and key say.
+    """
     settings = simulator.settings
     headers = {
         "date": formatdate(NOON + skew, usegmt=True),
         **{k.replace("_", "-"): v for k, v in more.items()},
     }
-    resource = f"/{bucket}/{key}" if key else f"/{bucket}"
+    resource = resource or (f"/{bucket}/{key}" if key else f"/{bucket}")
     call = Call(method=method, host=host, path=resource, query=query, headers=headers)
     text = obs_text(call, resource)
     made = hmac.digest((secret or settings.secret_key).encode(), text.encode(), "sha1")
     headers["authorization"] = f"OBS {access or settings.access_key}:{base64.b64encode(made).decode()}"
-    path = f"/{key}" if host.startswith(f"{bucket}.obs.") else resource
+    path = path or (f"/{key}" if host.startswith(f"{bucket}.obs.") else resource)
     sent = Call(method=method, host=host, path=path, query=query, headers=headers)
     return simulator.answer(sent, NOON)
 
@@ -75,11 +80,66 @@ def test_sizes_lie_where_the_settings_say():
         (ObjectSettings(size=7), "Content-Length", "7"),
         (ObjectSettings(storage_class="WARM"), "x-obs-storage-class", "WARM"),
         (ObjectSettings(sse="kms"), "x-obs-server-side-encryption", "kms"),
-        (ObjectSettings(sse="customer"), "x-obs-server-side-encryption-customer-algorithm", "AES256"),
+        (
+            ObjectSettings(sse="customer", sse_told=True),
+            "x-obs-server-side-encryption-customer-algorithm",
+            "AES256",
+        ),
     ],
 )
 def test_a_listed_object_is_as_listed(listed, header, value):
     assert ask(simulator(objects={f"mig-bucket:{KEY}": listed})).headers[header] == value
+
+
+def test_a_bare_head_of_an_object_under_a_customers_key_is_a_bad_request_without_a_word():
+    store = simulator(objects={f"mig-bucket:{KEY}": ObjectSettings(sse="customer", size=7)})
+    with_key: Any = {
+        "x_obs_server_side_encryption_customer_algorithm": "AES256",
+        "x_obs_server_side_encryption_customer_key": "AAAA",
+    }
+
+    refused, shown = ask(store), ask(store, **with_key)
+
+    assert (refused.status, refused.body) == (400, b"")
+    assert "Content-Length" not in refused.headers
+    assert b"<Code>InvalidRequest</Code>" in ask(store, "GET").body
+    assert (shown.status, shown.headers["Content-Length"]) == (200, "7")
+    assert shown.headers["x-obs-server-side-encryption-customer-algorithm"] == "AES256"
+
+
+@pytest.mark.parametrize("name", ["192.168.1.1", "no", "Capitals", "two..dots"])
+def test_a_bucket_of_an_impossible_name_is_refused(name):
+    reply = ask(simulator(), "GET", bucket=name)
+
+    assert reply.status == 400
+    assert b"<Code>InvalidBucketName</Code>" in reply.body
+
+
+def test_without_a_bucket_all_that_are_known_are_listed():
+    settings: Any = {
+        "objects": {"web-disks:a.zvhd2": ObjectSettings()},
+        "buckets": {"empty": BucketSettings(), "gone": BucketSettings(missing=True)},
+    }
+    store = simulator(**settings)
+
+    body = ask(store, "GET", bucket="", key="").body
+
+    assert b"<Name>empty</Name>" in body
+    assert b"<Name>web-disks</Name>" in body
+    assert b"gone" not in body
+
+
+@pytest.mark.parametrize("sent", ["/mig-bucket", "/mig-bucket/"])
+@pytest.mark.parametrize("signed", ["/mig-bucket", "/mig-bucket/"])
+def test_a_lone_bucket_may_be_signed_with_its_slash_or_without(sent, signed):
+    assert ask(simulator(), "GET", bucket="", key="", path=sent, resource=signed).status == 200
+
+
+def test_a_slash_at_the_end_of_a_key_counts():
+    sent, signed = "/mig-bucket/folder/", "/mig-bucket/folder"
+
+    assert ask(simulator(), path=sent, resource=sent).status == 200
+    assert ask(simulator(), path=sent, resource=signed).status == 403
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ async def test_the_vendors_image_client_is_locked_out_after_five_wrong_signature
     assert "AK access failed to reach the limit,forbidden" in said[5]
 
 
-def storage(url: str, secret: str, *, native: bool) -> Any:
+def storage(url: str, secret: str, *, native: bool, signature: str = "") -> Any:
     """The vendor's storage client; importing it complains about its own source, once."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)
@@ -152,14 +152,23 @@ def storage(url: str, secret: str, *, native: bool) -> Any:
         path_style=True,
         max_retry_count=0,
         client_mode="workflow" if native else "obs",  # with path_style, "obs" means the S3-like dialect
+        **({"signature": signature, "is_signature_negotiation": False} if signature else {}),
+        region="cn-north-4",
     )
 
 
-@pytest.mark.parametrize("native", [pytest.param(True, id="native"), pytest.param(False, id="S3-like")])
-async def test_the_vendors_storage_client_works(native):
+@pytest.mark.parametrize(
+    ("native", "signature"),
+    [
+        pytest.param(True, "", id="native"),
+        pytest.param(False, "", id="S3-like"),
+        pytest.param(False, "v4", id="S3-like, version 4"),
+    ],
+)
+async def test_the_vendors_storage_client_works(native, signature):
     def work(url: str) -> None:
-        client = storage(url, Settings().secret_key, native=native)
-        wrong = storage(url, "wrong", native=native)
+        client = storage(url, Settings().secret_key, native=native, signature=signature)
+        wrong = storage(url, "wrong", native=native, signature=signature)
         try:
             cold = client.getObjectMetadata("mig-bucket", "images/冷 disk.zvhd2")
             assert cold.status == 200
@@ -172,6 +181,7 @@ async def test_the_vendors_storage_client_works(native):
             assert client.headBucket("no-such-bucket").status == 404
             assert client.getBucketLocation("mig-bucket").body.location == "cn-east-3"
             assert client.listMultipartUploads("mig-bucket").status == 200
+            assert [its.name for its in client.listBuckets().body.buckets] == ["mig-bucket"]
             listed = client.listObjects("mig-bucket", prefix="images/").body.contents
             assert [item.key for item in listed] == ["images/冷 disk.zvhd2"]
             assert wrong.getObjectMetadata("mig-bucket", "images/any.zvhd2").status == 403

@@ -102,13 +102,21 @@ def test_a_changed_body_header_or_query_is_not_genuine():
     assert not accepts(replace(V1, query=(("a", "b"),)), header)
 
 
-@pytest.mark.parametrize("signed", [["host"], ["x-sdk-date"], ["host", "x-sdk-date"]])
-def test_a_signature_must_cover_host_and_date(signed):
+@pytest.mark.parametrize(
+    ("signed", "right"),
+    [
+        pytest.param(["host"], False, id="no date"),
+        pytest.param(["x-sdk-date"], True, id="a date alone"),
+        pytest.param(["host", "x-sdk-date"], True, id="host and date"),
+        pytest.param(["x-sdk-date", "x-never-sent"], False, id="what did not arrive"),
+    ],
+)
+def test_a_signature_must_cover_its_date_and_nothing_that_did_not_arrive(signed, right):
     canonical = canonical_request(V2.method, V2.path, V2.query, V2.headers, signed, b"")
     text = f"{ALGORITHM}\n{HEADERS['x-sdk-date']}\n{sha256(canonical.encode()).hexdigest()}"
     made = hmac.digest(SK.encode(), text.encode(), "sha256").hex()
 
-    assert genuine(V2, Claim(AK, tuple(signed), made), SK) is (len(signed) == 2)
+    assert genuine(V2, Claim(AK, tuple(signed), made), SK) is right
 
 
 @pytest.mark.parametrize("header", ["", "Basic abc", "SDK-HMAC-SHA256", "SDK-HMAC-SHA256 Access=x", "=,=,="])

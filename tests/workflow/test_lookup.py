@@ -5,7 +5,7 @@ import pytest
 from migrator.domain.cloud import CloudImage, Fault
 from migrator.domain.image import Image
 from migrator.domain.object_ref import ObjectRef
-from migrator.domain.plan import OnExisting, Policy, Polling
+from migrator.domain.plan import OnExisting, Policy
 from migrator.workflow.events import ImageFound, ImageSkipped, MigrationFailed
 from migrator.workflow.lookup import (
     ImageMatches,
@@ -15,7 +15,6 @@ from migrator.workflow.lookup import (
     existing,
     judge,
     match_images,
-    next_look,
 )
 from migrator.workflow.resume import marker
 from migrator.workflow.states import Attempt, Outcome, Phase, State
@@ -78,11 +77,13 @@ def test_an_image_without_the_marker_is_ours_only_with_good_reason(image, ours):
     ],
 )
 def test_the_dead_are_left_out(image):
-    assert matches(image) == ImageMatches()
+    assert matches(image) == ImageMatches(dead=[image])
 
 
 def test_an_image_of_an_earlier_life_is_left_out():
-    assert matches(listed(id="old"), of=state(disowned=("old",))) == ImageMatches()
+    old = listed(id="old")
+
+    assert matches(old, of=state(disowned=("old",))) == ImageMatches(dead=[old])
 
 
 def test_of_several_the_active_one_is_kept_and_the_others_are_named():
@@ -116,12 +117,3 @@ def test_an_item_that_exists_follows_the_plans_policy(policy, event):
 
 def test_an_item_of_which_only_a_dead_image_is_left_is_submitted():
     assert existing(WEB, state(), matches(listed(status="killed")), Policy(), BEGAN) is None
-
-
-def test_look_ups_pause_longer_and_longer_and_look_once_more_when_the_settle_time_is_over():
-    polling = Polling(min_interval=5.0, max_interval=60.0)
-
-    assert next_look(2.0, 3600.0, polling) == 5.0
-    assert next_look(40.0, 3600.0, polling) == 20.0
-    assert next_look(1000.0, 3600.0, polling) == 60.0
-    assert next_look(3590.0, 3600.0, polling) == 10.0

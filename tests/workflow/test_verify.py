@@ -10,7 +10,7 @@ from migrator.domain.image import Image
 from migrator.domain.object_ref import ObjectRef
 from migrator.ims.fields import FIELDS, Field, Shown
 from migrator.workflow.resume import marker
-from migrator.workflow.verify import mismatches
+from migrator.workflow.verify import mismatches, uncompared
 from tests.imports import by_key, image_with
 
 WEB = Image(
@@ -47,12 +47,43 @@ def test_an_image_as_asked_has_no_differences():
 def test_what_the_service_does_not_say_is_not_held_against_the_image():
     silent = dict.fromkeys(("min_disk", "os_version", "architecture", "virtual_env_type", "size"))
 
-    assert wrong(**silent, tags={}) == []
+    assert wrong(**silent) == []
+
+
+def test_what_could_not_be_compared_is_named():
+    silent = dict.fromkeys(("min_disk", "os_version"))
+
+    assert uncompared(WEB, MARKER, CloudImage(**{**SAME, **silent})) == (
+        "image_url",
+        "min_disk",
+        "os_version",
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "untold"),
+    [
+        pytest.param({"hw_firmware_type": "uefi"}, {}, id="no firmware is bios"),
+        pytest.param(
+            {"enterprise_project_id": "a-project"}, {}, id="no enterprise project is the default one"
+        ),
+        pytest.param({"description": "ours"}, {}, id="no description is none"),
+        pytest.param({}, {"tags": {}}, id="no tags are none"),
+    ],
+)
+def test_an_absent_attribute_means_what_the_service_documents(asked, untold):
+    image = replace(WEB, **asked)
+
+    assert mismatches(image, MARKER, CloudImage(**{**SAME, **untold}))
+    plain = replace(WEB, hw_firmware_type="bios", enterprise_project_id="0")
+    assert mismatches(plain, MARKER, CloudImage(**SAME)) == []
 
 
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
+        pytest.param({"status": ""}, "status is not told, not 'active'", id="no status"),
+        pytest.param({"data_origin": "file,b:other.zvhd2"}, "image_url is", id="another source"),
         pytest.param({"status": "saving"}, "status is 'saving', not 'active'", id="unfinished"),
         pytest.param({"min_disk": 20}, "min_disk is 20, not 40", id="disk"),
         pytest.param({"os_version": "Debian"}, "os_version is 'Debian'", id="os"),

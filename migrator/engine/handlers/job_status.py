@@ -1,5 +1,7 @@
 """What an answer about a job means, whether it came from the job itself or from its image."""
 
+from msgspec.structs import replace
+
 from migrator.domain.cloud import Fault, JobStatus
 from migrator.engine.context import Context, Result
 from migrator.workflow import lookup
@@ -36,14 +38,14 @@ def job_result(context: Context, state: State, job: JobStatus) -> Result:
     """What to record of what the service says about a job; nothing while it goes on: it is asked again."""
     key, now, worker = state.key, context.now(), context.worker
     on_answer(context)
-    worker.watch(state, now).on_answer()
+    worker.watch(state).on_answer()
     match job.status:
         case "SUCCESS":
-            worker.job_ended(key, now, state.submitted_at, job)
+            worker.job_ended(state, job)
             ended = JobSucceeded(at=now, key=key, image_id=job.image_id)
             return Result(events=[ended, *learned(context)])
         case "FAIL":
-            worker.job_ended(key, now, state.submitted_at, job)
+            worker.job_ended(state, job)
             fault = job.fault or Fault(message="the job failed, and the service does not say why")
             return Result(events=[JobFailed(at=now, key=key, fault=fault, image_id=job.image_id)])
         case _:
@@ -52,22 +54,37 @@ def job_result(context: Context, state: State, job: JobStatus) -> Result:
 
 def _still_running(context: Context, state: State, job: JobStatus) -> Result:
     key, now, worker = state.key, context.now(), context.worker
-    watch = worker.watch(state, now)
-    worker.still_runs(key, job, now)
-    if now - watch.since > context.plan.polling.deadline:
-        context.log.warning("job.overdue", key=key, job=state.job_id, seconds=round(now - watch.since))
-        return Result(events=[DeadlinePassed(at=now, key=key)], sweep=True)
+    watched = context.clock.monotonic() - worker.watch(state).since
+    worker.still_runs(key, job)
+    if watched > context.plan.polling.deadline:
+        context.log.warning("job.overdue", key=key, job=state.job_id, seconds=round(watched))
+        fault = lookup.unlisted_state(job) if job.fault is not None else None
+        return Result(events=[DeadlinePassed(at=now, key=key, fault=fault)], sweep=True)
     if job.progress is not None and int(job.progress * 4) > int((state.progress or 0.0) * 4):
         return Result(events=[JobProgressed(at=now, key=key, progress=job.progress)], sweep=True)
     return Result(after={key: None}, sweep=True)
+
+
+async def ended_otherwise(context: Context, state: State, job: JobStatus) -> Result:
+    """The job ended in a state that no manual lists: its image tells how, and without one it failed."""
+    key, worker = state.key, context.worker
+    on_answer(context)
+    watch = worker.watch(state)
+    missed = watch.on_missing(context.clock.monotonic())
+    matches = (await context.listing.find([key]))[key]
+    if matches.ours:
+        return job_result(context, state, lookup.as_job(matches.ours[0]))
+    if watch.misses < VANISHED_AFTER or missed < worker.visibility.patience:
+        return Result(after={key: max(missed, context.plan.polling.min_interval)})
+    return job_result(context, state, replace(job, status="FAIL", fault=lookup.unlisted_state(job)))
 
 
 async def missing(context: Context, state: State, fault: Fault) -> Result:
     """The service does not know a job or image of ours: believed only when it says so again and again."""
     key, worker = state.key, context.worker
     on_answer(context)
-    watch = worker.watch(state, context.now())
-    missed = watch.on_missing(context.now())
+    watch = worker.watch(state)
+    missed = watch.on_missing(context.clock.monotonic())
     if watch.misses < VANISHED_AFTER or missed < worker.visibility.patience:
         return Result(after={key: max(missed, context.plan.polling.min_interval)})
     matches = (await context.listing.find([key]))[key]

@@ -7,6 +7,7 @@ from migrator.domain.units import Moment
 from migrator.engine.context import Context, Result
 from migrator.engine.handlers.job_status import on_answer
 from migrator.pacing import retry
+from migrator.pacing.doubt import Doubt, Verdict
 from migrator.pacing.scheduler import WorkItem
 from migrator.workflow import lookup
 from migrator.workflow.events import AttemptHeld, AttemptNotFound, ImageFound, MigrationFailed
@@ -15,22 +16,43 @@ from migrator.workflow.states import State
 
 async def look_up(context: Context, item: WorkItem) -> AsyncGenerator[Result, None]:
     """Look for the images of attempts in doubt, and say what is known of each by now."""
-    asked_at = context.now()
+    at, asked = context.now(), context.clock.monotonic()
     found = await context.listing.find(item.keys)
     on_answer(context)
-    timeout = context.worker.visibility.visibility_timeout(context.plan.policy.settle, asked_at)
     result = Result()
     released: set[str] = set()
     for key in item.keys:
         state = context.state(key)
         finding = lookup.judge(context.ledger.planned[key].image, state, found[key])
-        if isinstance(finding, lookup.Nowhere):
-            _nowhere(context, state, asked_at, timeout, result, released)
-        else:
-            result.events.append(_found(context, state, finding, asked_at))
+        leftover = lookup.may_be_leftover(finding, state)
+        if leftover or isinstance(finding, lookup.Nowhere):
+            doubt, timeout = _doubt(context, state, asked)
+            worker = context.worker
+            grows = worker.evidence_grows(key) or not worker.visibility.fresh(asked)
+            verdict = doubt.looked_up(asked, timeout, evidence_grows=grows)
+            if verdict is Verdict.LOOK_AGAIN:
+                polling = context.plan.polling
+                result.after[key] = doubt.next_look_up(
+                    asked, timeout, shortest=polling.min_interval, longest=polling.max_interval
+                )
+                if context.worker.visibility.likely_lost(doubt.age(asked)):
+                    released.add(key)
+                continue
+            if not leftover:
+                result.events.append(_given_up(context, state, at, doubt.age(asked), verdict, result))
+                continue
+        assert not isinstance(finding, lookup.Nowhere)
+        result.events.append(_found(context, state, finding, at))
     result.released = frozenset(released)
     yield result
     yield Result(sweep=True)
+
+
+def _doubt(context: Context, state: State, tick: float) -> tuple[Doubt, float]:
+    """The doubt about an image's latest attempt, and how long look-ups may stay empty."""
+    worker, doubt = context.worker, context.worker.doubts[state.key]
+    fixed = context.plan.policy.settle
+    return doubt, worker.visibility.visibility_timeout(fixed, tick, doubt.began + doubt.late)
 
 
 def _found(
@@ -41,22 +63,20 @@ def _found(
     image = finding.image
     if finding.others:
         context.log.warning("image.found_several", key=state.key, kept=image.id, others=finding.others)
-    return ImageFound(at=at, key=state.key, image_id=image.id, active=image.status == "active")
+    active = image.status == "active"
+    return ImageFound(at=at, key=state.key, image_id=image.id, active=active, others=finding.others)
 
 
-def _nowhere(
-    context: Context, state: State, at: Moment, timeout: float, result: Result, released: set[str]
-) -> None:
-    """Nothing is listed: looked up again until the visibility timeout is over, then held, or not found."""
-    key, plan, age = state.key, context.plan, at - lookup.began_at(state)
-    if age < timeout:
-        result.after[key] = lookup.next_look(age, timeout, plan.polling)
-        if context.worker.visibility.likely_lost(age):
-            released.add(key)
-    elif plan.policy.on_doubt is OnDoubt.HOLD:
-        result.events.append(AttemptHeld(at=at, key=key, fault=lookup.held(state)))
-    else:
-        result.events.append(AttemptNotFound(at=at, key=key, looked_for=age))
-        # The attempt that was not found counts as one more failure of its image.
-        tried = retry.failures(state.attempts[:-1]) + 1
-        result.after[key] = retry.backoff(plan.retry, tried, context.rng)
+def _given_up(
+    context: Context, state: State, at: Moment, age: float, verdict: Verdict, result: Result
+) -> AttemptHeld | AttemptNotFound:
+    """Look-ups stayed empty until the end: it was never accepted, or a person has to tell."""
+    key, plan = state.key, context.plan
+    if verdict is Verdict.UNDECIDABLE:
+        return AttemptHeld(at=at, key=key, fault=lookup.undecidable(state))
+    if plan.policy.on_doubt is OnDoubt.HOLD:
+        return AttemptHeld(at=at, key=key, fault=lookup.held(state))
+    # The attempt that was not found counts as one more failure of its image.
+    tried = retry.failures(state.attempts[:-1]) + 1
+    result.after[key] = retry.backoff(plan.retry, tried, context.rng)
+    return AttemptNotFound(at=at, key=key, looked_for=age)

@@ -1,5 +1,6 @@
 """Asking for an import: the intent before the request leaves, and what its answer means."""
 
+from migrator.domain.cloud import Fault
 from migrator.domain.errors import (
     CloudError,
     NameTaken,
@@ -31,16 +32,21 @@ QUOTA_PAUSE = 300.0
 def intent(context: Context, key: str) -> ImageEvent:
     """What to record before the request leaves: AttemptBegan, or MigrationFailed where it is not to leave."""
     state, now = context.state(key), context.now()
-    why = retry.exhausted(context.plan.retry, state.attempts, now)
+    why = retry.exhausted(context.plan.retry, state.attempts, context.worker.retried_for(key))
     if why is not None:
         return MigrationFailed(at=now, key=key, fault=lookup.given_up(state, why))
     digest = context.ledger.planned[key].digest
-    return AttemptBegan(at=now, key=key, attempt=len(state.attempts) + 1, digest=digest)
+    leftovers = tuple(sorted(context.worker.leftovers.pop(key, ())))
+    return AttemptBegan(at=now, key=key, attempt=len(state.attempts) + 1, digest=digest, leftovers=leftovers)
 
 
 def result(context: Context, key: str, answer: str | CloudError) -> Result:
     """What the service's answer means: `answer` is a job id, or the error that stands for its lack."""
+    if not (isinstance(answer, RetryableError) and _concerns_everybody(answer)):
+        context.worker.retrying(key, again=isinstance(answer, RetryableError))
     match answer:
+        case str() if context.worker.jobs.setdefault(answer, key) != key:
+            return _anothers(context, key, answer)
         case str():
             return _accepted(context, key, answer)
         case RetryableError():
@@ -48,18 +54,27 @@ def result(context: Context, key: str, answer: str | CloudError) -> Result:
         case TargetHaltedError():
             return _halted(context, key, answer)
         case OutcomeUnknown() | NameTaken():
-            return Result(events=[AttemptUnknown(at=context.now(), key=key, fault=answer.fault)])
+            final = not isinstance(answer, OutcomeUnknown) or answer.final
+            return Result(events=[AttemptUnknown(at=context.now(), key=key, fault=answer.fault, final=final)])
         case _:
             context.worker.on_answer()
             return Result(events=[AttemptRejected(at=context.now(), key=key, fault=answer.fault)])
 
 
+def _anothers(context: Context, key: str, job_id: str) -> Result:
+    """The answer names the job of another image: it is an answer, but not about what was asked."""
+    fault = Fault(
+        code="MIG.unreadable",
+        message=f"the answer names job {job_id}, which is that of {context.worker.jobs[job_id]}",
+        remedy="Nothing to do: migrator looks for the image before anything is sent again.",
+    )
+    return Result(events=[AttemptUnknown(at=context.now(), key=key, fault=fault)])
+
+
 def _accepted(context: Context, key: str, job_id: str) -> Result:
     worker, at, tick = context.worker, context.now(), context.clock.monotonic()
     worker.on_answer()
-    worker.scheduler.submits.on_answer(tick)
-    worker.scheduler.job_limit.on_accepted(len(worker.scheduler.in_cloud), tick)
-    worker.visibility.accepted(key, at)
+    worker.accepted(key, tick)
     return Result(
         events=[JobAccepted(at=at, key=key, job_id=job_id)],
         after={key: context.plan.polling.first},
@@ -71,7 +86,7 @@ def _accepted(context: Context, key: str, job_id: str) -> Result:
 def _refused(context: Context, key: str, error: RetryableError) -> Result:
     """It never happened: the image waits by itself, or with everybody else where all are asked to wait."""
     worker, policy, now = context.worker, context.plan.retry, context.now()
-    everybody = error.throttled or isinstance(error, Unreachable)
+    everybody = _concerns_everybody(error)
     earlier = context.state(key).attempts[:-1]
     tried = worker.outages + 1 if everybody else retry.failures(earlier) + 1
     wait = retry.pause(policy, tried, context.rng, error.retry_after)
@@ -89,6 +104,11 @@ def _refused(context: Context, key: str, error: RetryableError) -> Result:
         after={key: 0.0 if everybody else wait},
         halt=slow_down(context, error, wait, submit=True),
     )
+
+
+def _concerns_everybody(error: RetryableError) -> bool:
+    """Nothing is held against the image: we ask too much, or the service is out of reach."""
+    return error.throttled or isinstance(error, Unreachable)
 
 
 def _halted(context: Context, key: str, error: TargetHaltedError) -> Result:

@@ -12,11 +12,12 @@ async def sweep(context: Context, item: WorkItem) -> AsyncGenerator[Result, None
     """List everything of this plan that may be running."""
     worker, asked_at = context.worker, context.now()
     by = worker.visibility.swept_by
-    since = min((watch.forecast.began_at for watch in worker.watches.values()), default=asked_at)
+    accepted = (context.state(key).submitted_at or asked_at for key in worker.watches)
+    since = min(accepted, default=asked_at)
     images = await context.listing.everything(by, since)
     on_answer(context)
     matches = context.listing.matches(list(worker.watches), images)
-    announced = worker.swept(by, matches, asked_at, context.now())
+    announced = worker.swept(by, matches, asked_at)
     due = [
         key
         for key in sorted(announced)

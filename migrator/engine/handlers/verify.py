@@ -82,18 +82,20 @@ def _verdicts(context: Context, found: Mapping[str, ImageMatches]) -> Result:
 def _verdict(context: Context, state: State, image: CloudImage | None) -> ImageEvent | float:
     """What to record about an image that was read back, or the seconds until it is read again: lists lag."""
     key, now, worker = state.key, context.now(), context.worker
+    tick = context.clock.monotonic()
     if image is not None:
-        worker.visibility.shown(state, image, now)
+        worker.visibility.shown(key, image, tick)
     else:
-        worker.visibility.unlisted(key, now)
+        worker.visibility.unlisted(key, tick)
     planned = context.ledger.planned[key].image
     wrong = [] if image is None else rules.mismatches(planned, context.listing.marker(key), image)
     if image is not None and not wrong:
-        return ImageVerified(at=now, key=key, image_id=image.id)
-    watch = worker.watch(state, now)
+        uncompared = rules.uncompared(planned, context.listing.marker(key), image)
+        return ImageVerified(at=now, key=key, image_id=image.id, uncompared=uncompared)
+    watch = worker.watch(state)
     if watch.unverified_since is None:
-        watch.unverified_since = now
-    waited = now - watch.unverified_since
+        watch.unverified_since = tick
+    waited = tick - watch.unverified_since
     if waited < worker.visibility.patience_for_images and (image is None or image.status != "killed"):
         return min(max(waited, 1.0), context.plan.polling.max_interval)
     fault = rules.mismatch(image.id, wrong) if image is not None else rules.missing(state.image_id)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources import files
 from itertools import islice
 from json.encoder import encode_basestring as _text
+from math import inf
 from typing import Any, BinaryIO
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -147,7 +148,7 @@ def head(summary: Summary) -> dict[str, Any]:
         },
         "listings": {
             target: {
-                "settle_seconds": listing.settle,
+                "settle_seconds": None if listing.settle == inf else listing.settle,
                 "by": {by.value: _learned(learned) for by, learned in listing.by.items()},
             }
             for target, listing in summary.listings.items()
