@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from migrator.domain.errors import PlanError
 from migrator.domain.sheets import Broken, Sheet, Unreadable
 from migrator.io import spreadsheets
-from migrator.io.spreadsheets import is_workbook, rows_of, sheet_names
+from migrator.io.spreadsheets import is_workbook, rows_of, sheet_names, workbooks
 from migrator.plan import parse_plan
 
 
@@ -326,13 +326,13 @@ def test_a_workbook_that_unpacks_to_far_more_than_a_list_is_refused(name, conten
 
 
 def test_the_whole_of_a_workbook_has_a_limit_too(monkeypatch):
-    monkeypatch.setattr(spreadsheets, "MOST_UNPACKED", 2000)
+    monkeypatch.setattr(workbooks, "MOST_UNPACKED", 2000)
 
     assert "unpacks to far more" in refusal(HONEST).reason
 
 
 def test_rows_that_are_no_rows_have_a_limit_too(monkeypatch):
-    monkeypatch.setattr(spreadsheets, "_MOST_PIECES", 100)
+    monkeypatch.setattr(workbooks, "MOST_WORK", 100 * workbooks._PIECE)
 
     assert (
         "holds far more" in refusal(bomb("xl/worksheets/sheet1.xml", SHEET % (b'<row r="1"/>' * 101))).reason
@@ -340,7 +340,7 @@ def test_rows_that_are_no_rows_have_a_limit_too(monkeypatch):
 
 
 def test_a_row_at_the_end_of_the_world_does_not_take_for_ever_to_reach(monkeypatch):
-    monkeypatch.setattr(spreadsheets, "MOST_ROWS", 1000)
+    monkeypatch.setattr(workbooks, "MOST_ROWS", 1000)
     data = bomb("xl/worksheets/sheet1.xml", SHEET % b'<row r="99999999999"><c r="A1"/></row>')
 
     assert refusal(data).reason == "has more than 1000 rows"
@@ -482,3 +482,101 @@ def test_any_sheet_is_rows_or_a_plan_error(tags):
     data = changed(HONEST, xl__worksheets__sheet1_xml=SHEET % b"".join(tags))
 
     assert all(said.startswith(("p.toml:", "x.csv:")) for said in outcome(data))
+
+
+# --- An end to the work ---------------------------------------------------------------------------------
+
+CELLS = {
+    "empty cells": b"<c/>",
+    "numbers": b"<c><v>1</v></c>",
+    "dates": b'<c t="d"><v>2024-01-01T00:00:00</v></c>',
+    "formulas": b"<c><f>1</f></c>",
+    "texts in their cells": b'<c t="inlineStr"><is><r><t>a</t></r><r><t>b</t></r></is></c>',
+    "what no cell has": b"<c><x/><x/><x/><x/></c>",
+}
+TEXTS = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">%s</sst>'
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+def test_cells_without_end_are_refused_when_they_have_cost_too_much(cell, monkeypatch):
+    monkeypatch.setattr(workbooks, "MOST_WORK", 200_000)
+    few = bomb("xl/worksheets/sheet1.xml", SHEET % ((b"<row>" + cell * 100 + b"</row>") * 10))
+    many = bomb("xl/worksheets/sheet1.xml", SHEET % ((b"<row>" + cell * 100 + b"</row>") * 1000))
+
+    assert len(xlsx_rows(few)) == 10
+    assert refusal(many).reason == "holds far more than a list of images has (xl/worksheets/sheet1.xml)"
+
+
+@pytest.mark.parametrize("text", [b"<si/>", b"<si><t>a</t></si>", b"<si><r><t>a</t></r><r><t>b</t></r></si>"])
+def test_so_are_texts_without_end(text, monkeypatch):
+    monkeypatch.setattr(workbooks, "MOST_WORK", 200_000)
+
+    assert " far more than a list " in refusal(bomb("xl/sharedStrings.xml", TEXTS % (text * 10_000))).reason
+
+
+def test_so_are_texts_and_cells_that_are_too_many_only_together(monkeypatch):
+    monkeypatch.setattr(workbooks, "MOST_WORK", 100_000)
+    rows = SHEET % ((b"<row>" + b"<c/>" * 100 + b"</row>") * 30)
+    texts = TEXTS % (b"<si/>" * 2500)
+    one, other = bomb("xl/worksheets/sheet1.xml", rows), bomb("xl/sharedStrings.xml", texts)
+    assert len(xlsx_rows(one)) == 30
+    assert len(xlsx_rows(other)) == 2
+
+    assert " far more than a list " in refusal(changed(one, xl__sharedStrings_xml=texts)).reason
+
+
+def test_few_cells_far_to_the_right_are_many(monkeypatch):
+    monkeypatch.setattr(workbooks, "MOST_WIDTH", 100_000)
+    rows = b"".join(b'<row r="%d"><c r="ALL%d"/></row>' % (row, row) for row in range(1, 200))
+
+    assert refusal(bomb("xl/worksheets/sheet1.xml", SHEET % rows)).row == 101
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        pytest.param(SHEET % b"" + b"<x>" + b"<a/>" * 600_000, id="after the rows"),
+        pytest.param(SHEET % (b"<row/>" + (b"<a/>" * 1000) * 600), id="between them"),
+        pytest.param(SHEET % (b"<row/>" * 10 + b" " * (8 * 1024**2)), id="a space without end"),
+    ],
+)
+def test_what_stands_around_the_rows_has_an_end_too(sheet):
+    sheet = sheet.replace(b"</worksheet><x>", b"<x>")
+
+    assert " far more than a list " in refusal(bomb("xl/worksheets/sheet1.xml", sheet)).reason
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param("xl/styles.xml", b"<styleSheet>" + b"<xf/>" * 100_001, id="styles"),
+        pytest.param("docProps/core.xml", b"<a>" + b"<b/>" * 100_001, id="properties"),
+    ],
+)
+def test_the_frame_of_a_workbook_has_few_tags(name, content):
+    assert " far more than a list " in refusal(bomb(name, content)).reason
+
+
+def test_the_sheets_that_are_not_asked_for_are_not_read():
+    data = workbook(("name",), ("web-01",), other=[("x",)])
+    large = changed(data, xl__worksheets__sheet2_xml=SHEET % (b"<row><c/></row>" * 4_000_000))
+
+    assert sheet_names(large)[1] == "other"
+    assert [list(cells) for _, cells in xlsx_rows(large)] == [["name"], ["web-01"]]
+
+
+def test_texts_in_runs_are_one_text_and_what_tells_how_to_read_them_aloud_is_none():
+    texts = TEXTS % b"<si><r><t>web</t></r><r><rPr/><t>-01</t></r><rPh><t>aloud</t></rPh></si>"
+    types = zipfile.ZipFile(io.BytesIO(HONEST)).read("[Content_Types].xml")
+    kind = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    if kind not in types:
+        more = b'<Override PartName="/xl/sharedStrings.xml" ContentType="%s"/></Types>' % kind
+        types = types.replace(b"</Types>", more)
+    rows = b'<row><c t="s"><v>0</v></c><c t="inlineStr"><is><r><t>a</t></r><r><t>b</t></r></is></c></row>'
+    parts = {
+        "xl__sharedStrings_xml": texts,
+        "xl__worksheets__sheet1_xml": SHEET % rows,
+        "[Content_Types]_xml": types,
+    }
+
+    assert [list(cells) for _, cells in xlsx_rows(changed(HONEST, **parts))] == [["web-01", "ab"]]
