@@ -62,7 +62,7 @@ def _parse(data: bytes, path: str, open_sheet: Opener) -> tuple[Plan, list[Probl
     plan, names, inventories = _read(tables, open_sheet, found)
     problems = found.problems(path, text, names, inventories.place)
     if plan is None:
-        errors = grouped(problem for problem in problems if problem.severity == "error")
+        errors = grouped((one for one in problems if one.severity == "error"), found.unnoted["error"])
         raise PlanError(errors.lines, count=errors.count)
     return plan, problems
 

@@ -27,8 +27,11 @@ class Grouped:
         return self.count > 0
 
 
-def grouped(problems: Iterable[Problem]) -> Grouped:
-    """The first ten of each kind, in their order, each ten followed by how many more there are."""
+def grouped(problems: Iterable[Problem], unnoted: int = 0) -> Grouped:
+    """The first ten of each kind, in their order, each ten followed by how many more there are.
+
+    `unnoted` are further ones, of which nobody knows more than that.
+    """
     found = [(_kind(problem), problem) for problem in problems]
     totals = Counter(kind for kind, _ in found)
     said: Counter[tuple[str, ...]] = Counter()
@@ -39,7 +42,9 @@ def grouped(problems: Iterable[Problem]) -> Grouped:
             lines.append(str(problem))
         if said[kind] == FIRST and (more := totals[kind] - FIRST):
             lines.append(_more(problem, more))
-    return Grouped(lines=lines, count=len(found))
+    if unnoted:
+        lines.append(f"and {unnoted:,} problems more, which were only counted")
+    return Grouped(lines=lines, count=len(found) + unnoted)
 
 
 def _kind(problem: Problem) -> tuple[str, ...]:

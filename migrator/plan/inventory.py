@@ -18,7 +18,7 @@ from pydantic_core import SchemaValidator
 
 from migrator.domain.image import MARKER_ITEM, MARKER_PLAN
 from migrator.domain.sheets import (
-    MOST_ROWS,
+    MOST_IMAGES,
     Broken,
     Cell,
     Opener,
@@ -188,7 +188,7 @@ def read_inventories(
         found.error(("inventory",), "must be a list of tables", "write [[inventory]], in double brackets")
         return inventories
     seen: dict[tuple[str, str], int] = {}
-    left = MOST_ROWS
+    left = MOST_IMAGES
     for index, table in enumerate(tables):
         where = ("inventory", index)
         shared = _shared(table, where, targets, waves, inventories.wrong, found)
@@ -269,7 +269,7 @@ def _read(
             continue
         if len(images) - first == left:
             remedy = "split it into several plans"
-            raise Unreadable(f"takes the plan beyond {MOST_ROWS} images", remedy, row=number)
+            raise Unreadable(f"takes the plan beyond {MOST_IMAGES} images", remedy, row=number)
         images.append({**shared, **table})
         source.rows.append(number)
         source.filled.append(masks.setdefault(filled, filled))
@@ -340,13 +340,16 @@ def _value(cell: Cell, key: str, name: str, index: int, faulty: Faulty, found: P
 def _check_bare(
     cells: Sequence[Cell], bare: set[int], width: int, where: tuple[str, int, int], found: ProblemCollector
 ) -> None:
-    """Note what stands under no heading, once for each column; `bare` are the columns still to watch."""
+    """Note what stands under no heading: once for each of the `bare` columns that are still to watch, and of
+    what is further to the right, the first cell of a row."""
     for position in [*bare, *range(width, len(cells))]:
         if position >= len(cells) or is_blank(cells[position]):
             continue
         remedy = "give its column a heading, or put text that holds the delimiter in quotes"
         found.error((*where, position), "stands under no heading", remedy, value=text_of(cells[position]))
         bare.discard(position)
+        if position >= width:
+            return
 
 
 # --- The row of headings --------------------------------------------------------------------------------
@@ -359,7 +362,7 @@ def _read_heading(
     found: ProblemCollector,
 ) -> set[int] | None:
     """Fill `columns`, and return the columns without a heading; None when any heading is wrong."""
-    faults = len(found.noted)
+    faults = found.count
     if not any(understood(text_of(cell)) for cell in cells):
         remedy = 'the first row names keys of an image, one in each column: "name", "object", "min_disk"'
         found.error(where, "there is no heading in this row", remedy)
@@ -380,9 +383,9 @@ def _read_heading(
         else:
             _check_name(column, place, heading, found)
             columns.append(column)
-    if ("name",) not in seen and len(found.noted) == faults:
+    if ("name",) not in seen and found.count == faults:
         found.error(where, "there is no column with the names", 'one of the headings has to be "name"')
-    return bare if len(found.noted) == faults else None
+    return bare if found.count == faults else None
 
 
 def understood(heading: str, position: int = 0) -> InventoryColumn | None:

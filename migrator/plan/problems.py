@@ -1,6 +1,6 @@
 """What is wrong with a plan, said to the person who wrote it; pydantic's errors are said in the same way."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +12,9 @@ from migrator.ims.methods import METHOD
 from migrator.plan.lines import Lines, Where
 
 Severity = Literal["error", "warning"]
+
+MOST_NOTED = 100_000
+"""Problems that are kept: more of them say nothing more, and would not fit into 300 MB."""
 
 Faulty = defaultdict[int, set[str]]
 """Keys that were complained about, by position of the image."""
@@ -129,6 +132,13 @@ class ProblemCollector:
     failed: bool = False
     """There is at least one error."""
 
+    unnoted: Counter[Severity] = field(default_factory=Counter)
+    """Problems beyond the first MOST_NOTED, which are counted only."""
+
+    @property
+    def count(self) -> int:
+        return len(self.noted) + self.unnoted.total()
+
     def error(
         self,
         where: Where,
@@ -157,6 +167,9 @@ class ProblemCollector:
     def _add(
         self, where: Where, reason: str, remedy: str, value: object, severity: Severity, other: Where | None
     ) -> None:
+        if len(self.noted) >= MOST_NOTED:
+            self.unnoted[severity] += 1
+            return
         text = "" if value is _ABSENT or isinstance(value, dict | list) else shown(value)
         self.noted.append(
             _Noted(where=where, reason=reason, remedy=remedy, value=text, severity=severity, other=other)

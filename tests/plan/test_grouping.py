@@ -56,3 +56,10 @@ def test_other_keys_files_and_reasons_are_other_kinds():
 
 def test_without_problems_it_is_nothing():
     assert not grouped([])
+
+
+def test_problems_that_were_only_counted_are_counted():
+    found = grouped([problem(1, "images[0].name", "is missing")], 1234)
+
+    assert found.count == 1235
+    assert found.lines[1:] == ["and 1,234 problems more, which were only counted"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from migrator.domain.errors import PlanError
 from migrator.domain.image import Image, ImageType
 from migrator.domain.plan import Plan
-from migrator.domain.sheets import MOST_ROWS, Broken, Cell, Row, Sheet, Unreadable, letters, text_of
+from migrator.domain.sheets import MOST_IMAGES, Broken, Cell, Row, Sheet, Unreadable, letters, text_of
 from migrator.plan import parse_plan
 from migrator.plan.forms import IMAGE_KEYS
 from migrator.plan.inventory import understood
@@ -293,12 +293,12 @@ def test_rows_before_a_break_are_checked_all_the_same():
 
 
 def test_a_plan_takes_no_more_rows_than_a_sheet_can_have(monkeypatch):
-    monkeypatch.setattr("migrator.plan.inventory.MOST_ROWS", 3)
+    monkeypatch.setattr("migrator.plan.inventory.MOST_IMAGES", 3)
     rows = [WEB, *((f"web-{n}", f"{n}.raw") for n in range(4))]
 
     assert errors(rows) == ["disks.csv:5: takes the plan beyond 3 images; split it into several plans"]
     assert errors(rows[:-1]) == []
-    assert MOST_ROWS == 1_048_576
+    assert MOST_IMAGES == 250_000
 
 
 # --- Whatever is in the cells ---------------------------------------------------------------------------

@@ -876,3 +876,16 @@ def test_twenty_thousand_empty_images_are_told_on_a_page():
     assert caught.value.count == 80_000
     assert len("\n".join(caught.value.problems)) < 10_000
     assert len(caught.value.problems) == 44
+
+
+def test_problems_beyond_a_hundred_thousand_are_only_counted(monkeypatch):
+    monkeypatch.setattr("migrator.plan.problems.MOST_NOTED", 100)
+
+    with pytest.raises(PlanError) as caught:
+        parse_plan(large(300).replace(b"min_disk = 60", b"min_disk = 0"), path="plan.toml")
+
+    assert caught.value.count == 300
+    assert caught.value.problems[-2:] == [
+        "plan.toml: and 90 more like this: min_disk: " + caught.value.problems[-2].rpartition(": ")[2],
+        "and 200 problems more, which were only counted",
+    ]
