@@ -15,6 +15,12 @@ _OTHERS: dict[str, dict[str, Any]] = {
         "properties": {"preflight": {"type": "object"}},
         "required": ["preflight"],
     },
+    "LeftOut": {
+        "description": "Stands for lines that were left out here, because nobody read them in time; the "
+        "journal has their events.",
+        "properties": {"left_out": {"type": "integer", "description": "How many."}},
+        "required": ["left_out"],
+    },
     "Ending": {
         "description": "The last line of a run that came to an end.",
         "properties": {

@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
+from migrator.cli import beside
+from migrator.io.console import STDOUT
 from migrator.journal.lock import holder
+from migrator.reports.events_schema import events_schema
 from migrator.workflow.states import Phase
 from tests.cli.conftest import Desk, ended, wait_until
 
@@ -188,3 +192,14 @@ def test_the_last_signal_ends_a_run_whose_loop_stands_still(desk, tmp_path):
 
     assert time.monotonic() - asked < 0.5
     assert child.returncode == 130
+
+
+def test_lines_that_were_left_out_are_a_line_that_the_schema_knows():
+    beside.begin(json=True)
+    try:
+        line = STDOUT.gap(1234)
+    finally:
+        beside.end(0)
+
+    assert json.loads(line) == {"left_out": 1234}
+    jsonschema.validate(json.loads(line), events_schema())
