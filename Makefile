@@ -49,7 +49,8 @@ lint: setup
 	$(PY) -m ruff check
 	$(PY) -m mypy
 
-PYTEST := -m pytest -n auto --maxprocesses 4 --dist loadfile
+# A worker that a test's timeout ends is not replaced: the scheduler would wait for the new one forever.
+PYTEST := -m pytest -n auto --maxprocesses 4 --dist loadfile --max-worker-restart 0
 pytest: setup
 	$(PY) $(PYTEST)
 

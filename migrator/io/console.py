@@ -64,7 +64,7 @@ class Stream:
                     for line in text.splitlines(keepends=True):
                         stream.write(_writable(line, stream.encoding))
             except (OSError, ValueError) as error:
-                self._give_up(stream, error)
+                self._leave(stream, error)
 
     def flush(self) -> None:
         """Bring what was written to its reader."""
@@ -78,7 +78,7 @@ class Stream:
             try:
                 stream.flush()
             except (OSError, ValueError) as error:
-                self._give_up(stream, error)
+                self._leave(stream, error)
 
     def isatty(self) -> bool:
         """Whether a person watches."""
@@ -132,7 +132,11 @@ class Stream:
             self._beside = None
         return True
 
-    def _give_up(self, stream: object, error: OSError | ValueError) -> None:
+    def give_up(self, error: Exception) -> None:
+        """Write nothing more to what the name stands for now."""
+        self._leave(getattr(sys, self._name), error)
+
+    def _leave(self, stream: object, error: Exception) -> None:
         self._gone = stream
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
             self.failure = error
@@ -310,6 +314,13 @@ class Beside:
         return _Piece("".join(texts)), size
 
     def _write(self, piece: _Piece) -> None:
+        """Never raises: whoever waits for this thread would wait forever."""
+        try:
+            self._say(piece)
+        except Exception as error:
+            self._stream.give_up(error)
+
+    def _say(self, piece: _Piece) -> None:
         stream, text = self._stream, piece.text
         if not piece.live or not isinstance(stream, Terminal):
             stream.write_now(text or "")

@@ -37,9 +37,18 @@ def everything(pipe: int, found: list[str]) -> threading.Thread:
                 if line == "the end\n":
                     return
 
-    thread = threading.Thread(target=read)
+    thread = threading.Thread(target=read, daemon=True)
     thread.start()
     return thread
+
+
+def until_all_is_taken(stream: Stream) -> None:
+    """How many lines that is depends on how soon the writing thread began."""
+    beside, end = stream._beside, time.monotonic() + 15.0
+    assert beside is not None
+    while beside._held:
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def terminal_of(name: str) -> Terminal:
@@ -79,8 +88,7 @@ def test_beyond_the_bound_lines_are_left_out_counted_and_the_rest_is_in_order(pi
 
     found: list[str] = []
     reading = everything(pipe, found)
-    while len(found) < 500:
-        time.sleep(0.01)
+    until_all_is_taken(stream)
     stream.line("the end")
     assert stream.end_beside()
     reading.join()
@@ -162,3 +170,17 @@ def test_a_reader_who_hangs_up_ends_the_waiting(pipe, monkeypatch):
     assert out.failure is None
     with suppress(BrokenPipeError):
         stream.close()
+
+
+def test_a_stream_that_fails_in_a_way_nobody_foresaw_keeps_nobody_waiting(monkeypatch):
+    class Broken:
+        def write(self, text: str) -> int:
+            raise RuntimeError("reentrant call")
+
+    monkeypatch.setattr(sys, NAME, Broken(), raising=False)
+    stream = Stream(NAME)
+    stream.write_beside()
+
+    stream.line("a line")
+
+    assert stream.end_beside(5.0)
