@@ -16,6 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
@@ -138,12 +139,22 @@ class Stream:
 
     def _leave(self, stream: object, error: Exception) -> None:
         self._gone = stream
+        _discard(stream)
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
             self.failure = error
 
 
 def _lines_left_out(count: int) -> str:
     return f"({count} lines were left out here, because nobody read them)"
+
+
+def _discard(stream: object) -> None:
+    """Let what the stream still holds go nowhere: the interpreter would flush it at its end, and exit with 120."""
+    with suppress(OSError, ValueError, AttributeError):  # it is no file, or is closed
+        number = stream.fileno()  # type: ignore[attr-defined]
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
 def _writable(line: str, encoding: str) -> str:

@@ -205,10 +205,11 @@ def wait_until(true: Callable[[], bool], seconds: float = 15.0) -> None:
 
 
 def _clean(environ: Any) -> dict[str, str]:
+    """Without what another machine has not: an unbuffered stream fails elsewhere than a user's does."""
     return {
         name: value
         for name, value in environ.items()
-        if not name.endswith(("_proxy", "_PROXY")) and name != "SSL_CERT_FILE"
+        if not name.endswith(("_proxy", "_PROXY")) and name not in ("SSL_CERT_FILE", "PYTHONUNBUFFERED")
     }
 
 
