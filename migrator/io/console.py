@@ -149,7 +149,7 @@ def _lines_left_out(count: int) -> str:
 
 
 def _discard(stream: object) -> None:
-    """Let what the stream still holds go nowhere: the interpreter would flush it at its end, and exit with 120."""
+    """Let what the stream still holds go nowhere: the interpreter would flush it at its end, and exit 120."""
     with suppress(OSError, ValueError, AttributeError):  # it is no file, or is closed
         number = stream.fileno()  # type: ignore[attr-defined]
         nowhere = os.open(os.devnull, os.O_WRONLY)
