@@ -61,6 +61,10 @@ class Result:
     """Seconds until an image's next step; None: when it is worth it, which is also what images with an event
     and without an entry get. An image without an event is scheduled all the same."""
 
+    announced: tuple[str, ...] = ()
+    """Images of other work items that are worth a question now. Whether one is under way is looked at once
+    the events are recorded: a question that began meanwhile must not be asked twice."""
+
     released: frozenset[str] = frozenset()
     """Images that hold no slot of the job limit any more, although nobody is sure yet."""
 

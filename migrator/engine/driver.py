@@ -174,6 +174,9 @@ class Driver:
         for key, after in result.after.items():
             if key not in recorded:
                 self.schedule_next(key, after=after)
+        for key in result.announced:
+            if self.context.state(key).phase is Phase.RUNNING and not self.worker.scheduler.asking(key):
+                self.schedule_next(key, after=0.0)
         self.worker.scheduler.in_cloud.difference_update(result.released)
         follow_ups: list[Event] = []
         for event in result.events:

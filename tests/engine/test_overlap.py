@@ -8,7 +8,7 @@ import pytest
 
 from migrator.domain.cloud import Fault, ImagePage
 from migrator.domain.errors import RetryableError
-from migrator.domain.plan import Limits, Wave
+from migrator.domain.plan import Limits, Polling, Wave
 from migrator.domain.units import Rate
 from migrator.workflow.events import AttemptBegan, ImageVerified, JobAccepted, JobSucceeded
 from migrator.workflow.resume import marker
@@ -159,3 +159,34 @@ async def test_two_jobs_that_claim_one_image_are_both_judged_by_the_image_that_i
 
     assert set(bench.phases) == {Phase.SUCCEEDED}
     assert [state.image_id for state in bench.ledger.states.values()] == [f"image-{n}" for n in range(1, 5)]
+
+
+@pytest.mark.parametrize("seconds", [12.0, 20.0, 28.0, 40.0, 61.0])
+@pytest.mark.parametrize("round_trip", [1.0, 3.0, 6.0])
+@pytest.mark.parametrize("commit", [1.0, 4.0, 9.0])
+async def test_a_question_that_began_while_a_list_was_written_down_is_not_asked_a_second_time(
+    make, seconds, round_trip, commit
+):
+    """A list announces an image; what it taught takes long to record; meanwhile the image comes due."""
+    limits = AT_ONCE.model_copy(update={"submit_rate": Rate(count=2, unit="s"), "submit_burst": 1})
+    cloud = {"seconds": seconds, "round_trip": round_trip}
+    bench = make(40, cloud=cloud, limits=limits, polling=Polling(first=5.0, max_interval=5.0))
+    append, job = bench.journal.append, bench.cloud.job
+    being_asked: set[str] = set()
+
+    async def slow(*events):
+        await anyio.sleep(commit)
+        await append(*events)
+
+    async def one_at_a_time(job_id):
+        assert job_id not in being_asked, "two questions about one job at once"
+        being_asked.add(job_id)
+        try:
+            return await job(job_id)
+        finally:
+            being_asked.remove(job_id)
+
+    bench.journal.append, bench.cloud.job = slow, one_at_a_time
+    await bench.run()
+
+    assert set(bench.phases) == {Phase.SUCCEEDED}

@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator
 from migrator.engine.context import Context, Result
 from migrator.engine.handlers.job_status import learned, on_answer
 from migrator.pacing.scheduler import WorkItem
-from migrator.workflow.states import Phase
 
 
 async def sweep(context: Context, item: WorkItem) -> AsyncGenerator[Result, None]:
@@ -18,12 +17,6 @@ async def sweep(context: Context, item: WorkItem) -> AsyncGenerator[Result, None
     on_answer(context)
     matches = context.listing.matches(list(worker.watches), images)
     announced = worker.swept(by, matches, asked_at)
-    due = [
-        key
-        for key in sorted(announced)
-        if context.state(key).phase is Phase.RUNNING
-        and context.plan.polling.sweep
-        and not worker.scheduler.asking(key)
-    ]
-    yield Result(events=learned(context), after=dict.fromkeys(due, 0.0))
+    due = tuple(sorted(announced)) if context.plan.polling.sweep else ()
+    yield Result(events=learned(context), announced=due)
     yield Result(sweep=True)
