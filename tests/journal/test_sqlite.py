@@ -28,6 +28,7 @@ from migrator.journal.group_commit import GroupCommit
 from migrator.journal.sqlite import database, store
 from migrator.journal.sqlite.location import SqliteLocation
 from migrator.journal.sqlite.reader import SqliteReader
+from migrator.journal.sqlite.totals import row_crc
 from migrator.journal.store import Rows
 from migrator.workflow.events import (
     AttemptBegan,
@@ -163,7 +164,9 @@ async def test_the_log_does_not_grow_for_ever_and_is_gone_after_closing(path):
 async def test_check_finds_a_state_that_its_events_do_not_add_up_to(path):
     await written(path, PLANNED, BEGAN, ACCEPTED)
     with closing(sqlite3.connect(path)) as connection, connection:
+        connection.create_function("row_crc", -1, row_crc)
         connection.execute("UPDATE states SET state = replace(state, 'running', 'succeeded')")
+        connection.execute("UPDATE totals SET states_sum = (SELECT sum(row_crc(key, state)) FROM states)")
 
     with pytest.raises(JournalError, match="north/web do not add up"):
         await read(path).check()
@@ -270,8 +273,14 @@ def older(path: Path) -> None:
     look(path, "PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def unknown_event(path: Path) -> None:
+def one_more_event(path: Path) -> None:
     look_and_commit(path, "INSERT INTO events (at, kind, body) VALUES (1, 'MoonRose', '{}')")
+
+
+def unknown_event(path: Path) -> None:
+    one_more_event(path)
+    crc = row_crc("MoonRose", "{}")
+    look_and_commit(path, f"UPDATE totals SET events = events + 1, general_sum = general_sum + {crc}")
 
 
 def unreadable_state(path: Path) -> None:
@@ -298,9 +307,10 @@ def folder(path: Path) -> None:
         pytest.param(noise_inside, JournalError, "damaged", id="noise inside"),
         pytest.param(text, JournalError, "damaged: file is not a database", id="a text file"),
         pytest.param(another_database, JournalError, "not a journal of migrator", id="another database"),
-        pytest.param(newer, JournalTooNew, "version 99; this program knows 1", id="a newer version"),
+        pytest.param(newer, JournalTooNew, "version 99; this program knows 2", id="a newer version"),
         pytest.param(older, JournalError, "version 0 never was", id="no version"),
         pytest.param(unknown_event, JournalError, "damaged: KeyError: 'MoonRose'", id="an unknown event"),
+        pytest.param(one_more_event, JournalError, "damaged: its events are not", id="one more event"),
         pytest.param(unreadable_state, JournalError, "damaged: DecodeError", id="an unreadable state"),
         pytest.param(folder, JournalError, "a folder, where the journal should be", id="a folder"),
     ],
@@ -522,6 +532,7 @@ READ = """
 import asyncio, os, sys
 from pathlib import Path
 from migrator.journal.sqlite.reader import SqliteReader
+from migrator.journal.sqlite.totals import row_crc
 asyncio.run(asyncio.to_thread(int)), Path("/").as_uri()  # imports the rest, while they may still be read
 if os.geteuid() == 0:
     os.setgroups([]), os.setgid(65534), os.setuid(65534)  # nobody: root may write anywhere

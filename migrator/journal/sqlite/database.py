@@ -23,10 +23,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from migrator.domain.errors import JournalError, JournalMissing, JournalTooNew
+from migrator.journal.sqlite import totals
 from migrator.journal.sqlite.errors import damaged, explained, primary_code
 
-VERSION = 1
-"""`user_version` of the file. It goes up whenever an older program would misread a newer file."""
+VERSION = 2
+"""`user_version` of the file. It goes up whenever an older program would misread a newer file, or write one
+that a newer program would take for damaged."""
+
+WITHOUT_TOTALS = 1
+"""The version before files had totals: it is checked against its events, and upgraded when it is opened."""
 
 APPLICATION_ID = 0x4D494752
 """`application_id` of the file: "MIGR" (sqlite.org, "PRAGMA application_id")."""
@@ -42,14 +47,36 @@ CREATE TRIGGER events_stay_as_they_are BEFORE UPDATE ON events
 CREATE TRIGGER events_stay BEFORE DELETE ON events
     BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
 CREATE TABLE images (
-    position INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, digest TEXT NOT NULL, image TEXT NOT NULL
+    position INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, digest TEXT NOT NULL, image TEXT NOT NULL,
+    crc INTEGER NOT NULL DEFAULT 0
 );
-CREATE TABLE states (key TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE states (
+    key TEXT PRIMARY KEY, state TEXT NOT NULL, crc INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+{totals.SCHEMA}
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
 """
 # An index of events by key would make each commit touch one more page for each image in it; the rare reader
 # of one image's events can walk the table.
+
+_ADD_TOTALS = f"""
+BEGIN IMMEDIATE;
+ALTER TABLE images ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE states ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+UPDATE images SET crc = row_crc(key, digest, image);
+UPDATE states SET crc = row_crc(key, state);
+{totals.SCHEMA}
+UPDATE totals SET
+    events = (SELECT count(*) FROM events),
+    general_sum = (SELECT coalesce(sum(row_crc(kind, body)), 0) FROM events WHERE key IS NULL),
+    images = (SELECT count(*) FROM images),
+    images_sum = (SELECT coalesce(sum(crc), 0) FROM images),
+    states = (SELECT count(*) FROM states),
+    states_sum = (SELECT coalesce(sum(crc), 0) FROM states);
+PRAGMA user_version = {VERSION};
+COMMIT;
+"""  # noqa: S608 - nothing of it comes from outside
 
 _CHECKPOINT_PAGES = 1000
 _WAL_LEFT = 16 * 2**20
@@ -124,7 +151,7 @@ def _expect_ours(path: Path, connection: sqlite3.Connection) -> None:
     found = ask("user_version")
     if found > VERSION:
         raise JournalTooNew(f"{path}: a journal of version {found}; this program knows {VERSION}")
-    if found < VERSION:
+    if found < WITHOUT_TOTALS:
         raise damaged(path, f"version {found} never was")
 
 
@@ -139,6 +166,18 @@ def prepare(path: Path, connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_LEFT}")
     _expect_ours(path, connection)
+
+
+def has_totals(connection: sqlite3.Connection) -> bool:
+    """Whether the file is of a version that says how much it holds."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version > WITHOUT_TOTALS
+
+
+def add_totals(connection: sqlite3.Connection) -> None:
+    """Upgrade a file of the version before, whose rows are known to be right."""
+    connection.create_function("row_crc", -1, totals.row_crc, deterministic=True)
+    connection.executescript(_ADD_TOTALS)
 
 
 def expect_sound(path: Path, connection: sqlite3.Connection, pragma: str) -> None:

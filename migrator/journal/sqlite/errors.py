@@ -35,6 +35,16 @@ def explained(path: Path) -> Iterator[None]:
         raise damaged(path, f"{type(error).__name__}: {error}") from error
 
 
+@contextmanager
+def read_as_written(path: Path) -> Iterator[None]:
+    """The same for rows that are read: a damaged one may hold a number where a text was written."""
+    with explained(path):
+        try:
+            yield
+        except (TypeError, AttributeError) as error:
+            raise damaged(path, f"{type(error).__name__}: {error}") from error
+
+
 def _journal_error(path: Path, error: sqlite3.Error) -> JournalError:
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     detail = f"{error} ({name})"

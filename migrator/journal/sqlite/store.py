@@ -15,18 +15,26 @@ from migrator.journal.codec import image_text, images_text, read_event, read_ima
 from migrator.journal.lock import Lock, inode, lock_path
 from migrator.journal.sqlite import database
 from migrator.journal.sqlite.database import ROWS_AT_ONCE, connect
-from migrator.journal.sqlite.errors import damaged, explained
-from migrator.journal.store import Rows
+from migrator.journal.sqlite.errors import damaged, explained, read_as_written
+from migrator.journal.sqlite.totals import (
+    Totals,
+    general_sum,
+    read_totals,
+    replaced,
+    row_crc,
+    write_totals,
+)
+from migrator.journal.store import EventRow, Rows
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger, Planned, fold
 from migrator.workflow.states import State
 
 _EVENTS = "INSERT INTO events (at, kind, key, body) VALUES {rows}"
 _IMAGES = (
-    "INSERT INTO images (key, digest, image) VALUES {rows}"
-    " ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, image = excluded.image"
+    "INSERT INTO images (key, digest, image, crc) VALUES {rows}"
+    " ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, image = excluded.image, crc = excluded.crc"
 )
-_STATES = "INSERT OR REPLACE INTO states (key, state) VALUES {rows}"
+_STATES = "INSERT OR REPLACE INTO states (key, state, crc) VALUES {rows}"
 
 
 class SqliteStore:
@@ -36,41 +44,74 @@ class SqliteStore:
         self.path = path
         self.connection = connection
 
-    def states(self) -> dict[str, State]:
-        """Every image's state, in the order first seen."""
-        with explained(self.path), collector.paused():
+    def totals(self) -> Totals | None:
+        """What the file says it holds; None where it is of the version before, and says nothing."""
+        with read_as_written(self.path):
+            if not database.has_totals(self.connection):
+                return None
+            if (totals := read_totals(self.connection)) is None:
+                raise damaged(self.path, "it does not say how much it holds")
+            last = self.connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+            self._expect("events", last, totals.events)
+            return totals
+
+    def states(self, totals: Totals | None) -> dict[str, State]:
+        """Every image's state, in the order first seen. Raises JournalError where rows do not add up."""
+        with read_as_written(self.path), collector.paused():
             rows = self.connection.execute(
                 "SELECT images.key, state FROM images LEFT JOIN states USING (key) ORDER BY position"
             )
-            states = (State(key=key) if text is None else read_state(text) for key, text in rows)
-            return {state.key: state for state in states}
+            states: dict[str, State] = {}
+            count = sum_of_crcs = 0
+            for key, text in rows:
+                if text is None:
+                    states[key] = State(key=key)
+                else:
+                    states[key] = read_state(text)
+                    count += 1
+                    sum_of_crcs += row_crc(key, text)
+            if totals is not None:
+                self._expect("images", len(states), totals.images)
+                self._expect("states", count, totals.states)
+                self._expect("states", sum_of_crcs, totals.states_sum)
+            return states
 
-    def planned(self, known: Mapping[str, Image]) -> dict[str, Planned]:
+    def planned(self, known: Mapping[str, Image], totals: Totals | None) -> dict[str, Planned]:
         """Every image as last planned, in the order first seen; those that equal a known one are that one."""
-        with explained(self.path), collector.paused():
+        with read_as_written(self.path), collector.paused():
             rows = self.connection.execute("SELECT key, digest, image FROM images ORDER BY position")
             planned: dict[str, Planned] = {}
+            sum_of_crcs = 0
             while some := rows.fetchmany(1000):
                 planned |= _planned(known, some)
+                sum_of_crcs += sum(row_crc(*row) for row in some)
+            if totals is not None:
+                self._expect("images", len(planned), totals.images)
+                self._expect("images", sum_of_crcs, totals.images_sum)
             return planned
 
-    def without_images(self) -> Ledger:
+    def without_images(self, totals: Totals | None) -> Ledger:
         """A ledger of what is not about one image: runs, and what was learned."""
-        with explained(self.path):
+        with read_as_written(self.path):
             rows = self.connection.execute(
                 "SELECT kind, body FROM events WHERE key IS NULL ORDER BY seq"  # by the index of just those
-            )
+            ).fetchall()
+            if totals is not None:
+                self._expect("events", general_sum(rows), totals.general_sum)
             return fold(read_event(kind, body) for kind, body in rows)
 
     def ledger(self, known: Mapping[str, Image]) -> Ledger:
         """All of the above, from the tables of current states."""
-        ledger = self.without_images()
-        ledger.planned, ledger.states = self.planned(known), self.states()
+        totals = self.totals()
+        if totals is None:
+            self.check()
+        ledger = self.without_images(totals)
+        ledger.planned, ledger.states = self.planned(known, totals), self.states(totals)
         return ledger
 
     def events(self, key: str | None = None) -> list[Event]:
         """Every event, or those of one image, oldest first."""
-        with explained(self.path):
+        with read_as_written(self.path):
             rows = self.connection.execute(
                 "SELECT kind, body FROM events WHERE :key IS NULL OR key = :key ORDER BY seq", {"key": key}
             )
@@ -80,12 +121,17 @@ class SqliteStore:
         """Raise JournalError unless the file is sound in its structure. Any thread may call it."""
         with explained(self.path), closing(connect(self.path, "ro")) as connection:
             database.expect_sound(self.path, connection, "quick_check")
+            if (totals := read_totals(connection)) is not None:
+                count = connection.execute("SELECT count(*) FROM events").fetchone()[0]
+                self._expect("events", count, totals.events)
 
     def check(self) -> None:
         """Raise JournalError unless the file is sound and its events, folded, equal its current states."""
         with explained(self.path):
             database.expect_sound(self.path, self.connection, "integrity_check")
-        folded, kept = fold(self.events()), self.ledger({})
+            folded = fold(self.events())
+        totals, kept = self.totals(), Ledger()
+        kept.planned, kept.states = self.planned({}, totals), self.states(totals)
         for key in folded.states | kept.states:
             same_state = folded.states.get(key) == kept.states.get(key)
             if not same_state or folded.planned.get(key) != kept.planned.get(key):
@@ -96,6 +142,10 @@ class SqliteStore:
     def close(self) -> None:
         self.connection.close()
 
+    def _expect(self, table: str, found: int, written: int) -> None:
+        if found != written:
+            raise damaged(self.path, f"its {table} are not those that were written")
+
 
 class WritableSqliteStore(SqliteStore):
     """The file of the one who holds the lock: `journal.store.Store`."""
@@ -103,6 +153,7 @@ class WritableSqliteStore(SqliteStore):
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: Lock) -> None:
         super().__init__(path, connection)
         self.lock = lock
+        self._totals = self.totals() or Totals()
         self._files = {
             path: inode(path),
             (wal := database.beside(path, "-wal")): inode(wal),
@@ -129,6 +180,9 @@ class WritableSqliteStore(SqliteStore):
             try:
                 with explained(path):
                     database.prepare(path, connection)
+                    if not database.has_totals(connection):
+                        SqliteStore(path, connection).check()
+                        database.add_totals(connection)
                     return cls(path, connection, lock)
             except BaseException:
                 connection.close()
@@ -146,25 +200,34 @@ class WritableSqliteStore(SqliteStore):
         """`Store.load`; whether the file is sound is found out meanwhile, in a second thread."""
         with ThreadPoolExecutor(1, thread_name_prefix="journal-check") as beside:
             sound = beside.submit(self.check_quickly)
-            ledger = self.without_images()
-            ledger.states = self.states()
-            sound.result()
+            try:
+                ledger = self.without_images(self._totals)
+                ledger.states = self.states(self._totals)
+            finally:
+                sound.result()  # what is wrong with the file itself says more than what is wrong with a row
         return ledger
+
+    def planned(self, known: Mapping[str, Image], totals: Totals | None = None) -> dict[str, Planned]:
+        """`Store.planned`."""
+        return super().planned(known, totals or self._totals)
 
     def commit(self, rows: Rows) -> None:
         """`Store.commit`: one transaction with one sync."""
-        images = [(key, *image) for key, image in rows.images.items()]
-        states = [(key, state_text(state)) for key, state in rows.states.items()]
+        images = [(key, *image, row_crc(key, *image)) for key, image in rows.images.items()]
+        states = [(key, text := state_text(state), row_crc(key, text)) for key, state in rows.states.items()]
         with explained(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
+                totals = self._totals_after(rows.events, images, states)
                 self._insert(_EVENTS, rows.events, 4)
-                self._insert(_IMAGES, images, 3)
-                self._insert(_STATES, states, 2)
+                self._insert(_IMAGES, images, 4)
+                self._insert(_STATES, states, 3)
+                write_totals(self.connection, totals)
                 self.connection.execute("COMMIT")
             except BaseException:
                 self._roll_back()
                 raise
+            self._totals = totals
             self._expect_files()
 
     def close(self) -> None:
@@ -180,6 +243,33 @@ class WritableSqliteStore(SqliteStore):
                 self.connection.close()
             finally:
                 self.lock.release()
+
+    def _totals_after(
+        self,
+        events: Sequence[EventRow],
+        images: Sequence[tuple[str, str, str, int]],
+        states: Sequence[tuple[str, str, int]],
+    ) -> Totals:
+        before = self._totals
+        old_images, old_images_sum = self._replaced("images", images)
+        old_states, old_states_sum = self._replaced("states", states)
+        return Totals(
+            events=before.events + len(events),
+            general_sum=before.general_sum
+            + general_sum((kind, body) for _, kind, key, body in events if key is None),
+            images=before.images + len(images) - old_images,
+            images_sum=before.images_sum + sum(row[-1] for row in images) - old_images_sum,
+            states=before.states + len(states) - old_states,
+            states_sum=before.states_sum + sum(row[-1] for row in states) - old_states_sum,
+        )
+
+    def _replaced(self, table: str, rows: Sequence[tuple[str, *tuple[object, ...]]]) -> tuple[int, int]:
+        count = sum_of_crcs = 0
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            keys = [row[0] for row in rows[start : start + ROWS_AT_ONCE]]
+            some, some_sum = replaced(self.connection, table, keys)
+            count, sum_of_crcs = count + some, sum_of_crcs + some_sum
+        return count, sum_of_crcs
 
     def _insert(self, statement: str, rows: Sequence[Sequence[object]], width: int) -> None:
         # One statement for many rows: sqlite3 lets go of the interpreter lock at each statement, and a busy

@@ -1,0 +1,237 @@
+"""A journal that is sound as a file and wrong in what it says: it is named, and never read in silence."""
+
+import asyncio
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from migrator.domain.errors import JournalError
+from migrator.domain.image import Image
+from migrator.domain.object_ref import ObjectRef
+from migrator.journal.sqlite.location import SqliteLocation
+from migrator.workflow.events import (
+    AttemptBegan,
+    Event,
+    ImagePlanned,
+    JobAccepted,
+    JobSucceeded,
+    RunBegan,
+    RunEnded,
+)
+from migrator.workflow.ledger import Ledger
+
+COUNT = 120
+"""Images, so many that their rows take more than one page."""
+
+PAGE = 4096
+
+
+def an_image(number: int) -> Image:
+    source = ObjectRef.parse(f"bucket:vm-{number:03}.zvhd2")
+    return Image(name=f"vm-{number:03}", target="north", source=source, min_disk=40)
+
+
+def events() -> list[Event]:
+    images = [an_image(number) for number in range(COUNT)]
+    found: list[Event] = [RunBegan(at=1.0, run="r1", version="0", host="h", pid=1)]
+    found += [ImagePlanned(at=1.0, key=image.key, image=image, digest="d") for image in images]
+    for image in images[: COUNT - 10]:
+        found.append(AttemptBegan(at=2.0, key=image.key, attempt=1, digest="d"))
+        found.append(JobAccepted(at=3.0, key=image.key, job_id=f"job-{image.name}"))
+    for image in images[: COUNT // 2]:
+        found.append(JobSucceeded(at=4.0, key=image.key, image_id=f"image-{image.name}"))
+    return [*found, RunEnded(at=5.0, run="r1", reason="done", exit_code=0)]
+
+
+def ledger_of(folder: Path, *, writing: bool) -> Ledger:
+    """As a run finds it, or as `status` does. Raises JournalError."""
+
+    async def read() -> Ledger:
+        place = SqliteLocation(folder)
+        if not writing:
+            return await place.read().ledger()
+        journal = await place.open(version="test")
+        try:
+            return await journal.ledger()
+        finally:
+            await journal.close()
+
+    return asyncio.run(read())
+
+
+async def _write(folder: Path) -> None:
+    journal = await SqliteLocation(folder).open(version="test")
+    for event in events():
+        await journal.append(event)
+    await journal.close()
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sound") / "plan"
+    asyncio.run(_write(folder))
+    return folder
+
+
+@pytest.fixture
+def folder(sound: Path, tmp_path: Path) -> Path:
+    """A copy of a sound journal, to be harmed."""
+    return Path(shutil.copytree(sound, tmp_path / "plan"))
+
+
+def change(folder: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(folder / "journal.db")) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+WITHOUT_TRIGGERS = ("DROP TRIGGER events_stay", "DROP TRIGGER events_stay_as_they_are")
+ONE_STATE = "WHERE key = 'north/vm-007'"
+
+
+@pytest.mark.parametrize("writing", [True, False], ids=["run", "status"])
+@pytest.mark.parametrize(
+    "statements",
+    [
+        pytest.param([f"DELETE FROM states {ONE_STATE}"], id="a state is gone"),
+        pytest.param(["DELETE FROM states"], id="all states are gone"),
+        pytest.param(
+            [f"UPDATE states SET state = replace(state, 'job-', 'jop-') {ONE_STATE}"], id="a state is another"
+        ),
+        pytest.param(
+            [f"UPDATE states SET state = (SELECT state FROM states WHERE key = 'north/vm-008') {ONE_STATE}"],
+            id="a state twice",
+        ),
+        pytest.param(["DELETE FROM images WHERE key = 'north/vm-119'"], id="an image that waits is gone"),
+        pytest.param([f"DELETE FROM images {ONE_STATE}"], id="an image that runs is gone"),
+        pytest.param(
+            [f"UPDATE images SET image = replace(image, 'bucket', 'backet') {ONE_STATE}"],
+            id="an image is another",
+        ),
+        pytest.param([f"UPDATE images SET digest = 'e' {ONE_STATE}"], id="a digest is another"),
+        pytest.param([*WITHOUT_TRIGGERS, "DELETE FROM events WHERE seq = 1"], id="the run is gone"),
+        pytest.param(
+            [*WITHOUT_TRIGGERS, "DELETE FROM events WHERE seq = (SELECT max(seq) FROM events)"],
+            id="the last event is gone",
+        ),
+        pytest.param(["DELETE FROM totals"], id="the totals are gone"),
+        pytest.param(["INSERT INTO totals VALUES (1, 1, 1, 1, 1, 1)"], id="totals twice"),
+    ],
+)
+def test_rows_that_are_not_those_that_were_written_are_named(folder, statements, writing):
+    change(folder, *statements)
+
+    with pytest.raises(JournalError, match=r"journal\.db: the journal is damaged: ") as refused:
+        ledger_of(folder, writing=writing)
+
+    assert "Put back a good copy" in (refused.value.hint or "")
+
+
+def test_an_old_event_that_vanished_is_found_before_a_run_goes_on(folder):
+    change(folder, *WITHOUT_TRIGGERS, "DELETE FROM events WHERE seq = 130")
+
+    with pytest.raises(JournalError, match="its events are not those that were written"):
+        ledger_of(folder, writing=True)
+
+
+def flipped(data: bytearray, rng: random.Random) -> None:
+    data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+
+
+def zeroed(data: bytearray, rng: random.Random) -> None:
+    at = rng.randrange(len(data))
+    data[at : at + 16] = bytes(len(data[at : at + 16]))
+
+
+def swapped(data: bytearray, rng: random.Random) -> None:
+    one, other = rng.sample(range(1, len(data) // PAGE), 2)
+    first, second = (slice(number * PAGE, (number + 1) * PAGE) for number in (one, other))
+    data[first], data[second] = data[second], data[first]
+
+
+def repeated(data: bytearray, rng: random.Random) -> None:
+    one, other = rng.sample(range(1, len(data) // PAGE), 2)
+    data[one * PAGE : (one + 1) * PAGE] = data[other * PAGE : (other + 1) * PAGE]
+
+
+def cut(data: bytearray, rng: random.Random) -> None:
+    del data[rng.randrange(len(data)) :]
+
+
+@pytest.mark.parametrize("writing", [True, False], ids=["run", "status"])
+@pytest.mark.parametrize("harm", [flipped, zeroed, swapped, repeated, cut])
+def test_whatever_becomes_of_the_file_it_says_the_same_or_is_named(
+    sound: Path, tmp_path: Path, harm: Callable[[bytearray, random.Random], None], writing: bool
+):
+    rng, right = random.Random(13), ledger_of(sound, writing=False)
+    whole, found = (sound / "journal.db").read_bytes(), 0
+    for number in range(40):
+        data = bytearray(whole)
+        harm(data, rng)
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        (folder / "journal.db").write_bytes(data)
+        try:
+            ledger = ledger_of(folder, writing=writing)
+        except JournalError:
+            found += 1
+        else:
+            assert (ledger.states, ledger.planned) == (right.states, right.planned)
+            assert ledger.runs == right.runs
+    assert found >= 3
+
+
+V1 = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, key TEXT, body TEXT NOT NULL
+);
+CREATE INDEX events_about_no_image ON events (seq) WHERE key IS NULL;
+CREATE TABLE images (
+    position INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, digest TEXT NOT NULL, image TEXT NOT NULL
+);
+CREATE TABLE states (key TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
+ATTACH '{sound}' AS sound;
+INSERT INTO events SELECT * FROM sound.events;
+INSERT INTO images SELECT position, key, digest, image FROM sound.images;
+INSERT INTO states SELECT key, state FROM sound.states;
+PRAGMA application_id = 1296648018;
+PRAGMA user_version = 1;
+"""
+
+
+@pytest.fixture
+def first_version(sound: Path, tmp_path: Path) -> Path:
+    """A journal as the version before wrote it, which did not say how much it holds."""
+    folder = tmp_path / "old"
+    folder.mkdir()
+    with closing(sqlite3.connect(folder / "journal.db")) as connection:
+        connection.executescript(V1.format(sound=sound / "journal.db"))
+    return folder
+
+
+def test_a_journal_of_the_version_before_is_read_and_a_run_upgrades_it(sound, first_version):
+    right = ledger_of(sound, writing=False)
+
+    assert ledger_of(first_version, writing=False) == right
+    assert ledger_of(first_version, writing=True) == right
+
+    change(first_version, f"DELETE FROM states {ONE_STATE}")
+    with pytest.raises(JournalError, match="its states are not those that were written"):
+        ledger_of(first_version, writing=False)
+
+
+@pytest.mark.parametrize("writing", [True, False], ids=["run", "status"])
+def test_a_damaged_journal_of_the_version_before_is_named_and_not_upgraded(first_version, writing):
+    change(first_version, f"DELETE FROM states {ONE_STATE}")
+
+    for _ in range(2):
+        with pytest.raises(JournalError, match="do not add up to its state"):
+            ledger_of(first_version, writing=writing)
