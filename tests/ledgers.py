@@ -19,6 +19,7 @@ from migrator.workflow.events import (
     AttemptHeld,
     AttemptNotFound,
     AttemptRejected,
+    AttemptRestored,
     AttemptRetryable,
     AttemptThrottled,
     AttemptUnknown,
@@ -35,6 +36,7 @@ from migrator.workflow.events import (
     JobFailed,
     JobProgressed,
     JobReattached,
+    JobRestored,
     JobSucceeded,
     MigrationFailed,
     RunBegan,
@@ -145,6 +147,8 @@ _MAKE: dict[type[ImageEvent], Callable[[random.Random, State, Image], dict[str, 
     ImageSkipped: lambda rng, state, image: {"image_id": f"image-{rng.randrange(10**9)}"},
     MigrationFailed: lambda rng, state, image: {"fault": fault(rng)},
     ImageReopened: lambda rng, state, image: {},
+    JobRestored: lambda rng, state, image: {"job_id": f"job-{rng.randrange(10**9)}"},
+    AttemptRestored: lambda rng, state, image: {"fault": fault(rng)},
 }
 """The fields of each fact about an image, beside `at` and `key`."""
 

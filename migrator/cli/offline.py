@@ -15,13 +15,14 @@ from types import MappingProxyType
 import anyio
 
 from migrator.cli.common import Console, plural
+from migrator.cli.earlier import later_report
 from migrator.cli.journals import journal_of, ledger_ahead
 from migrator.cli.options import Options
-from migrator.cli.reporting import write_reports
+from migrator.cli.reporting import snapshot, write_reports
 from migrator.cli.session import run
 from migrator.cli.wiring import plan_folder
 from migrator.cli.work import check_keys, choose
-from migrator.domain.errors import UsageError
+from migrator.domain.errors import ReportError, UsageError
 from migrator.domain.image import Image
 from migrator.domain.plan import MarkerKind, Plan
 from migrator.ims.dry_run import DryCloud
@@ -40,6 +41,7 @@ from migrator.simulator.server import serve
 from migrator.simulator.settings import SCENARIOS
 from migrator.simulator.settings import scenario as settings_of
 from migrator.workflow.events import ImagePlanned
+from migrator.workflow.ledger import Ledger
 from migrator.workflow.resume import listed, marker, planned, startup_events
 from migrator.workflow.states import Phase
 
@@ -105,6 +107,7 @@ async def _standing(
     # A run may begin or end while its journal is read: one that has not said its end held the lock before
     # or holds it now, or else it was killed.
     before, ledger = await reader.holder(), await reader.ledger(known or listed(plan))
+    read = snapshot(ledger)
     found = await reader.holder()
     if ledger.runs and ledger.runs[-1].ended_at is None:
         found = found or before
@@ -118,6 +121,8 @@ async def _standing(
             fresh += 1
     facts = summary(ledger, plan=plan, now=now, running=holder is not None)
     said = terminal.standing(facts, holder)
+    if holder is None and await _is_behind(plan, plan_folder(reports_dir, plan), read, reader):
+        said += "; the journal is older than the report beside it, which the next run takes in first"
     return _Standing(summary=facts, said=said, holder=holder, fresh=fresh)
 
 
@@ -185,11 +190,25 @@ def _status_object(standing: _Standing) -> dict[str, object]:
 
 async def report(plan: Plan, reports_dir: Path, console: Console) -> int:
     """Write every report anew."""
-    ledger = await (await _reader(plan, reports_dir)).ledger(listed(plan))
+    reader = await _reader(plan, reports_dir)
+    ledger = await reader.ledger(listed(plan))
     folder = plan_folder(reports_dir, plan)
+    if await _is_behind(plan, folder, ledger, reader):
+        raise ReportError(
+            f"{folder}: the journal is older than the report beside it, which would be overwritten",
+            hint="Put the newer journal back, or go on with this one: `migrator run` takes what the report "
+            "knows into the journal first. To have it overwritten all the same, move the reports away.",
+        )
     for path in await write_reports(plan, ledger, folder, time.time(), running=False):
         console.out(str(path))
     return 0
+
+
+async def _is_behind(plan: Plan, folder: Path, ledger: Ledger, reader: JournalReader) -> bool:
+    """Whether the journal is older than a report; a run that goes on may have written both since."""
+    if later_report(folder, plan.name, ledger) is None:
+        return False
+    return later_report(folder, plan.name, await reader.ledger(listed(plan))) is not None
 
 
 async def dry_run(plan: Plan, options: Options, console: Console) -> int:

@@ -1,6 +1,6 @@
 """Reports written from a ledger, each file atomically."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
@@ -24,24 +24,37 @@ def snapshot(ledger: Ledger) -> Ledger:
         states=dict(ledger.states),
         runs=[replace(run, halted=dict(run.halted)) for run in ledger.runs],
         learned=copy(ledger.learned),
+        events=ledger.events,
     )
 
 
 async def write_reports(
-    plan: Plan, ledger: Ledger, folder: Path, now: Moment, *, running: bool
+    plan: Plan,
+    ledger: Ledger,
+    folder: Path,
+    now: Moment,
+    *,
+    running: bool,
+    formats: Collection[str] = tuple(FORMATS),
 ) -> list[Path]:
-    """Every report of a plan, from one Summary; the files' paths. Raises ReportError."""
+    """Reports of a plan, every one unless told otherwise, from one Summary; the files' paths.
+
+    Raises ReportError.
+    """
     frozen = snapshot(ledger)
-    return await anyio.to_thread.run_sync(_write, plan, frozen, folder, now, running)
+    return await anyio.to_thread.run_sync(_write, plan, frozen, folder, now, running, formats)
 
 
-def _write(plan: Plan, ledger: Ledger, folder: Path, now: Moment, running: bool) -> list[Path]:
+def _write(
+    plan: Plan, ledger: Ledger, folder: Path, now: Moment, running: bool, formats: Collection[str]
+) -> list[Path]:
     """One format that fails keeps no other from being written; the first failure is raised at the end."""
     with _as_report_error("the reports cannot be made"):
         facts: Summary = summary(ledger, plan=plan, now=now, running=running)
     paths, failure = [], None
     remove_leftovers(folder, [f"report.{suffix}" for suffix in FORMATS])
-    for suffix, write in FORMATS.items():
+    for suffix in formats:
+        write = FORMATS[suffix]
         path = folder / f"report.{suffix}"
         try:
             with _as_report_error(f"{path} cannot be made"):

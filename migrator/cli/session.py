@@ -8,7 +8,7 @@ import shlex
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVarTuple
@@ -19,6 +19,7 @@ import structlog
 from migrator import __version__
 from migrator.cli.beside import CODES, handled
 from migrator.cli.common import Console, plural
+from migrator.cli.earlier import later_report
 from migrator.cli.journals import journal_of, open_journal
 from migrator.cli.options import Options
 from migrator.cli.preflight import preflight_before_run
@@ -32,8 +33,10 @@ from migrator.domain.plan import Plan
 from migrator.domain.ports import Clock
 from migrator.engine import Engine
 from migrator.journal.port import Journal
-from migrator.workflow.events import Event, RunBegan, RunEnded
+from migrator.reports.formats import FORMATS
+from migrator.workflow.events import Event, ImageEvent, JobRestored, RunBegan, RunEnded
 from migrator.workflow.ledger import Ledger, Planned
+from migrator.workflow.restore import LaterReport, restored
 from migrator.workflow.resume import listed, planned
 from migrator.workflow.verdict import Ending, StopReason
 
@@ -130,8 +133,19 @@ class _Session:
             at=clock.now(), run=run_id, version=__version__, host=socket.gethostname(), pid=os.getpid()
         )
         resumed = bool(ledger.runs)
-        events = events_at_start(self.items, ledger, self.options, clock.now(), self.selected)
-        await self.journal.append(began, *events)
+        folder = plan_folder(self.options.reports_dir, plan)
+        later = later_report(folder, plan.name, ledger)
+        events = list(events_at_start(self.items, ledger, self.options, clock.now(), self.selected))
+        taken_in = [] if later is None else self._restored(later, events)
+        # In one commit: a journal that was put back must not come further before it knows what it lacks.
+        await self.journal.append(began, *events, *taken_in)
+        if later is not None:
+            console.warn(_journal_is_behind(taken_in))
+        try:
+            # Whatever is submitted from now on, a report says that a run had begun.
+            await self.write_reports(running=True, formats=("json",))
+        except ReportError as error:
+            log.error("report.stale", reason=str(error))
         work = choose(plan, ledger, self.options.limit, self.selected)
         if self.selected is not None:
             console.say(f"{len(self.selected)} of {plural(len(plan.images), 'image')} selected for this run")
@@ -143,6 +157,14 @@ class _Session:
         log.info("run.began", plan=plan.name, run=run_id, images=len(plan.images), left=len(work.keys))
         console.say(_first_line(plan, len(work.keys), resumed=resumed))
         return run_id, work
+
+    def _restored(self, later: LaterReport, events: Sequence[Event]) -> list[ImageEvent]:
+        """What a later report knows, for the ledger as it will be after `events`."""
+        ahead = snapshot(self.ledger)
+        for event in events:
+            ahead.apply(event)
+        again = self.options.again
+        return [event for event in restored(ahead, later, self.clock.now()) if event.key not in again]
 
     async def drive(self, engine: Engine, progress: Progress, work: Work, opened: float) -> Ending:
         """The engine's run, with everything that goes on beside it; `opened` is when the journal was."""
@@ -180,10 +202,11 @@ class _Session:
             plan = shlex.quote(str(path))
             console.say(f"why: migrator status {plan}; once more: migrator run {plan} --retry-failed")
 
-    async def write_reports(self, *, running: bool) -> list[Path]:
-        """Every report; the files' paths. Raises ReportError."""
+    async def write_reports(self, *, running: bool, formats: Collection[str] = tuple(FORMATS)) -> list[Path]:
+        """Every report, or some; the files' paths. Raises ReportError."""
         folder = plan_folder(self.options.reports_dir, self.plan)
-        return await write_reports(self.plan, self.ledger, folder, self.clock.now(), running=running)
+        now = self.clock.now()
+        return await write_reports(self.plan, self.ledger, folder, now, running=running, formats=formats)
 
 
 async def _beside(what: str, show: Callable[[], Awaitable[None]]) -> None:
@@ -239,6 +262,17 @@ async def _stop_on_signals(
 async def _stop_in_time(engine: Engine, clock: Clock, seconds: float, drain: bool) -> None:
     await clock.sleep(max(seconds, 0.0))
     engine.stop(StopReason.TIME, drain=drain)
+
+
+def _journal_is_behind(taken_in: Sequence[ImageEvent]) -> str:
+    jobs = sum(isinstance(event, JobRestored) for event in taken_in)
+    doubts = len(taken_in) - jobs
+    what = [
+        f"{plural(jobs, 'job')} taken from the report" if jobs else "",
+        f"{plural(doubts, 'image')} looked up before anything is sent for them" if doubts else "",
+    ]
+    said = ", ".join(filter(None, what)) or "nothing of it was missing"
+    return f"the journal is older than the report beside it: {said}"
 
 
 def _where(paths: list[Path]) -> str:

@@ -60,6 +60,9 @@ class Summary:
 
     plan: Plan
     generated_at: Moment
+    events: int
+    """How many the journal held."""
+
     totals: Tally
     removed: int
     """How many of the images are no longer in the plan."""
@@ -115,6 +118,7 @@ def summary(ledger: Ledger, *, plan: Plan, now: Moment, running: bool | None = N
     return Summary(
         plan=plan,
         generated_at=now,
+        events=ledger.events,
         totals=Tally(counts=tuple(counts.totals)),
         removed=counts.removed,
         drifted=len(drift),

@@ -160,6 +160,19 @@ class ImageReopened(ImageEvent, frozen=True, kw_only=True):
     """A person asked for it again."""
 
 
+class JobRestored(ImageEvent, frozen=True, kw_only=True):
+    """A report knows a job that this journal, put back from a copy, does not."""
+
+    job_id: str
+    submitted_at: Moment | None = None
+
+
+class AttemptRestored(ImageEvent, frozen=True, kw_only=True):
+    """This journal was put back from a copy: whether the image was submitted since nobody knows."""
+
+    fault: Fault
+
+
 class RunBegan(Event, frozen=True, kw_only=True):
     """A run opened the journal."""
 
@@ -216,6 +229,8 @@ EVENTS: tuple[type[Event], ...] = (
     ImageSkipped,
     MigrationFailed,
     ImageReopened,
+    JobRestored,
+    AttemptRestored,
     RunBegan,
     RunEnded,
     TargetHalted,

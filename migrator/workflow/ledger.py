@@ -62,11 +62,20 @@ class Ledger:
     learned: dict[tuple[str, ListedBy], VisibilityDelays] = field(default_factory=dict)
     """What each target's jobs taught about its lists."""
 
+    events: int = 0
+    """How many facts it is folded of: with the first run's id, how far the journal has come."""
+
+    @property
+    def first_run(self) -> str | None:
+        """What tells this journal from another of the same plan; None before any run."""
+        return self.runs[0].run if self.runs else None
+
     def apply(self, event: Event) -> None:
-        """Take one more fact in. Raises ImpossibleMove when it cannot follow what is already known."""
+        """Take one more fact in. Raises ImpossibleTransition when it cannot follow what is already known."""
+        if isinstance(event, ImageEvent):
+            self.take(event, after(self.states.get(event.key), event))
+            return
         match event:
-            case ImageEvent(key=key):
-                self.take(event, after(self.states.get(key), event))
             case RunBegan(at=at, run=run, version=version, host=host, pid=pid):
                 self.runs.append(Run(run=run, began_at=at, version=version, host=host, pid=pid))
             case RunEnded(at=at, run=run, reason=reason, exit_code=exit_code):
@@ -78,12 +87,14 @@ class Ledger:
                 self._last(event).halted[target] = fault
             case VisibilityLearned(target=target, by=by, learned=learned):
                 self.learned[target, by] = learned
+        self.events += 1
 
     def take(self, event: ImageEvent, state: State) -> None:
         """Like `apply`, for a caller who already knows the `state` that `event` leads to."""
         if isinstance(event, ImagePlanned):
             self.planned[event.key] = Planned(image=event.image, digest=event.digest)
         self.states[event.key] = state
+        self.events += 1
 
     def _last(self, event: Event) -> Run:
         if not self.runs:
@@ -92,7 +103,7 @@ class Ledger:
 
 
 def after(state: State | None, event: ImageEvent) -> State:
-    """The state after `event`; None is an image that nobody planned yet. Raises ImpossibleMove."""
+    """The state after `event`; None is an image that nobody planned yet. Raises ImpossibleTransition."""
     if state is None:
         if not isinstance(event, ImagePlanned):
             raise ImpossibleTransition(f"{type(event).__name__} for {event.key}, which no plan ever listed")

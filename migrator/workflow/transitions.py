@@ -11,6 +11,7 @@ from migrator.workflow.events import (
     AttemptHeld,
     AttemptNotFound,
     AttemptRejected,
+    AttemptRestored,
     AttemptRetryable,
     AttemptThrottled,
     AttemptUnknown,
@@ -26,6 +27,7 @@ from migrator.workflow.events import (
     JobFailed,
     JobProgressed,
     JobReattached,
+    JobRestored,
     JobSucceeded,
     MigrationFailed,
     VerificationFailed,
@@ -54,6 +56,11 @@ TRANSITIONS: dict[tuple[Phase, type[ImageEvent]], Phase] = {
     (Phase.OVERDUE, JobReattached): Phase.RUNNING,
     (Phase.VERIFYING, ImageVerified): Phase.SUCCEEDED,
     (Phase.VERIFYING, VerificationFailed): Phase.FAILED,
+    # What a report knows that a journal put back from a copy does not.
+    (Phase.PENDING, JobRestored): Phase.RUNNING,
+    (Phase.IN_DOUBT, JobRestored): Phase.RUNNING,
+    (Phase.FAILED, JobRestored): Phase.RUNNING,
+    (Phase.PENDING, AttemptRestored): Phase.IN_DOUBT,
     (Phase.FAILED, ImageReopened): Phase.PENDING,
     (Phase.SUCCEEDED, ImageReopened): Phase.PENDING,
     (Phase.SKIPPED, ImageReopened): Phase.PENDING,
@@ -153,6 +160,24 @@ def advance(state: State, event: ImageEvent) -> State:
                 removed=state.removed,
                 disowned=disowned,
             )
+        case JobRestored(at=at, job_id=job_id, submitted_at=submitted_at):
+            began = at if submitted_at is None else submitted_at
+            if state.phase is not Phase.IN_DOUBT:
+                state = replace(state, attempts=(*state.attempts, _another(state, began)))
+            return replace(
+                state,
+                phase=phase,
+                attempts=_ended(state, Outcome.ACCEPTED, began, job_id=job_id),
+                job_id=job_id,
+                submitted_at=began,
+                finished_at=None,
+                fault=None,
+                held=False,
+            )
+        case AttemptRestored(at=at, fault=fault):
+            state = replace(state, attempts=(*state.attempts, _another(state, at)))
+            attempts = _ended(state, Outcome.UNKNOWN, at, fault)
+            return replace(state, phase=phase, attempts=attempts, fault=fault)
         case DeadlinePassed(fault=fault):
             return replace(state, phase=phase, fault=fault)
         case ImagePlanned():
@@ -161,6 +186,10 @@ def advance(state: State, event: ImageEvent) -> State:
             return replace(state, phase=phase, removed=True)
         case _:
             return replace(state, phase=phase)
+
+
+def _another(state: State, began: Moment) -> Attempt:
+    return Attempt(number=len(state.attempts) + 1, began_at=began)
 
 
 def _ended(

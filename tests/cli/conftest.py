@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from migrator.cli.app import app
 from migrator.journal.stores import journal_at
 from migrator.simulator.server import Running, serve
 from migrator.simulator.settings import Settings
+from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.states import Phase
 
@@ -182,6 +183,16 @@ class Desk:
     def wait_for_imports(self, count: int) -> None:
         """Return when the cloud has taken in so many."""
         wait_until(lambda: len(self.running.simulator.accepted) >= count)
+
+    def wait_for_questions(self, more: int) -> None:
+        """Return when the cloud has been asked for jobs or images so many times more."""
+        requests = self.running.simulator.stats.requests
+        enough = requests["poll"] + requests["list"] + more
+        wait_until(lambda: requests["poll"] + requests["list"] >= enough)
+
+    def events(self, name: str = "dc-east") -> Sequence[Event]:
+        """All that the journal holds."""
+        return asyncio.run(journal_at(self.reports / name).read().events())
 
     def ledger(self, name: str = "dc-east") -> Ledger:
         return asyncio.run(journal_at(self.reports / name).read().ledger())

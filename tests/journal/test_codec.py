@@ -7,7 +7,7 @@ import pytest
 from migrator.journal.codec import KINDS, event_text, read_event
 from migrator.workflow.events import JobAccepted
 
-VERSION_1 = """
+WRITTEN = """
 ImagePlanned {"at":1.0,"key":"k","image":{"name":"n","target":"t","source":{"bucket":"b","key":"o"},"min_disk":1,"labels":{"a":"b"}},"digest":"d"}
 ImageRemoved {"at":1.0,"key":"k"}
 AttemptBegan {"at":1.0,"key":"k","attempt":1,"digest":"d"}
@@ -29,6 +29,8 @@ VerificationFailed {"at":1.0,"key":"k","fault":{"message":"m"}}
 ImageSkipped {"at":1.0,"key":"k","image_id":"i"}
 MigrationFailed {"at":1.0,"key":"k","fault":{"message":"m"}}
 ImageReopened {"at":1.0,"key":"k"}
+JobRestored {"at":1.0,"key":"k","job_id":"j","submitted_at":0.5}
+AttemptRestored {"at":1.0,"key":"k","fault":{"message":"m"}}
 RunBegan {"at":1.0,"run":"r","version":"v","host":"h","pid":1}
 RunEnded {"at":1.0,"run":"r","reason":"w","exit_code":0}
 TargetHalted {"at":1.0,"target":"t","fault":{"message":"m"}}
@@ -36,8 +38,8 @@ VisibilityLearned {"at":1.0,"target":"t","by":"tag","learned":{"seen":1}}
 """  # noqa: E501
 
 
-@pytest.mark.parametrize("line", VERSION_1.split("\n")[1:-1])
-def test_events_are_written_and_read_as_version_1_says(line):
+@pytest.mark.parametrize("line", WRITTEN.split("\n")[1:-1])
+def test_events_are_written_and_read_as_this_version_says(line):
     """A line that must change, or that starts to mean something else, needs a new database.VERSION."""
     kind, _, json_text = line.partition(" ")
 
@@ -47,8 +49,8 @@ def test_events_are_written_and_read_as_version_1_says(line):
     assert event_text(event) == (event, json_text)
 
 
-def test_version_1_knows_every_kind_of_event():
-    assert {line.partition(" ")[0] for line in VERSION_1.split("\n")[1:-1]} == set(KINDS)
+def test_this_version_knows_every_kind_of_event():
+    assert {line.partition(" ")[0] for line in WRITTEN.split("\n")[1:-1]} == set(KINDS)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from migrator.workflow.events import (
     AttemptHeld,
     AttemptNotFound,
     AttemptRejected,
+    AttemptRestored,
     AttemptRetryable,
     AttemptThrottled,
     AttemptUnknown,
@@ -47,6 +48,7 @@ from migrator.workflow.events import (
     JobFailed,
     JobProgressed,
     JobReattached,
+    JobRestored,
     JobSucceeded,
     MigrationFailed,
     RunBegan,
@@ -626,6 +628,8 @@ SAYS: dict[type[ImageEvent], dict[str, st.SearchStrategy[object]]] = {
     ImageSkipped: {"image_id": words},
     MigrationFailed: {"fault": faults},
     ImageReopened: {},
+    JobRestored: {"job_id": words, "submitted_at": st.none() | moments},
+    AttemptRestored: {"fault": faults},
 }
 
 

@@ -14,6 +14,7 @@ from migrator.workflow.events import (
     AttemptHeld,
     AttemptNotFound,
     AttemptRejected,
+    AttemptRestored,
     AttemptRetryable,
     AttemptThrottled,
     AttemptUnknown,
@@ -29,6 +30,7 @@ from migrator.workflow.events import (
     JobFailed,
     JobProgressed,
     JobReattached,
+    JobRestored,
     JobSucceeded,
     MigrationFailed,
     VerificationFailed,
@@ -66,6 +68,8 @@ EXPECTED: dict[type[ImageEvent], dict[str, str]] = {
     VerificationFailed: {"verifying": "failed"},
     ImageSkipped: {"pending": "skipped"},
     MigrationFailed: {"pending": "failed", "in_doubt": "failed"},
+    JobRestored: {"pending": "running", "in_doubt": "running", "failed": "running"},
+    AttemptRestored: {"pending": "in_doubt"},
     ImageReopened: {
         "in_doubt": "pending",
         "failed": "pending",
@@ -178,10 +182,10 @@ def test_rule_4_an_overdue_job_holds_its_slot_and_is_attached_to_again():
     assert after(JobReattached(at=40_000.0, key=KEY), state=overdue).job_id == "job-1"
 
 
-def test_rule_5_only_a_person_or_a_changed_plan_moves_what_is_over():
+def test_rule_5_only_a_person_a_changed_plan_or_a_later_report_moves_what_is_over():
     moving = {kind for (phase, kind), to in TRANSITIONS.items() if phase in FINISHED and to is not phase}
 
-    assert moving == {ImageReopened, ImagePlanned}
+    assert moving == {ImageReopened, ImagePlanned, JobRestored}
     assert TRANSITIONS[Phase.CANCELLED, ImagePlanned] is Phase.PENDING
 
 

@@ -51,8 +51,7 @@ class SqliteStore:
                 return None
             if (totals := read_totals(self.connection)) is None:
                 raise damaged(self.path, "it does not say how much it holds")
-            last = self.connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
-            self._expect("events", last, totals.events)
+            self._expect("events", self._last_event(), totals.events)
             return totals
 
     def states(self, totals: Totals | None) -> dict[str, State]:
@@ -107,6 +106,7 @@ class SqliteStore:
             self.check()
         ledger = self.without_images(totals)
         ledger.planned, ledger.states = self.planned(known, totals), self.states(totals)
+        ledger.events = self._last_event() if totals is None else totals.events
         return ledger
 
     def events(self, key: str | None = None) -> list[Event]:
@@ -141,6 +141,10 @@ class SqliteStore:
 
     def close(self) -> None:
         self.connection.close()
+
+    def _last_event(self) -> int:
+        last: int = self.connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+        return last
 
     def _expect(self, table: str, found: int, written: int) -> None:
         if found != written:
@@ -203,6 +207,7 @@ class WritableSqliteStore(SqliteStore):
             try:
                 ledger = self.without_images(self._totals)
                 ledger.states = self.states(self._totals)
+                ledger.events = self._totals.events
             finally:
                 sound.result()  # what is wrong with the file itself says more than what is wrong with a row
         return ledger

@@ -110,6 +110,7 @@ def head(summary: Summary) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "generated_at": iso(summary.generated_at),
+        "journal": {"first_run": summary.runs[0].run if summary.runs else None, "events": summary.events},
         "plan": {
             "name": plan.name,
             "description": plan.description,
