@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from migrator.domain.image import ImageType
 from migrator.ims.fields import FIELDS, Field
 from migrator.plan.forms import IMAGE_KEYS
+from migrator.workflow.beliefs import BELIEFS
 from tests.manual_columns import column_manual
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -81,7 +82,37 @@ def _escaped(cell: str) -> str:
     return cell.replace("|", r"\|").replace("<", "&lt;").replace(">", "&gt;")
 
 
-PAGES = {"plan-keys.md": plan_keys, "report-columns.md": column_manual}
+def beliefs() -> str:
+    """What the program believes about the service without proof."""
+    rows = "".join(
+        f"| `{one.id}` | {' | '.join(map(_escaped, (one.says, one.certainty, one.source, one.depends)))}"
+        f" | {_escaped(one.otherwise)} |\n"
+        for one in BELIEFS
+    )
+    return f"""\
+# Beliefs about the service
+
+Nobody who wrote this program can ask the real service. What rests on an unproven fact stands here, and a
+first real run shows whether it holds:
+
+- every run observes what it can, at no extra request, and `migrator doctor PLAN` asks what can be asked
+  without changing anything. Among that is one request with a signature of 16 minutes ago (a key is locked by
+  more than five wrong ones in a row): its refusal is what `policy.late` rests on;
+- `reports/<plan>/service.json` holds what was seen, as counts and seconds by region. It has no names, ids or
+  secrets, so it can be sent to somebody. `report.json` lists every belief as confirmed, contradicted or not
+  yet seen;
+- a contradiction is a warning of the run that sees it first, with what to do;
+- what was seen steers: how long look-ups may stay empty (learned by each target's own jobs, kept in the
+  journal), which job call is asked first, and whether an image that does not tell what others told is read
+  again before its silence is accepted;
+- `migrator simulate --as service.json` serves a cloud that does what was seen.
+
+| belief | what is believed | certainty | source | what depends on it | where it is otherwise |
+|---|---|---|---|---|---|
+{rows}"""
+
+
+PAGES = {"plan-keys.md": plan_keys, "report-columns.md": column_manual, "beliefs.md": beliefs}
 """By file in `docs/`: who writes it."""
 
 

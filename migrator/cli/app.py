@@ -322,12 +322,31 @@ def simulate(
         int | None,
         typer.Option("--quota", min=0, metavar="N", help="Private images that a project may have; 50."),
     ] = None,
+    as_seen: Annotated[
+        Path | None,
+        typer.Option("--as", metavar="FILE", help="Behave as the service of a service.json was seen to."),
+    ] = None,
     console: Console,
 ) -> int:
     """Serve a stand-in cloud on 127.0.0.1, to rehearse."""
     from migrator.cli import offline
 
-    return run_async(offline.simulate, scenario, seed, port, speed, quota, console)
+    return run_async(offline.simulate, scenario, seed, port, speed, quota, as_seen, console)
+
+
+@app.command()
+@command
+def doctor(
+    *,
+    plan: PlanPath,
+    reports_dir: ReportsDir = REPORTS,
+    console: Console,
+) -> int:
+    """Ask which beliefs about the service hold here; nothing is changed in the cloud."""
+    from migrator.cli.doctor import doctor as examine
+    from migrator.cli.wiring import load
+
+    return run_async(examine, load(plan)[0], Options(reports_dir=reports_dir), console)
 
 
 @app.command()
@@ -350,11 +369,14 @@ def schema(
     *,
     what: Annotated[
         str,
-        typer.Argument(metavar="plan|report|events", help="Of the plan, of report.json, or of run --json."),
+        typer.Argument(
+            metavar="plan|report|events|service",
+            help="Of the plan, of report.json, of run --json, or of service.json.",
+        ),
     ] = "plan",
     console: Console,
 ) -> int:
-    """Print the JSON Schema of plan, report or events."""
+    """Print the JSON Schema of plan, report, events or service."""
     import json
 
     from migrator.domain.errors import UsageError
@@ -365,8 +387,12 @@ def schema(
         from migrator.reports.formats.as_json import report_schema as of
     elif what == "events":
         from migrator.reports.events_schema import events_schema as of
+    elif what == "service":
+        from migrator.reports.service import service_schema as of
     else:
-        raise UsageError(f"there is no schema of {what!r}", hint='Ask for "plan", "report" or "events".')
+        raise UsageError(
+            f"there is no schema of {what!r}", hint='Ask for "plan", "report", "events" or "service".'
+        )
     for line in json.dumps(of(), indent=2, ensure_ascii=False).splitlines():
         console.out(line)
     return 0

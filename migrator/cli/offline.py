@@ -19,6 +19,7 @@ from migrator.cli.earlier import later_report
 from migrator.cli.journals import journal_of, ledger_ahead
 from migrator.cli.options import Options
 from migrator.cli.reporting import snapshot, write_reports
+from migrator.cli.service import service_seen
 from migrator.cli.session import run
 from migrator.cli.wiring import plan_folder
 from migrator.cli.work import check_keys, choose
@@ -37,8 +38,9 @@ from migrator.reports.glossary import FAILED, STATUSES
 from migrator.reports.headline import span
 from migrator.reports.summary import Summary, summary
 from migrator.reports.untrusted import spelled_out
+from migrator.simulator.as_seen import settings_as_seen
 from migrator.simulator.server import serve
-from migrator.simulator.settings import SCENARIOS
+from migrator.simulator.settings import SCENARIOS, Settings
 from migrator.simulator.settings import scenario as settings_of
 from migrator.workflow.events import ImagePlanned
 from migrator.workflow.ledger import Ledger
@@ -199,7 +201,8 @@ async def report(plan: Plan, reports_dir: Path, console: Console) -> int:
             hint="Put the newer journal back, or go on with this one: `migrator run` takes what the report "
             "knows into the journal first. To have it overwritten all the same, move the reports away.",
         )
-    for path in await write_reports(plan, ledger, folder, time.time(), running=False):
+    seen = service_seen(folder)
+    for path in await write_reports(plan, ledger, folder, time.time(), running=False, service=seen):
         console.out(str(path))
     return 0
 
@@ -245,14 +248,25 @@ def _at_best(floor: Floor, plan: Plan) -> str:
 
 
 async def simulate(
-    scenario: str, seed: int, port: int, speed: float, quota: int | None, console: Console
+    scenario: str,
+    seed: int,
+    port: int,
+    speed: float,
+    quota: int | None,
+    as_seen: Path | None,
+    console: Console,
 ) -> int:
-    """Serve the stand-in cloud until a signal ends it; `quota` None is what its scenario says."""
+    """Serve the stand-in cloud until a signal ends it; `quota` None is what its scenario says.
+
+    `as_seen` is a service.json, whose service it is to resemble.
+    """
     if scenario not in SCENARIOS:
         raise UsageError(
             f"there is no scenario {scenario!r}", hint=f"There are: {', '.join(sorted(SCENARIOS))}."
         )
     settings = settings_of(scenario, seed=seed)
+    if as_seen is not None:
+        settings = _as_seen(as_seen, settings)
     if quota is not None:
         settings = settings.model_copy(update={"quota": quota})
     try:
@@ -276,6 +290,16 @@ async def simulate(
             hint="Name another --port; 0 takes any free one.",
         ) from None
     return 0
+
+
+def _as_seen(path: Path, settings: Settings) -> Settings:
+    try:
+        return settings_as_seen(path.read_bytes(), settings)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"--as {path}: not a service.json: {getattr(error, 'strerror', None) or error}",
+            hint="A run writes one beside its reports: reports/PLAN/service.json.",
+        ) from None
 
 
 async def demo(seed: int, reports_dir: Path, console: Console) -> int:

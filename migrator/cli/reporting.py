@@ -1,10 +1,11 @@
 """Reports written from a ledger, each file atomically."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import anyio.to_thread
 
@@ -14,6 +15,7 @@ from migrator.domain.units import Moment
 from migrator.io.atomic_write import remove_leftovers, write_atomically
 from migrator.reports.formats import FORMATS
 from migrator.reports.summary import Summary, summary
+from migrator.workflow.beliefs import ServiceSeen
 from migrator.workflow.ledger import Ledger
 
 
@@ -36,21 +38,24 @@ async def write_reports(
     *,
     running: bool,
     formats: Collection[str] = tuple(FORMATS),
+    service: Mapping[str, ServiceSeen] = MappingProxyType({}),
 ) -> list[Path]:
     """Reports of a plan, every one unless told otherwise, from one Summary; the files' paths.
 
-    Raises ReportError.
+    `service` is what the service of each region was seen to do. Raises ReportError.
     """
     frozen = snapshot(ledger)
-    return await anyio.to_thread.run_sync(_write, plan, frozen, folder, now, running, formats)
+
+    def facts() -> Summary:
+        return summary(frozen, plan=plan, now=now, running=running, service=service)
+
+    return await anyio.to_thread.run_sync(_write, facts, folder, formats)
 
 
-def _write(
-    plan: Plan, ledger: Ledger, folder: Path, now: Moment, running: bool, formats: Collection[str]
-) -> list[Path]:
+def _write(make: Callable[[], Summary], folder: Path, formats: Collection[str]) -> list[Path]:
     """One format that fails keeps no other from being written; the first failure is raised at the end."""
     with _as_report_error("the reports cannot be made"):
-        facts: Summary = summary(ledger, plan=plan, now=now, running=running)
+        facts = make()
     paths, failure = [], None
     remove_leftovers(folder, [f"report.{suffix}" for suffix in FORMATS])
     for suffix in formats:

@@ -25,6 +25,7 @@ from migrator.cli.options import Options
 from migrator.cli.preflight import preflight_before_run
 from migrator.cli.progress import Progress
 from migrator.cli.reporting import snapshot, write_reports
+from migrator.cli.service import ServiceWatch
 from migrator.cli.wiring import TargetServices, clock_for, open_clouds, plan_folder
 from migrator.cli.work import Work, check_keys, choose, ending_of_plan, events_at_start, selected_keys
 from migrator.domain import collector
@@ -75,14 +76,15 @@ async def run(plan: Plan, options: Options, console: Console) -> int:
             ledger=ledger,
             items=items,
             selected=selected_keys(plan, ledger, options),
+            watch=ServiceWatch(plan, plan_folder(options.reports_dir, plan), services),
         )
         sizes = await session.preflight(services) if options.preflight else {}
         run_id, work = await session.begin()
         progress = Progress(plan, ledger, console)
-        clouds = {name: one.ims for name, one in services.items()}
+        clouds, seen = session.watch.clouds(), session.watch.known()
         rng = random.SystemRandom()
         observe = _safely("progress", progress.on_event)
-        engine = Engine(plan, ledger, clouds, journal, clock, rng, observe=observe, sizes=sizes)
+        engine = Engine(plan, ledger, clouds, journal, clock, rng, observe=observe, sizes=sizes, seen=seen)
         progress.engine = engine
         collector.spared()  # what the journal remembers, and the work
         async with anyio.create_task_group() as listening:
@@ -113,6 +115,8 @@ class _Session:
     items: dict[str, Planned]
     selected: frozenset[str] | None
     """Keys that the options select; None for all."""
+
+    watch: ServiceWatch
 
     async def preflight(self, services: Mapping[str, TargetServices]) -> dict[str, int]:
         """Preflight of the ledger as this run is about to leave it; the journal gets none of that.
@@ -195,6 +199,7 @@ class _Session:
         observe(ended)
         log.info("run.ended", plan=self.plan.name, run=run_id, reason=end.reason, exit_code=end.exit_code)
         console.say(end.reason)
+        self.watch.warn(self.ledger, console)
         for fault in self.ledger.runs[-1].halted.values():
             if fault.remedy:
                 console.say(fault.remedy)
@@ -205,8 +210,12 @@ class _Session:
     async def write_reports(self, *, running: bool, formats: Collection[str] = tuple(FORMATS)) -> list[Path]:
         """Every report, or some; the files' paths. Raises ReportError."""
         folder = plan_folder(self.options.reports_dir, self.plan)
-        now = self.clock.now()
-        return await write_reports(self.plan, self.ledger, folder, now, running=running, formats=formats)
+        now, seen = self.clock.now(), self.watch.seen(self.ledger)
+        paths = await write_reports(
+            self.plan, self.ledger, folder, now, running=running, formats=formats, service=seen
+        )
+        self.watch.write(self.ledger, now)
+        return paths
 
 
 async def _beside(what: str, show: Callable[[], Awaitable[None]]) -> None:

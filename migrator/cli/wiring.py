@@ -1,7 +1,7 @@
 """The clients of a run, built once from plan and environment, and handed to each other."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,7 @@ from migrator.ims.identity import FixedTokenSigner, ProjectLookup, Projects, Tem
 from migrator.ims.signing import KeySigner, KeySource, ObsSigner
 from migrator.ims.storage import Obs, bucket_url
 from migrator.io import credentials
-from migrator.io.clock import FastClock, SystemClock, clock_of
+from migrator.io.clock import BackdatedClock, FastClock, SystemClock, clock_of
 from migrator.io.files import read_inventory_bytes, read_plan_bytes
 from migrator.io.http import AioHttp, trusted
 from migrator.io.proxies import proxy_for
@@ -66,6 +66,9 @@ class TargetServices:
     projects: Projects
     project_id: str | None
     """As the plan or the environment names it; None where it is looked up by the region's name."""
+
+    backdated: Callable[[float], Ims] | None = None
+    """The image service again, signed as if so many seconds ago; None where tokens are used instead."""
 
 
 def clock_for(plan: Plan, environ: Mapping[str, str]) -> SystemClock | FastClock:
@@ -119,8 +122,22 @@ async def open_clouds(
                 ),
                 projects=Projects(http, signer, target.iam_endpoint),
                 project_id=project,
+                backdated=_backdated(identity, target, http, clock, project or lookup),
             )
         yield services
+
+
+def _backdated(
+    identity: credentials.Identity,
+    target: Target,
+    http: Http,
+    clock: Clock,
+    project: str | Callable[[], Awaitable[str]],
+) -> Callable[[float], Ims] | None:
+    if isinstance(identity.secret, Login | ReadyToken):
+        return None
+    keys = identity.secret
+    return lambda seconds: Ims(http, KeySigner(keys, BackdatedClock(clock, seconds)), target, project)
 
 
 def _signer(identity: credentials.Identity, target: Target, http: Http, clock: Clock) -> Signer:

@@ -20,6 +20,7 @@ from migrator.engine.wave_gate import WaveGate
 from migrator.journal.port import Journal
 from migrator.pacing.scheduler import Scheduler, too_many_failures
 from migrator.pacing.visibility import Visibility
+from migrator.workflow.beliefs import ServiceSeen
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.states import IN_CLOUD, Phase, State
@@ -50,6 +51,7 @@ class Engine:
         *,
         observe: Callable[[Event], None] = lambda event: None,
         sizes: Mapping[str, int] = MappingProxyType({}),
+        seen: Mapping[str, ServiceSeen] = MappingProxyType({}),
     ) -> None:
         self.plan = plan
         self.ledger = ledger
@@ -62,6 +64,8 @@ class Engine:
         """Made once: to look a logger up takes longer than to leave a line out."""
         self.sizes = sizes
         """Bytes of each image's object, by key, as far as they are known."""
+        self.seen = seen
+        """What each target's service was seen to do, by target."""
         self.drivers: dict[str, Driver] = {}
         """By target."""
         self._waves = WaveGate(Waves((), ()), clock, self.log)
@@ -191,7 +195,9 @@ class Engine:
             {by: learned[name, by] for by in ListedBy if (name, by) in learned},
             marked=self.plan.policy.marker is MarkerKind.TAG,
         )
-        worker = TargetWorker(target, self.clouds[name], scheduler, self.clock, visibility, self.sizes)
+        worker = TargetWorker(
+            target, self.clouds[name], scheduler, self.clock, visibility, self.sizes, self.seen.get(name)
+        )
         for key in keys:
             visibility.resumed(states[key], worker.tick_of)
         worker.jobs.update((job_id, key) for key in keys if (job_id := states[key].job_id))

@@ -18,6 +18,7 @@ from migrator.pacing.poll_schedule import Forecast, History, next_poll
 from migrator.pacing.scheduler import SWEEP_KEY, Idle, Scheduler, WorkItem
 from migrator.pacing.sweep import TRIAL, Hints
 from migrator.pacing.visibility import Visibility
+from migrator.workflow.beliefs import ServiceSeen
 from migrator.workflow.lookup import ImageMatches
 from migrator.workflow.states import State
 from migrator.workflow.transitions import Step
@@ -86,8 +87,11 @@ class TargetWorker:
         clock: Clock,
         visibility: Visibility,
         sizes: Mapping[str, int] = MappingProxyType({}),
+        seen: ServiceSeen | None = None,
     ) -> None:
-        """`sizes` are bytes of the images' objects, by key, as far as they are known."""
+        """`sizes` are bytes of the images' objects, by key, as far as they are known; `seen` is what the
+        service was seen to do."""
+        self.seen = seen or ServiceSeen()
         self.target = target
         self.cloud = cloud
         self.scheduler = scheduler

@@ -162,6 +162,9 @@ class Ims:
         self._project_id = project_id
         self._on_rate_hint: Callable[[RateHint, bool], None] = lambda hint, of_submissions: None
         self._api = target.job_api
+        self._calls = (JobApi.PROGRESS, JobApi.STATUS)
+        self.job_call: JobApi | None = None
+        """The call that told of a job; None before any did."""
 
     def listen(self, on_rate_hint: Callable[[RateHint, bool], None]) -> None:
         self._on_rate_hint = on_rate_hint
@@ -172,15 +175,26 @@ class Ims:
         self._heed(response, of_submissions=True)
         return read_submit(response)
 
+    def prefer_status_call(self) -> None:
+        """Ask for jobs by the older call first, which is what this service was seen to answer."""
+        self._calls = (JobApi.STATUS, JobApi.PROGRESS)
+
     async def job(self, job_id: str) -> JobStatus:
-        if self._api is not JobApi.STATUS:
-            response = await self._ask(progress_request(self._endpoint, job_id))
-            if self._api is JobApi.PROGRESS or not _no_such_path(response):
-                return read_job(response, job_id)
-        response = await self._ask(status_request(self._endpoint, await self._project(), job_id))
+        call, other = self._calls if self._api is JobApi.AUTO else (self._api, self._api)
+        response = await self._ask_for_job(call, job_id)
+        missing = call is not other and _no_such_path(response)
+        if missing:
+            response, call = await self._ask_for_job(other, job_id), other
         report = read_job(response, job_id)
-        self._api = JobApi.STATUS  # only now is it known that the path was missing, and not the job
+        if missing:
+            self._api = call  # only now is it known that the path was missing, and not the job
+        self.job_call = call
         return report
+
+    async def _ask_for_job(self, call: JobApi, job_id: str) -> Response:
+        if call is JobApi.PROGRESS:
+            return await self._ask(progress_request(self._endpoint, job_id))
+        return await self._ask(status_request(self._endpoint, await self._project(), job_id))
 
     async def images(self, query: ImageQuery, *, after: str | None = None) -> ImagePage:
         response = await self._ask(images_request(self._endpoint, query, after))

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import anyio
 
 from migrator.domain.errors import UsageError
+from migrator.domain.ports import Clock
 from migrator.domain.units import Moment
 
 REHEARSAL = "MIGRATOR_REHEARSAL_CLOCK"
@@ -44,6 +45,18 @@ class SystemClock:
         """Return when `event` is set, or after `seconds` (inf: never), whichever comes first."""
         with anyio.move_on_after(seconds):
             await event.wait()
+
+
+class BackdatedClock(SystemClock):
+    """A wall clock that is late by so many seconds: for asking what a service does with an old signature."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+
+    def now(self) -> Moment:
+        """The other clock's moment, so many seconds ago."""
+        return self._clock.now() - self._seconds
 
 
 class FastClock:

@@ -13,6 +13,7 @@ Every report is made from one Summary, so their numbers agree. The rules:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from migrator.domain.cloud import Fault
 from migrator.domain.plan import MarkerKind, Plan
@@ -26,6 +27,7 @@ from migrator.reports.runs import RunLine, RunState, run_lines
 from migrator.reports.tally import Tally, tallies, tallies_of_label
 from migrator.reports.throughput import Throughput, possible_per_hour, throughput
 from migrator.reports.untrusted import plain
+from migrator.workflow.beliefs import ServiceSeen
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.resume import drifted
 from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays
@@ -93,6 +95,8 @@ class Summary:
     """Targets that stopped submitting in the latest run, and why."""
 
     images: ImageRows
+    service: Mapping[str, ServiceSeen]
+    """What the service of each region was seen to do."""
 
     @property
     def label_keys(self) -> tuple[str, ...]:
@@ -100,8 +104,15 @@ class Summary:
         return tuple(self.by_label)
 
 
-def summary(ledger: Ledger, *, plan: Plan, now: Moment, running: bool | None = None) -> Summary:
-    """What there is to say about `ledger` at the moment `now`.
+def summary(
+    ledger: Ledger,
+    *,
+    plan: Plan,
+    now: Moment,
+    running: bool | None = None,
+    service: Mapping[str, ServiceSeen] = MappingProxyType({}),
+) -> Summary:
+    """What there is to say about `ledger` at the moment `now`; `service` is what was seen, by region.
 
     `running` tells whether a run holds the journal; None believes the last run when it has not said that it
     ended. Of `plan` only what it says of itself and its targets is used: the images are the ledger's.
@@ -142,6 +153,7 @@ def summary(ledger: Ledger, *, plan: Plan, now: Moment, running: bool | None = N
         runs=runs,
         halted=halted,
         images=ImageRows(pairs, drift),
+        service=service,
     )
 
 

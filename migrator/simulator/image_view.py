@@ -10,6 +10,14 @@ from migrator.simulator.jobs import Record
 from migrator.simulator.settings import Settings
 from migrator.simulator.wire import stamp
 
+_WRITTEN = {
+    "os_version": "__os_version",
+    "os_type": "__os_type",
+    "architecture": "__support_arm",
+    "description": "__description",
+}
+"""How the image list writes what an import calls otherwise."""
+
 _ENVIRONMENT = {"ECS": "FusionCompute", "BMS": "Ironic", "DataImage": "DataImage"}
 _NULLABLE = ("virtual_size", "checksum")
 
@@ -80,6 +88,8 @@ def view(record: Record, now: Moment, settings: Settings) -> dict[str, Any]:
     if active:
         body |= {"active_at": changed, "__image_size": str(record.size)}
     body |= _said(record, settings)
+    for attribute in settings.untold:
+        body[_WRITTEN.get(attribute, attribute)] = [] if attribute == "tags" else None
     if active or "name" in record.attributes:
         body.update(record.attributes)
         return {name: value for name, value in body.items() if value is not None or name in _NULLABLE}

@@ -237,6 +237,21 @@ class Settings(_Values):
     data_origin: bool = True
     """Fill __data_origin with "file,<bucket>:<key>"."""
 
+    untold: frozenset[
+        Literal[
+            "os_version",
+            "os_type",
+            "min_disk",
+            "virtual_env_type",
+            "architecture",
+            "hw_firmware_type",
+            "enterprise_project_id",
+            "description",
+            "tags",
+        ]
+    ] = frozenset()
+    """What lists never tell of an image, although its import asked for it."""
+
     tag_separator: Literal["=", "."] = "="
     """How an image list writes a tag."""
 

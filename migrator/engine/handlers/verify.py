@@ -89,14 +89,19 @@ def _verdict(context: Context, state: State, image: CloudImage | None) -> ImageE
         worker.visibility.unlisted(key, tick)
     planned = context.ledger.planned[key].image
     wrong = [] if image is None else rules.mismatches(planned, context.listing.marker(key), image)
-    if image is not None and not wrong:
-        uncompared = rules.uncompared(planned, context.listing.marker(key), image)
-        return ImageVerified(at=now, key=key, image_id=image.id, uncompared=uncompared)
+    uncompared = () if image is None else rules.uncompared(planned, context.listing.marker(key), image)
+    # What this service usually tells may come later; silence that lasts is reported as such.
+    silent = any(map(worker.seen.usually_told, uncompared))
     watch = worker.watch(state)
+    if image is not None and not wrong and not silent:
+        return ImageVerified(at=now, key=key, image_id=image.id, uncompared=uncompared)
     if watch.unverified_since is None:
         watch.unverified_since = tick
     waited = tick - watch.unverified_since
     if waited < worker.visibility.patience_for_images and (image is None or image.status != "killed"):
         return min(max(waited, 1.0), context.plan.polling.max_interval)
+    if image is not None and not wrong:
+        context.log.warning("image.silent", key=key, image=image.id, keys=uncompared)
+        return ImageVerified(at=now, key=key, image_id=image.id, uncompared=uncompared)
     fault = rules.mismatch(image.id, wrong) if image is not None else rules.missing(state.image_id)
     return VerificationFailed(at=now, key=key, fault=fault)

@@ -25,6 +25,7 @@ from migrator.reports.tally import Tally
 from migrator.reports.throughput import Throughput
 from migrator.reports.times import iso, minutes
 from migrator.reports.untrusted import plain
+from migrator.workflow.beliefs import ServiceSeen, Verdict
 from migrator.workflow.states import Attempt, Phase
 from migrator.workflow.visibility_delay import VisibilityDelays
 
@@ -154,9 +155,25 @@ def head(summary: Summary) -> dict[str, Any]:
             }
             for target, listing in summary.listings.items()
         },
+        "service": {region: _beliefs(seen) for region, seen in summary.service.items()},
         "failures": list(_causes(summary.failures)),
         "waiting": list(_causes(summary.waiting)),
     }
+
+
+def _beliefs(seen: ServiceSeen) -> list[dict[str, Any]]:
+    return [
+        {
+            "belief": belief.id,
+            "says": belief.says,
+            "verdict": count.verdict.value,
+            "seen": count.seen,
+            "against": count.against,
+            "depends": belief.depends,
+            "remedy": belief.otherwise if count.verdict is Verdict.CONTRADICTED else "",
+        }
+        for belief, count in seen.verdicts()
+    ]
 
 
 def _throughput(throughput: Throughput) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from migrator.reports.headline import headline, next_step
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
 from migrator.reports.untrusted import one_line
+from migrator.workflow.beliefs import contradictions
 
 _GROUPS = 6
 _CAUSES = 5
@@ -66,6 +67,12 @@ def _lines(summary: Summary) -> Iterator[str]:
         for cause in summary.waiting[:_WAITS]:
             yield f"- {_images(cause.count)}, {CAUSES[cause.kind]}: {_what(cause)}"
         yield from _more(summary.waiting[_WAITS:])
+    against = contradictions(summary.service)
+    if against:
+        yield from ("", "## Not as believed of the service", "")
+        for region, belief, count in against:
+            yield f"- {code(region)}: {prose(belief.says)} {count.against:,} times not so."
+            yield f"  - {prose(belief.otherwise)}"
     if step := next_step(summary):
         yield from ("", "## Next", "", _COMMANDS.sub(r"`\1`", prose(step)))
 
