@@ -99,7 +99,8 @@ class Driver:
                     async for result in results:
                         answered.update(_keys(result))
                         await self._carry_out(result, item)
-        except RetryableError as error:
+            self.worker.rejected.pop(item.step, None)
+        except (RetryableError, RejectedError) as error:
             left = [key for key in item.keys if key not in answered]
             await self._carry_out(trouble.unanswered(self.context, item.step, left, error), item)
         except TargetHaltedError as error:

@@ -125,6 +125,8 @@ class TargetWorker:
         """Ids of dead images that were listed for an item that is to be submitted, by key."""
         self._retrying: dict[str, float] = {}
         """Since when images are submitted again, by key."""
+        self.rejected: dict[Step, tuple[float, int]] = {}
+        """Questions that the service refuses for good: since when, and how often in a row."""
         self.jobs: dict[str, str] = {}
         """Whose job each job id is: an answer that names another image's is not about what was asked."""
         self.clock_jump = ClockJump(clock.now(), clock.monotonic())

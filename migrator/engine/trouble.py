@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from migrator.domain.errors import RetryableError
+from migrator.domain.errors import RejectedError, RetryableError
 from migrator.engine.context import Context, Halt, Result
 from migrator.pacing import retry
 from migrator.pacing.retry import Patience
@@ -20,23 +20,52 @@ STRANGERS = Patience(tries=3)
 _NOT_THE_SERVICE = "Check ims_endpoint of the target: what answers there is not the image service."
 
 
-def unanswered(context: Context, step: Step, keys: Iterable[str], error: RetryableError) -> Result:
-    """A question without an answer says nothing about its images: they are asked about again."""
+REJECTIONS = Patience(seconds=600.0)
+"""A question that is refused for so long will not be answered in this run."""
+
+ONCE_MORE = 5
+"""Refusals in a row before that is thought of."""
+
+
+def unanswered(
+    context: Context, step: Step, keys: Iterable[str], error: RetryableError | RejectedError
+) -> Result:
+    """A question without an answer says nothing about its images: they are asked about again.
+
+    One that is refused as wrong says no more: it was wrong about no image. It is asked again too, but not for
+    ever.
+    """
     plan, worker = context.plan, context.worker
     keys = list(keys)
-    context.log.debug("question.unanswered", step=step.value, images=len(keys), reason=str(error))
+    if isinstance(error, RejectedError):
+        halt = _rejected(context, step, error)
+        error = RetryableError(error.fault)
+    else:
+        halt = None
+        context.log.debug("question.unanswered", step=step.value, images=len(keys), reason=str(error))
     wait = retry.pause(plan.retry, worker.outages + 1, context.rng, error.retry_after)
     if step is Step.SWEEP:
         worker.sweep_failed()
-        return Result(sweep=True, halt=slow_down(context, error, wait, submit=False))
+        return Result(sweep=True, halt=halt or slow_down(context, error, wait, submit=False))
     result = Result()
     for key in keys:
         watch = worker.watch(context.state(key))
         watch.troubles += 1
         again = retry.pause(plan.retry, watch.troubles, context.rng, error.retry_after)
         result.after[key] = max(again, plan.polling.min_interval)
-    result.halt = slow_down(context, error, wait, submit=False)
+    result.halt = halt or slow_down(context, error, wait, submit=False)
     return result
+
+
+def _rejected(context: Context, step: Step, error: RejectedError) -> Halt | None:
+    """How the target is halted when a question was refused for too long."""
+    worker, tick = context.worker, context.clock.monotonic()
+    since, tries = worker.rejected.get(step, (tick, 0))
+    worker.rejected[step] = (since, tries + 1)
+    context.log.warning("question.rejected", target=worker.target.name, step=step.value, reason=str(error))
+    if tries + 1 >= ONCE_MORE and retry.gives_up(REJECTIONS, error.fault, seconds=tick - since):
+        return Halt(fault=error.fault, exit_code=7, drain=False)
+    return None
 
 
 def slow_down(context: Context, error: RetryableError, wait: float, *, submit: bool) -> Halt | None:
