@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 MINUTES ?= 30
 
-.PHONY: help setup demo test pytest lint fuzz test-all test-oldest lock upgrade browser clients screenshots bench chaos clean
+.PHONY: help setup demo test pytest lint fuzz depth test-all test-oldest lock upgrade browser clients screenshots bench chaos clean
 help:
 	@echo "make demo    import a small plan against the simulator, start to report, in under a minute"
 	@echo "make test    format, lint and type checks, then every test"
@@ -69,6 +69,10 @@ test-oldest: $(OLDEST)/.ready
 
 fuzz: setup
 	@$(PY) -m tests.fuzz --minutes $(MINUTES)
+
+# Answers and journals at depth: a million inputs, changed in their structure; some ten minutes.
+depth: setup
+	@$(PY) -m tests.depth $(INPUTS) $(SEED)
 
 # uv resolves for every platform and Python at once; it has an environment of its own, since nothing else needs it.
 UV := $(VENV)/uv/bin/uv

@@ -342,7 +342,7 @@ def doctor(
     reports_dir: ReportsDir = REPORTS,
     console: Console,
 ) -> int:
-    """Ask which beliefs about the service hold here; nothing is changed in the cloud."""
+    """Ask which beliefs about the service hold; changes nothing."""
     from migrator.cli.doctor import doctor as examine
     from migrator.cli.wiring import load
 

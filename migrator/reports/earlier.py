@@ -73,7 +73,7 @@ def read_json(data: bytes, plan: str) -> LaterReport:
         images = {
             image.key: _reported(image.status, image.job_id, image.submitted_at) for image in report.images
         }
-    except (MsgspecError, ValueError) as error:
+    except (MsgspecError, ValueError, RecursionError) as error:
         raise NotAReport(str(error)) from None
     if report.schema != SCHEMA or report.plan.name != plan:
         raise NotAReport(f"it is {report.schema!r} of plan {report.plan.name!r}")

@@ -80,7 +80,7 @@ def read_service(data: bytes) -> dict[str, ServiceSeen]:
     """What such a file says, by region. Raises NotAService."""
     try:
         file = _decode(data)
-    except MsgspecError as error:
+    except (MsgspecError, ValueError, RecursionError) as error:
         raise NotAService(str(error)) from None
     if file.schema != SCHEMA:
         raise NotAService(f"its schema is {file.schema!r}, not {SCHEMA!r}")

@@ -64,7 +64,7 @@ def ledger_of(folder: Path, *, writing: bool) -> Ledger:
     return asyncio.run(read())
 
 
-async def _write(folder: Path) -> None:
+async def write_sound_journal(folder: Path) -> None:
     journal = await SqliteLocation(folder).open(version="test")
     for event in events():
         await journal.append(event)
@@ -74,7 +74,7 @@ async def _write(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sound") / "plan"
-    asyncio.run(_write(folder))
+    asyncio.run(write_sound_journal(folder))
     return folder
 
 
