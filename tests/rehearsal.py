@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from migrator.domain.credentials import Keys
 from migrator.domain.plan import Plan
+from migrator.domain.units import Moment
 from migrator.engine import Engine
 from migrator.ims.client import Ims
 from migrator.ims.signing import KeySigner
@@ -28,6 +29,16 @@ def a_plan(count: int, **tables: object) -> Plan:
     return examples.a_plan(count, name="rehearsal", image_name="vm-{:05}", first=0, **tables)
 
 
+class SteppedClock(FakeClock):
+    """A wall clock that somebody sets while the program runs."""
+
+    offset = 0.0
+    """Seconds by which it is ahead of the true time."""
+
+    def now(self) -> Moment:
+        return super().now() + self.offset
+
+
 @dataclass
 class Rehearsal:
     """One plan, one simulator, as many runs as a test likes. The simulator's ledger is the judge."""
@@ -42,6 +53,8 @@ class Rehearsal:
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
+        self.own_clock = SteppedClock()
+        """The program's; the cloud's is another, which nobody sets."""
         self.ledger = Ledger()
         room = max(self.settings.quota, 2 * len(self.plan.images))  # the quota has tests of its own
         self.settings = self.settings.model_copy(update={"quota": room})
@@ -56,15 +69,16 @@ class Rehearsal:
         async def source() -> Keys:
             return keys
 
-        signer = KeySigner(source, self.clock)
+        signer = KeySigner(source, self.own_clock)
         target = self.plan.targets["north"]
         cloud = Ims(self.http, signer, target, self.settings.regions["cn-north-4"])
         self.ledger = await self.journal.ledger()
-        began = RunBegan(at=self.clock.now(), run="r", version="0", host="h", pid=1)
-        await self.journal.append(began, *startup_events(planned(self.plan), self.ledger, self.clock.now()))
+        now = self.own_clock.now()
+        began = RunBegan(at=now, run="r", version="0", host="h", pid=1)
+        await self.journal.append(began, *startup_events(planned(self.plan), self.ledger, now))
         rng = random.Random(self.seed)
         self.engine = Engine(
-            self.plan, self.ledger, {"north": cloud}, self.journal, self.clock, rng, sizes=self.sizes
+            self.plan, self.ledger, {"north": cloud}, self.journal, self.own_clock, rng, sizes=self.sizes
         )
         return work_left(self.ledger)
 

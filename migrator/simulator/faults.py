@@ -4,7 +4,9 @@ Texts: API gateway, "Error Codes" (0201, 0308, 0601, 0613) and the throttling su
 the form of X-Apig-Ratelimit-Api is that of the gateway's own examples.
 """
 
+import json
 import math
+import re
 from dataclasses import replace
 from random import Random
 
@@ -12,6 +14,7 @@ from migrator.domain.units import Moment
 from migrator.simulator.settings import Odds, Settings
 from migrator.simulator.wire import (
     Act,
+    Call,
     Reply,
     gateway_error,
     html_page,
@@ -30,6 +33,7 @@ _TITLES = {
     503: "Service Unavailable",
     504: "Gateway Time-out",
 }
+_MESSAGE = re.compile(rb'"(?:error_msg|message|fail_reason)": ?"[^"\\]*')
 _ORDER = (
     "error_before",
     "error_after",
@@ -40,7 +44,21 @@ _ORDER = (
     "truncate",
     "html",
     "throttle",
+    "late",
+    "foreign",
 )
+
+
+def echoed(call: Call, reply: Reply) -> Reply:
+    """A refusal that repeats what it was asked with, as proxies and gateways do for the sake of support."""
+    names = ("x-auth-token", "x-security-token", "authorization")
+    said = " ".join(call.headers[name] for name in names if name in call.headers)
+    if call.path.endswith("/auth/tokens"):
+        said += call.body.decode("utf-8", "replace")
+    if reply.status < 400 or not said or not reply.body.startswith(b"{"):
+        return reply
+    text = json.dumps(f" (you sent {said})", ensure_ascii=False)[1:-1].encode()
+    return replace(reply, body=_MESSAGE.sub(lambda found: found[0] + text, reply.body, count=1))
 
 
 class FaultInjector:
@@ -89,7 +107,19 @@ class FaultInjector:
                 return html_page(502, _TITLES[502])
             case "throttle":
                 return self.throttled(kind)
+            case "late":
+                if self._dice.random() < 0.5:
+                    return gateway_error("APIGW.0201", status=504, message="Backend timeout")
+                return Reply(status=0, act=Act.RESET)
         return None
+
+    def late_by(self) -> float:
+        """Seconds until an import is taken in after all."""
+        return self._dice.uniform(0.0, self.settings.late_seconds)
+
+    def another(self, count: int) -> int:
+        """Which of so many other jobs an answer is about."""
+        return self._dice.randrange(count)
 
     def spoiled(self, fault: str, kind: str, reply: Reply) -> Reply:
         """What the client gets of `reply`, which the service has already acted upon."""

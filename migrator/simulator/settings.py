@@ -45,6 +45,12 @@ class Odds(_Values):
     throttle: Chance = 0.0
     """429 APIGW.0308; not carried out."""
 
+    late: Chance = 0.0
+    """Of an import: 504, or no answer; carried out some time within `late_seconds`."""
+
+    foreign: Chance = 0.0
+    """Of a job query: the answer is about another job."""
+
     statuses: tuple[int, ...] = (500, 502, 503, 504)
     """Which statuses error_before and error_after draw from."""
 
@@ -261,6 +267,12 @@ class Settings(_Values):
     poll_odds: Odds = Odds()
     other_odds: Odds = Odds()
     """Lists, tags, quota, tokens and objects."""
+
+    late_seconds: Annotated[float, Field(ge=0, le=900)] = 60.0
+    """Within how long an import is taken in whose answer was `late`."""
+
+    echo: bool = False
+    """Refusals repeat what the request was sent with: token, signature, password."""
 
     burst_every: Annotated[float, Field(ge=0)] = 0.0
     """Seconds between the starts of two bursts of throttling; 0 for none."""

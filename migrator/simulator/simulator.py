@@ -7,6 +7,7 @@ The order in which a call is dealt with:
 3. A fault after the service takes the answer away. What was done stays done, and the ledger says so.
 """
 
+import heapq
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
@@ -15,7 +16,7 @@ from migrator.domain.units import Moment
 from migrator.simulator import attributes, images, native, objects, tags
 from migrator.simulator.access import Caller
 from migrator.simulator.account import Account
-from migrator.simulator.faults import FaultInjector
+from migrator.simulator.faults import FaultInjector, echoed
 from migrator.simulator.filters import filters
 from migrator.simulator.identity import IdentityService
 from migrator.simulator.inspection import show
@@ -35,6 +36,7 @@ class Simulator(Account):
         self.identity = IdentityService(self.guard)
         self.faults = FaultInjector(settings, now)
         self._taken: str | None = None  # the job of the import that is being answered
+        self._late: list[tuple[Moment, int, Handler, Call]] = []
         self._request_ids = Random(f"{settings.seed}:requests")  # noqa: S311
         os_list()  # read now, so that no call has to
 
@@ -47,13 +49,18 @@ class Simulator(Account):
 
     def answer(self, call: Call, now: Moment) -> Reply:
         """Deal with one call at a moment; moments must not run backwards."""
+        self._take_in_late(now)
         if call.path.startswith("/_sim/"):
             return show(self, call.method, call.path, call.body, now)
         kind, handler = self._route(call)
         self._taken = None
         reply, fault = self._served(kind, handler, call, now)
         taken = self._taken
+        if fault == "foreign" and reply.status == 200:
+            reply = self._about_another(call, reply, now)
         reply = self.faults.spoiled(fault, kind, reply)
+        if self.settings.echo:
+            reply = echoed(call, reply)
         if taken is not None:
             self.answers[taken] = str(reply.status) if reply.act is Act.NONE else reply.act.value
         self.stats.count(kind, now, reply, accepted=taken is not None)
@@ -63,11 +70,30 @@ class Simulator(Account):
         """(the service's reply, the fault that is still to befall it)."""
         fault = "" if kind == "metadata" else self.faults.fault(kind)
         instead = self.faults.instead(fault, kind) or self.faults.burst(kind, now)
+        if fault == "late":
+            due = (now + self.faults.late_by(), len(self._late), handler, call)
+            heapq.heappush(self._late, due)
         if instead is not None:
             return instead, ""
         refused, headers = self.faults.limited(kind, now)
         reply = refused or handler(call, now)
         return (replace(reply, headers={**reply.headers, **headers}) if headers else reply), fault
+
+    def _take_in_late(self, now: Moment) -> None:
+        """Carry out what was sent long ago, and never answered."""
+        while self._late and self._late[0][0] <= now:
+            due, _, handler, call = heapq.heappop(self._late)
+            self._taken = None
+            handler(call, due)
+            if self._taken is not None:
+                self.answers[self._taken] = "late"
+
+    def _about_another(self, call: Call, reply: Reply, now: Moment) -> Reply:
+        asked = call.path.rstrip("/").rpartition("/")[2]
+        jobs = [job for project in self.projects.values() for job in project.jobs.values() if job.id != asked]
+        if not jobs:
+            return reply
+        return ok(job_body(jobs[self.faults.another(len(jobs))], now, self.settings))
 
     def _finished(self, kind: str, reply: Reply) -> Reply:
         request_id = f"{self._request_ids.getrandbits(128):032x}"
