@@ -33,6 +33,11 @@ class Listing:
         """What the import of an image bears."""
         return marker(self.plan.name, key) if self.marked else None
 
+    def bears_marker(self, key: str, image: CloudImage) -> bool:
+        """Whether an image shows the tags of an item; where there are none to show, it does."""
+        marker = self.marker(key)
+        return marker is None or marker.tags.items() <= image.tags.items()
+
     def matches(self, keys: Iterable[str], images: Sequence[CloudImage]) -> dict[str, ImageMatches]:
         """The images sorted by key; what belongs to none of `keys` is left out."""
         if not images:

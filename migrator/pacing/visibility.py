@@ -17,7 +17,7 @@ PATIENCE = 120.0
 """Seconds for which an image may be missing where it should be, even if lists were never seen to lag."""
 
 FIRST_PATIENCE = 900.0
-"""The same as long as lists have shown no finished image at all."""
+"""The same as long as lists have shown no finished image at all, and for an image whose tags are missing."""
 
 
 class Visibility:
@@ -82,10 +82,14 @@ class Visibility:
         lags = [max(one.learned.longest_delay, one.missing) for one in self._by.values()]
         return max(PATIENCE, MARGIN * max(self._slowest_show or 0.0, *lags))
 
-    @property
-    def patience_for_images(self) -> float:
-        """Seconds for which the image of a successful job may be missing from lists, or not be complete."""
-        return self.patience if self._slowest_show is not None else max(self.patience, FIRST_PATIENCE)
+    def patience_for_images(self, *, marked: bool) -> float:
+        """Seconds for which the image of a successful job may be missing from lists, or not be complete.
+
+        One that does not bear its tags yet (`marked`) is waited for longest: tags come last.
+        """
+        if marked and self._slowest_show is not None:
+            return self.patience
+        return max(self.patience, FIRST_PATIENCE)
 
     # --- Evidence ---------------------------------------------------------------------------------------
 

@@ -14,8 +14,16 @@ from migrator.simulator.settings import scenario
 
 async def main(seed: int, speed: float) -> None:
     """Serve until killed."""
-    settings = scenario("chaos", seed=seed).model_copy(
+    settings = scenario("chaos", seed=seed)
+    odds, polls = settings.import_odds, settings.poll_odds
+    settings = settings.model_copy(
         update={
+            "import_odds": odds.model_copy(update={"late": 0.03}),
+            "late_seconds": 100.0,
+            "poll_odds": polls.model_copy(update={"foreign": 0.02}),
+            "echo": True,
+            "listed": ("at_once", "later", "at_end")[seed % 3],
+            "listed_after": 20.0,
             "job_seconds": 60.0,
             "quota": 1_000_000,
             "token_dies_after": 5.0 * speed,

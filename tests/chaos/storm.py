@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -36,7 +37,7 @@ first = "10s"
 min_interval = "5s"
 [policy]
 max_failures = "100%"
-late = "2m"   # this cloud accepts nothing later
+late = "2m"   # this cloud accepts nothing later than after 100 s
 """
 
 IMAGE = """
@@ -60,8 +61,15 @@ class Outcome:
 
     exit_code: int
     kills: int
+    freezes: int
+    secrets: list[str]
+    """Where something was written that the cloud had repeated."""
+
     log: str
 
+
+SECRETS = re.compile(rb'MII[A-Za-z0-9+/_-]{40}|"password": ?"|simulator-secret-key')
+"""A token, the body of a login, and the key."""
 
 STOPPED_EARLY, AGAIN = 7, 5
 """The exit code that asks to be run again, and how often that is done: a busy machine may be out of reach for
@@ -99,12 +107,17 @@ def storm(folder: Path, *, seed: int, images: int, kills: int, speed: float) -> 
         }
         command = [sys.executable, "-m", "migrator", "run", str(plan), "--reports-dir", str(folder)]
         floor = images * 60.0 / 40 / speed
-        done = 0
+        done = frozen = 0
         with (folder / "log").open("wb") as log:
             for _ in range(kills):
                 process = subprocess.Popen(command, env=environ, stdout=log, stderr=log, cwd=folder)
                 try:
-                    process.wait(timeout=1.0 + rng.uniform(0.1, 0.6) * floor)
+                    process.wait(timeout=1.0 + rng.uniform(0.1, 0.3) * floor)
+                    break
+                except subprocess.TimeoutExpired:
+                    frozen += _freeze(process, rng.uniform(0.1, 2.0))
+                try:
+                    process.wait(timeout=rng.uniform(0.1, 0.3) * floor)
                     break
                 except subprocess.TimeoutExpired:
                     process.send_signal(signal.SIGKILL)
@@ -123,8 +136,24 @@ def storm(folder: Path, *, seed: int, images: int, kills: int, speed: float) -> 
         statuses={image["name"]: image["status"] for image in report["images"]},
         exit_code=code.returncode,
         kills=done,
+        freezes=frozen,
+        secrets=_written(folder),
         log=(folder / "log").read_text(),
     )
+
+
+def _freeze(process: subprocess.Popen[bytes], seconds: float) -> int:
+    """Let a process stand still for a while, as a paused machine does; 1 if it was still there."""
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGCONT)
+    return 1
+
+
+def _written(folder: Path) -> list[str]:
+    """Files that hold a token or the password, which every refusal repeated."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "plan.toml")
+    return sorted(path.name for path in files if SECRETS.search(path.read_bytes()))
 
 
 def verdict(outcome: Outcome, images: int) -> list[str]:
@@ -138,6 +167,11 @@ def verdict(outcome: Outcome, images: int) -> list[str]:
     done = {name for name, status in outcome.statuses.items() if status == "succeeded"}
     if done != set(outcome.imports):
         wrong.append(f"the report and the ledger differ: {sorted(done ^ set(outcome.imports))}")
+    if outcome.secrets:
+        wrong.append(f"secrets in {outcome.secrets}")
+    failed = {name for name, status in outcome.statuses.items() if status == "failed"}
+    if failed & set(outcome.imports):
+        wrong.append(f"falsely failed: {sorted(failed & set(outcome.imports))}")
     if outcome.exit_code != 0:
         wrong.append(f"exit code {outcome.exit_code}")
     if "Traceback" in outcome.log:
@@ -161,7 +195,10 @@ def main() -> int:
                 failed += 1
                 Path(f"chaos-{seed}.log").write_text(outcome.log)
         seconds = time.monotonic() - began
-        line = f"{sum(outcome.imports.values())} imports of {images} images, {outcome.kills} kills"
+        line = (
+            f"{sum(outcome.imports.values())} imports of {images} images, {outcome.kills} kills, "
+            f"{outcome.freezes} freezes"
+        )
         print(f"seed {seed}: {line}, {seconds:.0f} s: {'; '.join(wrong) or 'well'}", flush=True)
     print(f"{seeds - failed} passed, {failed} failed")
     return 1 if failed else 0

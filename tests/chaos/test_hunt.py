@@ -15,6 +15,8 @@ from tests.chaos.hunt import hunted
     [
         *range(8),
         pytest.param(54, id="54: finished images that lists did not show counted for nothing"),
+        pytest.param(1087, id="1087: tags that came minutes after the image were not waited for"),
+        pytest.param(1098, id="1098: the time of a freeze was taken for time in which an image was missing"),
         pytest.param(4068, id="4068: the longest of six delays was taken for the longest there is"),
     ],
 )

@@ -13,6 +13,7 @@ from migrator.workflow.visibility_delay import ListedBy
 async def follow(context: Context, item: WorkItem) -> AsyncGenerator[Result, None]:
     """Ask about the images of adopted imports: one by its id, or many with one list."""
     states = {key: context.state(key) for key in item.keys}
+    asked = context.clock.monotonic()
     if len(states) == 1:
         [state] = states.values()
         images = list((await context.worker.cloud.images(ImageQuery(id=state.image_id))).images)
@@ -31,4 +32,4 @@ async def follow(context: Context, item: WorkItem) -> AsyncGenerator[Result, Non
     for key, state in states.items():
         if key not in shown:
             gone = Fault(code="MIG.vanished", message=f"image {state.image_id} is not listed")
-            yield await missing(context, state, gone)
+            yield await missing(context, state, gone, asked)

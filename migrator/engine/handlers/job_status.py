@@ -65,12 +65,15 @@ def _still_running(context: Context, state: State, job: JobStatus) -> Result:
     return Result(after={key: None}, sweep=True)
 
 
-async def ended_otherwise(context: Context, state: State, job: JobStatus) -> Result:
-    """The job ended in a state that no manual lists: its image tells how, and without one it failed."""
+async def ended_otherwise(context: Context, state: State, job: JobStatus, asked: float) -> Result:
+    """The job ended in a state that no manual lists: its image tells how, and without one it failed.
+
+    `asked` is the tick at which the question left: an answer is of that time, however late it is read.
+    """
     key, worker = state.key, context.worker
     on_answer(context)
     watch = worker.watch(state)
-    missed = watch.on_missing(context.clock.monotonic())
+    missed = watch.on_missing(asked)
     matches = (await context.listing.find([key]))[key]
     if matches.ours:
         return job_result(context, state, lookup.as_job(matches.ours[0]))
@@ -79,12 +82,15 @@ async def ended_otherwise(context: Context, state: State, job: JobStatus) -> Res
     return job_result(context, state, replace(job, status="FAIL", fault=lookup.unlisted_state(job)))
 
 
-async def missing(context: Context, state: State, fault: Fault) -> Result:
-    """The service does not know a job or image of ours: believed only when it says so again and again."""
+async def missing(context: Context, state: State, fault: Fault, asked: float) -> Result:
+    """The service does not know a job or image of ours: believed only when it says so again and again.
+
+    `asked` is the tick at which the question left.
+    """
     key, worker = state.key, context.worker
     on_answer(context)
     watch = worker.watch(state)
-    missed = watch.on_missing(context.clock.monotonic())
+    missed = watch.on_missing(asked)
     if watch.misses < VANISHED_AFTER or missed < worker.visibility.patience:
         return Result(after={key: max(missed, context.plan.polling.min_interval)})
     matches = (await context.listing.find([key]))[key]

@@ -13,15 +13,16 @@ async def poll(context: Context, item: WorkItem) -> AsyncGenerator[Result, None]
     """Ask the job of one image."""
     state = context.state(item.keys[0])
     assert state.job_id is not None
+    asked = context.clock.monotonic()
     try:
         job = await context.worker.cloud.job(state.job_id)
     except RejectedError as error:
-        yield await missing(context, state, error.fault)
+        yield await missing(context, state, error.fault, asked)
         return
     if lookup.is_unlisted(job):
         context.worker.watch(state).log_state(context.log, state, job)
     if lookup.is_unlisted(job) and job.end_at is not None:
-        yield await ended_otherwise(context, state, job)
+        yield await ended_otherwise(context, state, job, asked)
         return
     result = job_result(context, state, job)
     result.last = True

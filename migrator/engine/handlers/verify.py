@@ -16,18 +16,18 @@ from migrator.workflow.visibility_delay import ListedBy
 
 async def verify(context: Context, item: WorkItem) -> AsyncGenerator[Result, None]:
     """Read images back, one by its id or many with one list: is each what the plan asked for?"""
-    keys = item.keys
+    keys, asked = item.keys, context.clock.monotonic()
     if len(keys) > 1:
-        async for result in _verify_many(context, keys):
+        async for result in _verify_many(context, keys, asked):
             yield result
     elif image_id := context.state(keys[0]).image_id:
         images = (await context.worker.cloud.images(ImageQuery(id=image_id))).images
-        yield _verdicts(context, context.listing.matches(keys, images))
+        yield _verdicts(context, context.listing.matches(keys, images), asked)
     else:
-        yield _verdicts(context, await context.listing.find(keys))
+        yield _verdicts(context, await context.listing.find(keys), asked)
 
 
-async def _verify_many(context: Context, keys: tuple[str, ...]) -> AsyncGenerator[Result, None]:
+async def _verify_many(context: Context, keys: tuple[str, ...], asked: float) -> AsyncGenerator[Result, None]:
     """One list for many images.
 
     What stands on a page under the very id that its job told is judged while the next page is on its way:
@@ -44,18 +44,18 @@ async def _verify_many(context: Context, keys: tuple[str, ...]) -> AsyncGenerato
             for key in here:
                 del left[key]
             if here:
-                result = _verdicts(context, listing.matches(here, page))
+                result = _verdicts(context, listing.matches(here, page), asked)
                 result.beside = True
                 yield result
         found = listing.matches(left, images)
         if all(matches.ours for matches in found.values()):
             # A job that ended while a long list was read is in it, most likely: it need not wait for another.
             late = worker.scheduler.joining(Step.VERIFY, context.clock.monotonic())
-            yield _verdicts(context, found | listing.matches(late, images))
+            yield _verdicts(context, found | listing.matches(late, images), asked)
             return
         await worker.another_question()
     found |= await listing.by_name([key for key in found if not found[key].ours], alone=False)
-    yield _verdicts(context, found)
+    yield _verdicts(context, found, asked)
 
 
 def unchecked(context: Context, state: State) -> ImageEvent | None:
@@ -65,13 +65,14 @@ def unchecked(context: Context, state: State) -> ImageEvent | None:
     return ImageVerified(at=context.now(), key=state.key, image_id=state.image_id, checked=False)
 
 
-def _verdicts(context: Context, found: Mapping[str, ImageMatches]) -> Result:
+def _verdicts(context: Context, found: Mapping[str, ImageMatches], asked: float) -> Result:
+    """What to record of what lists say, which is as of the tick `asked`, however late it is read."""
     on_answer(context)
     result = Result()
     for key, matches in found.items():
         state, ours = context.state(key), matches.ours
         image = next((image for image in ours if image.id == state.image_id), ours[0] if ours else None)
-        verdict = _verdict(context, state, image)
+        verdict = _verdict(context, state, image, asked)
         if isinstance(verdict, float):
             result.after[key] = verdict
         else:
@@ -79,7 +80,7 @@ def _verdicts(context: Context, found: Mapping[str, ImageMatches]) -> Result:
     return result
 
 
-def _verdict(context: Context, state: State, image: CloudImage | None) -> ImageEvent | float:
+def _verdict(context: Context, state: State, image: CloudImage | None, asked: float) -> ImageEvent | float:
     """What to record about an image that was read back, or the seconds until it is read again: lists lag."""
     key, now, worker = state.key, context.now(), context.worker
     tick = context.clock.monotonic()
@@ -96,9 +97,12 @@ def _verdict(context: Context, state: State, image: CloudImage | None) -> ImageE
     if image is not None and not wrong and not silent:
         return ImageVerified(at=now, key=key, image_id=image.id, uncompared=uncompared)
     if watch.unverified_since is None:
-        watch.unverified_since = tick
-    waited = tick - watch.unverified_since
-    if waited < worker.visibility.patience_for_images and (image is None or image.status != "killed"):
+        watch.unverified_since = asked
+    waited = asked - watch.unverified_since
+    borne = image is not None and context.listing.bears_marker(key, image)
+    if waited < worker.visibility.patience_for_images(marked=borne) and (
+        image is None or image.status != "killed"
+    ):
         return min(max(waited, 1.0), context.plan.polling.max_interval)
     if image is not None and not wrong:
         context.log.warning("image.silent", key=key, image=image.id, keys=uncompared)
