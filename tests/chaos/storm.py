@@ -68,8 +68,8 @@ class Outcome:
     log: str
 
 
-SECRETS = re.compile(rb'MII[A-Za-z0-9+/_-]{40}|"password": ?"|simulator-secret-key')
-"""A token, the body of a login, and the key."""
+SECRETS = re.compile(rb'(?<![A-Za-z0-9+/_-])MII[A-Za-z0-9+/_-]{40}|"password": ?"|simulator-secret-key')
+"""A token (and not what looks like one within a packed script), the body of a login, and the key."""
 
 STOPPED_EARLY, AGAIN = 7, 5
 """The exit code that asks to be run again, and how often that is done: a busy machine may be out of reach for
