@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from statistics import fmean
+from typing import Any
 
 import anyio
 import structlog
@@ -29,7 +30,7 @@ CALM = Settings(job_seconds=MEAN, job_spread="exponential", latency=(0.05, 0.15)
 SEEDS = range(1, 9)
 """Dice move single figures by a tenth and more."""
 
-FAULTS = {
+FAULTS: dict[str, Any] = {
     "import_odds": Odds(
         error_before=0.05, error_after=0.05, reset_before=0.03, reset_after=0.03, truncate=0.01
     ),
@@ -192,6 +193,16 @@ async def main() -> None:
         polls, late = (fmean(values) for values in zip(*loops, strict=True))
         print(f"{'  a fixed 10 s loop on the same jobs':<53}{polls:>10.1f}{polls:>12.1f}{late:>9.2f}")
     await show(f"faults: mean of {len(SEEDS)} seeds", CALM.model_copy(update=FAULTS), seeds=SEEDS)
+    accepted_late = FAULTS | {"import_odds": FAULTS["import_odds"].model_copy(update={"late": 0.02})}
+    for minutes in (1, 15):
+        # The service accepts up to a minute late; what the plan allows for is the difference.
+        policy = PATIENT.model_copy(update={"late": 60.0 * minutes})
+        await show(
+            f"faults, late up to 60 s; policy.late {minutes} min",
+            CALM.model_copy(update=accepted_late),
+            plan.model_copy(update={"policy": policy}),
+            seeds=SEEDS,
+        )
     trusting = plan.model_copy(update={"policy": PATIENT.model_copy(update={"verify": False})})
     for progress in ("stuck", "missing", "coarse"):
         await show(f"progress {progress}, lists show it", CALM.model_copy(update={"progress": progress}))

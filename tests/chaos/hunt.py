@@ -145,7 +145,7 @@ def judge(rehearsal: Rehearsal, found: Hunted, ending: Ending) -> None:
 async def main() -> int:
     """One line for each seed that went wrong."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    first, last = map(int, sys.argv[1:3]) if len(sys.argv) > 2 else (0, 200)
+    first, last = map(int, sys.argv[1:3]) if len(sys.argv) > 2 else (0, 340)
     every = []
     for seed in range(first, last):
         every.append(found := await hunted(seed))

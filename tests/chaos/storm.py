@@ -185,22 +185,27 @@ def main() -> int:
 
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     images = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
-    failed = 0
+    failed = imported = kills = freezes = 0
     for seed in range(seeds):
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            outcome = storm(Path(folder), seed=seed, images=images, kills=3, speed=20.0)
+            outcome = storm(Path(folder), seed=seed, images=images, kills=5, speed=20.0)
             wrong = verdict(outcome, images)
             if wrong:
                 failed += 1
                 Path(f"chaos-{seed}.log").write_text(outcome.log)
         seconds = time.monotonic() - began
+        imported += sum(outcome.imports.values())
+        kills, freezes = kills + outcome.kills, freezes + outcome.freezes
         line = (
             f"{sum(outcome.imports.values())} imports of {images} images, {outcome.kills} kills, "
             f"{outcome.freezes} freezes"
         )
         print(f"seed {seed}: {line}, {seconds:.0f} s: {'; '.join(wrong) or 'well'}", flush=True)
-    print(f"{seeds - failed} passed, {failed} failed")
+    print(
+        f"{seeds * images:,} images, {imported:,} imports, {kills} kills, {freezes} freezes; "
+        f"{seeds - failed} storms passed, {failed} failed"
+    )
     return 1 if failed else 0
 
 

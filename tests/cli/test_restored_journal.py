@@ -3,13 +3,14 @@
 import json
 import shutil
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from migrator.workflow.events import AttemptRestored, JobRestored
 from migrator.workflow.states import Phase
-from tests.cli.conftest import Desk, ended
+from tests.cli.conftest import Desk, Result, ended
 
 POLICY: dict[str, Any] = {"settle": "auto", "late": "1s"}
 
@@ -33,16 +34,21 @@ def lost_hours(it: Desk, *, how: signal.Signals) -> None:
         shutil.copy(file, journal)
 
 
+def run_to_its_end(it: Desk, plan: Path) -> Result:
+    """Run on, while jobs run unlisted at first and end later."""
+    run = it.start("run", plan)
+    it.wait_for_questions(3)
+    it.finish_jobs()
+    return ended(run, 60.0)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=lambda how: how.name)
 def test_a_journal_from_the_past_imports_nothing_twice(desk, how):
     it = desk(job_seconds=600.0, listed="at_end")
     lost_hours(it, how=how)
     plan = it.folder / "dc-east.toml"
 
-    run = it.start("run", plan)
-    it.wait_for_questions(3)
-    it.finish_jobs()
-    result = ended(run, 60.0)
+    result = run_to_its_end(it, plan)
 
     assert result.code == 0, result.err
     assert "the journal is older than the report beside it" in result.err
@@ -75,10 +81,7 @@ def test_a_journal_that_is_gone_is_made_anew_from_what_the_report_knows(desk):
     for file in (it.reports / "dc-east").glob("journal*"):
         file.unlink()
 
-    run = it.start("run", plan)
-    it.wait_for_questions(3)
-    it.finish_jobs()
-    result = ended(run, 60.0)
+    result = run_to_its_end(it, plan)
 
     assert result.code == 0, result.err
     assert "4 jobs taken from the report" in result.err
@@ -99,10 +102,7 @@ def test_a_report_that_cannot_be_read_is_said_and_the_csv_beside_it_is_used(desk
         report = json.loads(written.read_text()) | {"plan": {"name": "x"}}
         written.write_text(json.dumps(report))
 
-    run = it.start("run", plan)
-    it.wait_for_questions(3)
-    it.finish_jobs()
-    result = ended(run, 60.0)
+    result = run_to_its_end(it, plan)
 
     assert result.code == 0, result.err
     assert "3 jobs taken from the report" in result.err

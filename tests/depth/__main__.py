@@ -24,11 +24,10 @@ from xml.etree.ElementTree import fromstring
 from migrator.domain.errors import CloudError, JournalError, MigratorError
 from migrator.domain.http import Response
 from migrator.domain.secrets import SECRETS
-from migrator.journal.stores import journal_at
 from migrator.workflow.ledger import Ledger
 from tests.depth.mutation import as_bytes, mutated
 from tests.depth.readers import READERS, XML
-from tests.journal.test_damage import write_sound_journal
+from tests.journal.test_damage import ledger_of, write_sound_journal
 
 OWN = (CloudError, MigratorError)
 SLOW = 5.0
@@ -138,7 +137,7 @@ def damaged_journal(tally: Tally, rng: random.Random, what: str, sound: Path, ri
             path.write_bytes(data)
         began = time.perf_counter()
         try:
-            ledger = asyncio.run(_opened(folder, writing=rng.random() < 0.5))
+            ledger = ledger_of(folder, writing=rng.random() < 0.5)
         except JournalError:
             pass
         except Exception:
@@ -178,24 +177,13 @@ def _change_rows(path: Path, rng: random.Random) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-async def _opened(folder: Path, *, writing: bool) -> Ledger:
-    place = journal_at(folder)
-    if not writing:
-        return await place.read().ledger()
-    journal = await place.open(version="test")
-    try:
-        return await journal.ledger()
-    finally:
-        await journal.close()
-
-
 def main(inputs: int, seed: int) -> int:
     """Try so many inputs, and print what became of them; 1 if any failed."""
     tally, began = Tally(), time.monotonic()
     with tempfile.TemporaryDirectory() as place:
         sound = Path(place) / "sound"
         asyncio.run(write_sound_journal(sound))
-        right = asyncio.run(_opened(sound, writing=False))
+        right = ledger_of(sound, writing=False)
         for number in range(inputs):
             rng = random.Random(f"{seed}-{number}")
             what = f"seed {seed}, number {number}"

@@ -48,20 +48,21 @@ def events() -> list[Event]:
     return [*found, RunEnded(at=5.0, run="r1", reason="done", exit_code=0)]
 
 
-def ledger_of(folder: Path, *, writing: bool) -> Ledger:
+async def opened(folder: Path, *, writing: bool) -> Ledger:
     """As a run finds it, or as `status` does. Raises JournalError."""
+    place = SqliteLocation(folder)
+    if not writing:
+        return await place.read().ledger()
+    journal = await place.open(version="test")
+    try:
+        return await journal.ledger()
+    finally:
+        await journal.close()
 
-    async def read() -> Ledger:
-        place = SqliteLocation(folder)
-        if not writing:
-            return await place.read().ledger()
-        journal = await place.open(version="test")
-        try:
-            return await journal.ledger()
-        finally:
-            await journal.close()
 
-    return asyncio.run(read())
+def ledger_of(folder: Path, *, writing: bool) -> Ledger:
+    """The same, on a loop of its own."""
+    return asyncio.run(opened(folder, writing=writing))
 
 
 async def write_sound_journal(folder: Path) -> None:
