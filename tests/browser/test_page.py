@@ -1,9 +1,11 @@
 """The HTML report as a reader meets it, in Chromium."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -259,6 +261,54 @@ def test_times_can_be_read_in_the_reader_s_own_zone(visit: Visiting, path: Path,
     expect(page.locator("#timeline")).to_contain_text("Time, Asia/Shanghai")
     page.get_by_role("button", name="Show times in UTC").click()
     expect(ends).to_have_text(f"{utc:%Y-%m-%d %H:%M}")
+
+
+SHOWN = """
+() => Object.fromEntries(["pace", "timeline"].map((id) => {
+  const chart = document.getElementById(id), axis = chart._fullLayout.xaxis;
+  const told = (value) => new Date(value).toISOString().slice(0, 16);
+  return [id, {
+    bars: chart.calcdata[0].filter((bar) => bar.p !== undefined && bar.p !== null).map((bar) => told(bar.p)),
+    range: axis.range.map((end) => String(end).slice(0, 16).replace(" ", "T")),
+    ticks: axis._vals.map((tick) => [told(tick.x), tick.text]),
+    texts: [...chart.querySelectorAll(".xtick text")].map((node) => node.textContent),
+  }];
+}))
+"""
+"""What the charts show as their times: by Plotly's own reckoning, and as text."""
+
+
+def told(moment: float, zone: str) -> str:
+    return f"{datetime.fromtimestamp(moment, ZoneInfo(zone)):%Y-%m-%dT%H:%M}"
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York", "Asia/Kolkata", "UTC"])
+def test_charts_tell_the_time_of_the_tables_and_the_headline_in_every_zone(
+    visit: Visiting, path: Path, facts: Summary, zone: str
+):
+    page = visit(path, timezone_id=zone).open()
+    middles = [each.at + facts.throughput.slice_seconds / 2 for each in facts.throughput.slices]
+    begun = min(image.state.attempts[0].began_at for image in facts.images if image.state.attempts)
+
+    called = page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")  # an older name, for some
+    for shown_in in dict.fromkeys(("UTC", zone)):
+        if shown_in != "UTC":
+            page.get_by_role("button", name=f"Show times in {called}").click()
+        for chart in ("#pace", "#timeline"):
+            expect(page.locator(chart)).to_contain_text(f"Time, {called if shown_in == zone else 'UTC'}")
+        charts = page.evaluate(SHOWN)
+
+        assert charts["pace"]["bars"] == [told(middle, shown_in) for middle in middles]
+        first, last = charts["timeline"]["range"]
+        assert first <= told(begun, shown_in) <= last
+        assert told(facts.generated_at, shown_in) <= last
+        assert told(begun - 3600, shown_in) < first
+        for chart in charts.values():
+            assert chart["ticks"]
+            for at, text in chart["ticks"]:
+                clock = re.match(r"\d\d:\d\d", text)
+                assert clock is None or clock[0] == at[11:16]
+                assert text.split("<br>")[0] in " ".join(chart["texts"])
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@
   const size = (id) => ({ width: printed.matches ? 680 : $(id).clientWidth, height: $(id).clientHeight });
   const day = 86400000;
   const x = (offset) => (offset === null ? null : shifted(data.base + offset));
+  // A bare number on a time axis is taken for a moment and shown in the machine's zone; a text is shown as it stands.
+  const stamp = (moment) => new Date(moment).toISOString().slice(0, 23).replace("T", " ");
   const zoneName = () => document.querySelector(".zone").textContent;
   const base = () => ({
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
@@ -52,7 +54,7 @@
     if (!slices.length) return;
     const perHour = (count) => (count * 3600) / width;
     const highest = Math.max(...slices.map(([, good, bad]) => perHour(good + bad)), mean || 0);
-    const middle = slices.map(([moment]) => x(moment + width * 500));
+    const middle = slices.map(([moment]) => stamp(x(moment + width * 500)));
     const bars = (name, index, shade) => ({
       type: "bar", name, x: middle, y: slices.map((slice) => perHour(slice[index])), width: width * 1000 * 0.92,
       marker: { color: colour(shade) },
@@ -135,7 +137,7 @@
     await Plotly.react("timeline", [{ type: "scatter", x: [], y: [] }], {
       ...base(), ...size("timeline"), margin, hovermode: false, dragmode: "zoom",
       // Over the bars, so that it has to let them shine through.
-      xaxis: { ...timeAxis(), gridcolor: "rgba(120, 135, 155, 0.22)", range: [...range.x], fixedrange: narrow.matches },
+      xaxis: { ...timeAxis(), gridcolor: "rgba(120, 135, 155, 0.22)", range: range.x.map(stamp), fixedrange: narrow.matches },
       yaxis: { ...axis(), range: [...range.y], fixedrange: narrow.matches, showgrid: false, automargin: false, tickfont: { size: 12 }, tickmode: "array", ...names },
     }, config);
     paint();
