@@ -80,6 +80,11 @@ def key_fault(key: str, *, example: str) -> tuple[str, str] | None:
     """What is wrong with a key, and what to do; None where nothing is. `example` is a good address."""
     if not key:
         return "names no object in the bucket", f"write {shown(example)}"
+    if key.startswith("/"):
+        return (
+            "has a key that begins with a slash, which names another object",
+            f"write {shown(key.lstrip('/'))}",
+        )
     if any(char.isspace() for char in key):
         return "has a space in the key, which the service refuses", "copy the object to a key without spaces"
     if not key.isprintable():
@@ -93,6 +98,11 @@ def ref_fault(text: str, *, example: str) -> tuple[str, str] | None:
     """What is wrong with an address, and what to do; None where nothing is. `example` is a good one."""
     form = f"write {shown(example)}"
     if "://" in text:
+        scheme, _, rest = text.partition("://")
+        bucket, _, key = rest.partition("/")
+        ours = scheme.lower() in ("obs", "s3") and bucket_fault(bucket) is None
+        if ours and key_fault(key, example=example) is None:
+            return "is a web address", f"write {shown(f'{bucket}:{key}')}"
         return "is a web address", f"{form}, not a URL"
     bucket, colon, key = text.partition(":")
     if not colon:

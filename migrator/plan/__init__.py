@@ -16,6 +16,7 @@ from migrator.domain.errors import PlanError
 from migrator.domain.plan import MarkerKind, Plan, Policy, Polling, Retry, Target
 from migrator.domain.sheets import Opener, nowhere
 from migrator.domain.units import duration_text
+from migrator.plan import syntax
 from migrator.plan.defaults import read_defaults
 from migrator.plan.forms import PlanFile, PlanTable, keys_of, plan_schema, validator_of
 from migrator.plan.grouping import grouped
@@ -76,8 +77,7 @@ def _text(data: bytes, path: str) -> str:
         raise refused("the file is empty", "`migrator init` writes a plan to start from")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise refused("the file is UTF-16", "save it as UTF-8 without a byte order mark")
-    if data.startswith(b"\xef\xbb\xbf"):
-        raise refused("the file begins with a byte order mark", "save it as UTF-8 without one", 1)
+    data = data.removeprefix(b"\xef\xbb\xbf")  # which Windows' editor writes
     if (offset := data.find(b"\0")) >= 0:
         line = data.count(b"\n", 0, offset) + 1
         raise refused("there is a NUL byte, so this is not text", "is it the right file?", line)
@@ -103,7 +103,7 @@ def _tables(text: str, path: str) -> dict[str, Any]:
             reason += f" (column {place[2]})"
     except ValueError:  # int() of more than 4300 digits
         line, reason = None, "not valid TOML: a number has thousands of digits"
-    remedy = "text stands in quotes, each key on its own line, and no key or table comes twice"
+    remedy = syntax.remedy(text, line, reason)
     raise PlanError(
         [str(Problem(path=path, line=line, field="", value="", reason=reason, remedy=remedy))]
     ) from None

@@ -595,11 +595,6 @@ def test_an_operating_system_is_a_windows_or_treated_as_a_linux(version, expecte
             id="NUL",
         ),
         pytest.param(
-            b"\xef\xbb\xbf[plan]",
-            "plan.toml:1: the file begins with a byte order mark; save it as UTF-8 without one",
-            id="UTF-8 with a byte order mark",
-        ),
-        pytest.param(
             "[plan]".encode("utf-16"),
             "plan.toml: the file is UTF-16; save it as UTF-8 without a byte order mark",
             id="UTF-16",
