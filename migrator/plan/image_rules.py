@@ -22,7 +22,7 @@ from migrator.domain.object_ref import (
     bucket_fault,
     ref_fault,
 )
-from migrator.domain.text import did_you_mean
+from migrator.domain.systems import did_you_mean_system
 from migrator.ims.methods import METHOD
 from migrator.ims.os_versions import family, known_systems
 from migrator.plan.defaults import NOT_DECIDED, UNDECIDED
@@ -263,7 +263,7 @@ class _Warnings:
         for warning in self.shared.values():
             complaint, remedy = warning.complaint, warning.complaint.remedy
             if complaint.closest_of and (suggestions := suggestions + 1) <= _SUGGESTIONS:
-                remedy = did_you_mean(complaint.value, complaint.closest_of) or remedy
+                remedy = did_you_mean_system(complaint.value, complaint.closest_of) or remedy
             more = f" ({warning.count} images)" if warning.count > 1 else ""
             where = ("images", warning.index, complaint.key)
             found.warning(where, complaint.reason + more, remedy, value=complaint.value)

@@ -248,7 +248,7 @@ def test_only_the_first_of_many_unknown_systems_are_searched_for_a_closer_name(m
         searched.append(value)
         return ""
 
-    monkeypatch.setattr(image_rules, "did_you_mean", did_you_mean)
+    monkeypatch.setattr(image_rules, "did_you_mean_system", did_you_mean)
 
     complaints(*(a_table(f"web-{n}", os_version=f"TempleOS {n}") for n in range(30)))
 
