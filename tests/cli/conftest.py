@@ -80,7 +80,8 @@ class Desk:
             for number in range(first, first + count)
         )
         rules = "".join(
-            f"{key} = {json.dumps(value)}\n" for key, value in ({"settle": "1s"} | policy).items()
+            f"{key} = {json.dumps(value)}\n"
+            for key, value in ({"settle": "1s", "late": "1s"} | policy).items()
         )
         where = "".join(
             f'{service}_endpoint = "{self.url}"\n'
