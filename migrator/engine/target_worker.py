@@ -345,9 +345,12 @@ class TargetWorker:
         return jump
 
     def evidence_grows(self, key: str) -> bool:
-        """Whether other jobs of this target run, or will, that may tell how soon lists show them."""
+        """Whether other jobs of this target run, or can begin, that may tell how soon lists show them.
+
+        Images that wait for the end of this one, behind a full job limit or in a later wave, tell nothing.
+        """
         running = self.watches.keys() - self.doubts.keys()
-        return bool(running) or (self.scheduler.open and self.scheduler.waiting > 0)
+        return bool(running) or self.scheduler.may_submit
 
     def until_poll(self, polling: Polling, state: State) -> float:
         """Seconds until its job is worth another question."""

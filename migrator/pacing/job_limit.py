@@ -19,7 +19,7 @@ class JobLimit:
     window: a few waiting jobs keep every slot of it busy.
     """
 
-    __slots__ = ("_level", "_pause", "_probe_at", "_queueing", "_step", "most", "size")
+    __slots__ = ("_level", "_pause", "_probe_at", "_queueing", "_refused_at", "_step", "most", "size")
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -27,6 +27,7 @@ class JobLimit:
         self.size = most
         """What is used of it now."""
         self._pause = PROBE_AFTER
+        self._refused_at = -inf
         self._level = -2
         self._probe_at = 0.0
         self._step = 1
@@ -35,24 +36,29 @@ class JobLimit:
     def wait(self, in_cloud: int, now: float) -> float:
         """Seconds until one more job may be asked for; inf while that depends on others to end.
 
-        A limit that was narrowed is tried one job wider after a pause, whether or not any of the others ends:
-        a hung job would else hold the target for ever.
+        A limit that was narrowed is tried one job wider after a pause, whether or not any of the others ends,
+        and however many there are: a hung job, or attempts in doubt that never happened, would else hold the
+        target for ever.
         """
         if in_cloud < self.size:
             return 0.0
-        if in_cloud > self.size or self.size >= self.most or self._queueing:
-            return inf
-        return max(0.0, self._probe_at - now)
+        return inf if in_cloud >= self.most else max(0.0, self._probe_at - now)
 
     def on_submitting(self, in_cloud: int, now: float) -> None:
         """One more job is asked for while `in_cloud` are unfinished."""
-        if in_cloud >= self.size:
+        if self._queueing:
+            # One job more than needed is tried only where nothing else has begun for long.
+            self._probe_at = now + LONGEST_PROBE
+        elif in_cloud >= self.size:
             self._probe_at = now + self._pause  # the answer tells; until then nobody else tries
 
     def on_refused(self, in_cloud: int, now: float) -> None:
         """The service refused one more job while `in_cloud` of ours were unfinished."""
-        again = in_cloud <= self._level + 1
-        self._pause = min(self._pause * 2, LONGEST_PROBE) if again else PROBE_AFTER
+        if in_cloud > self._level + 1:
+            self._pause, self._refused_at = PROBE_AFTER, now
+        elif now - self._refused_at >= self._pause:
+            # Refusals of one moment, as in a burst of throttling, are one refusal.
+            self._pause, self._refused_at = min(self._pause * 2, LONGEST_PROBE), now
         self._level = in_cloud
         self.size = max(1, min(self.size, in_cloud))
         self._probe_at, self._step = now + self._pause, 1

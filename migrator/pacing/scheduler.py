@@ -119,12 +119,24 @@ class Scheduler:
     @property
     def over(self) -> bool:
         """Nothing is under way, and nothing will be."""
-        return not self._under_way and not (self.open and self._waits_for(self.possible_waves))
+        return not self._under_way and not (self._room and self._waits_for(self.possible_waves))
 
     @property
     def idle(self) -> bool:
         """Nothing is under way, and nothing may begin before some wave opens."""
-        return not self._under_way and not (self.open and self._waits_for(self.open_waves))
+        return not self._under_way and not self.may_submit
+
+    @property
+    def may_submit(self) -> bool:
+        """Whether an image is in line that can begin without another's end: its wave is open, and the job
+        limit has room for it or will be tried."""
+        return self._room and self._waits_for(self.open_waves)
+
+    @property
+    def _room(self) -> bool:
+        """Whether images may be submitted as long as no other comes to its end: some may hold their slot for
+        ever, being overdue or left for a person."""
+        return self.open and len(self.in_cloud) < self.job_limit.most
 
     @property
     def _under_way(self) -> bool:

@@ -61,14 +61,18 @@ def ending(
         return Ending(reason=f"{waits}; the next waves did not begin", exit_code=5)
     left = sum(count for phase, count in counts.items() if phase not in _OVER)
     if left:
-        why = (
-            (stopped.value if stopped else None)
-            or waits
-            or (f"{held} held for a person" if held == left else None)
+        overdue = counts[Phase.OVERDUE]
+        stuck = " and ".join(
+            said
+            for said in (
+                f"{held} held for a person" if held else "",
+                f"{overdue} overdue" if overdue else "",
+            )
+            if said
         )
-        why = why or (
-            f"{counts[Phase.OVERDUE]} overdue" if counts[Phase.OVERDUE] == left else "stopped early"
-        )
+        if stuck and held + overdue < left:
+            stuck = f"{stuck}, which leave no room for the others"
+        why = (stopped.value if stopped else None) or waits or stuck or "stopped early"
         return Ending(reason=f"{why}; {left} images are not finished, run again to continue", exit_code=7)
     if counts[Phase.FAILED]:
         return Ending(reason=f"finished; {counts[Phase.FAILED]} images failed", exit_code=3)

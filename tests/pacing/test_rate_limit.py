@@ -233,7 +233,33 @@ def test_only_one_job_beyond_the_limit_is_tried_at_a_time():
 
     job_limit.on_submitting(1, now)
 
-    assert job_limit.wait(2, now) == inf
+    assert job_limit.wait(2, now) == 15.0
+
+
+def test_jobs_that_nobody_hears_of_do_not_keep_a_narrowed_limit_from_being_tried():
+    """Attempts in doubt hold slots and may never end: with more of them than the limit it must still widen."""
+    job_limit = JobLimit(40)
+    job_limit.on_refused(1, 0.0)
+
+    assert job_limit.wait(5, 0.0) == 15.0
+    assert job_limit.wait(40, 0.0) == inf
+
+
+def test_where_the_service_queues_a_job_more_is_tried_when_nothing_began_for_long():
+    job_limit = JobLimit(40)
+    job_limit.on_waiting_jobs(running=1, waiting=2)
+    job_limit.on_submitting(3, 0.0)
+
+    assert job_limit.wait(4, 0.0) == 900.0
+
+
+def test_refusals_of_one_moment_are_one_refusal():
+    """A burst of throttling refuses ten imports in as many seconds; it says nothing about later ones."""
+    job_limit = JobLimit(40)
+    for second in range(10):
+        job_limit.on_refused(1, float(second))
+
+    assert job_limit.wait(1, 9.0) == 15.0
 
 
 @pytest.mark.parametrize(
