@@ -8,6 +8,7 @@ What is known of the limit is one of three things (`Knowledge`); `LEARNED` says 
 of it, and the rest follows from it: how near the limit the rate goes, and whether more is ever tried.
 """
 
+import math
 from enum import Enum, auto
 
 from migrator.domain.cloud import RateHint
@@ -64,6 +65,16 @@ TRY_AFTER_SECONDS = 300.0
 TRY = 0.05
 """The first step beyond a guessed limit, as a part of it; while it goes well, each doubles the next."""
 
+TOLERATED = 0.01
+"""Refused requests, as a fraction of all, that do not make us slower: a service that refuses one request in a
+hundred whatever the rate would else be asked more and more seldom, and in the end hardly at all."""
+
+BLINK = 0.2
+"""Seconds of silence after a refused request that may have been chance, where the service names none."""
+
+REMEMBERED = 250
+"""Requests over which that fraction is taken."""
+
 SLOT = 10.0
 """Seconds over which it is counted how much is sent."""
 
@@ -84,9 +95,11 @@ class AdaptiveRateLimiter:
         "_cut_at",
         "_cycle",
         "_cycle_at",
+        "_counted",
         "_grown_at",
         "_knowledge",
         "_limit",
+        "_refused",
         "_step",
         "_throttles",
         "_tried_at",
@@ -111,6 +124,7 @@ class AdaptiveRateLimiter:
         self._grown_at = now
         self._cycle_at, self._cycle = now, 0
         self._used = [0, 0, 0]
+        self._counted, self._refused = 0, 0.0
 
     @property
     def limit(self) -> float | None:
@@ -131,13 +145,16 @@ class AdaptiveRateLimiter:
         only the silence grows with them, and the rate is cut once.
         """
         self._throttles += 1
-        silence = retry_after or min(2.0 ** (self._throttles - 1), LONGEST_SILENCE)
+        self._count(refused=True)
+        passing = hint is None and self._throttles == 1 and self._may_be_chance
+        silence = retry_after or (BLINK if passing else min(2.0 ** (self._throttles - 1), LONGEST_SILENCE))
         self.bucket.drain(now)
         self.bucket.block(now + silence)
-        if not self._adaptive or self._throttles > 1 or now - self._cut_at < 1.0:
+        if not self._adaptive or passing or self._throttles > 1 or now - self._cut_at < 1.0:
             return
         self._cut_at = self._tried_at = now
         self._well, self._step = 0, TRY
+        self._counted, self._refused = 0, 0.0  # of the new rate
         busy = Throttle.BUSY if self._busy(now) else Throttle.IDLE
         throttle = busy if hint is None else Throttle.HINT
         self._knowledge = LEARNED[self._knowledge, throttle]
@@ -155,6 +172,7 @@ class AdaptiveRateLimiter:
         """A request went through: come back to just below the limit, and now and then try a little more."""
         self._throttles = 0
         self._cycle += 1
+        self._count(refused=False)
         self._note(now)
         if not self._adaptive:
             return
@@ -186,8 +204,18 @@ class AdaptiveRateLimiter:
         """Raise a guessed limit now and then: it may have been too low, or more may be allowed by now."""
         if self._limit and (self._well >= TRY_AFTER or now - self._tried_at >= TRY_AFTER_SECONDS):
             self._well, self._tried_at = 0, now
-            self._limit *= 1.0 + self._step
+            self._limit = min(self._limit * (1.0 + self._step), self.ceiling / USED[Knowledge.GUESSED])
             self._step *= 2.0
+
+    @property
+    def _may_be_chance(self) -> bool:
+        """Whether as many are refused where one in a hundred is, whatever the rate."""
+        return self._refused <= TOLERATED + 2.0 * math.sqrt(TOLERATED / self._counted)
+
+    def _count(self, *, refused: bool) -> None:
+        """Keep the fraction of refused requests: of all since the last cut, then of the latest."""
+        self._counted = min(self._counted + 1, REMEMBERED)
+        self._refused += (refused - self._refused) / self._counted
 
     def _note(self, now: float) -> None:
         slot = int(now / SLOT)

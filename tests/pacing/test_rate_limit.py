@@ -1,6 +1,7 @@
 """What the service lets us do is learned from its complaints, at the price of few refusals."""
 
 import itertools
+import random
 from collections.abc import Callable
 from math import inf
 
@@ -109,6 +110,17 @@ def test_nothing_leaves_before_the_service_wants_to_be_asked_again():
     pace.on_throttled(1.0, retry_after=30.0)
 
     assert pace.bucket.wait(1.0) >= 30.0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_refusals_that_are_not_about_the_rate_do_not_make_us_slower_and_slower(seed):
+    """A gateway refused one query in a hundred whatever we did: after three hours one a quarter minute left."""
+    dice = random.Random(seed)
+    pace = AdaptiveRateLimiter(10.0, 1, 0.0, adaptive=True)
+
+    accepted, _ = driven(pace, lambda _: dice.random() >= 0.01, 3 * 3600.0)
+
+    assert accepted >= 0.7 * 3 * 3600.0 * 10.0
 
 
 def test_a_passing_burst_of_refusals_is_soon_forgotten():
@@ -237,7 +249,7 @@ def test_only_one_job_beyond_the_limit_is_tried_at_a_time():
 
 
 def test_jobs_that_nobody_hears_of_do_not_keep_a_narrowed_limit_from_being_tried():
-    """Attempts in doubt hold slots and may never end: with more of them than the limit it must still widen."""
+    """Attempts in doubt hold slots and may never end: with more of them than the limit it still widens."""
     job_limit = JobLimit(40)
     job_limit.on_refused(1, 0.0)
 
