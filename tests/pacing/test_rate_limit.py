@@ -114,7 +114,7 @@ def test_nothing_leaves_before_the_service_wants_to_be_asked_again():
 
 @pytest.mark.parametrize("seed", range(8))
 def test_refusals_that_are_not_about_the_rate_do_not_make_us_slower_and_slower(seed):
-    """A gateway refused one query in a hundred whatever we did: after three hours one a quarter minute left."""
+    """A gateway refused one query in a hundred, whatever we did: after three hours hardly one was sent."""
     dice = random.Random(seed)
     pace = AdaptiveRateLimiter(10.0, 1, 0.0, adaptive=True)
 
@@ -263,6 +263,19 @@ def test_where_the_service_queues_a_job_more_is_tried_when_nothing_began_for_lon
     job_limit.on_submitting(3, 0.0)
 
     assert job_limit.wait(4, 0.0) == 900.0
+
+
+def test_bursts_that_come_again_and_again_are_tried_as_soon_as_the_first():
+    """Every four minutes a burst refused whatever came; each doubled the pause, as if the limit had been met."""
+    job_limit = JobLimit(40)
+    for burst in range(8):
+        now = 240.0 * burst
+        job_limit.on_refused(28, now)
+        pause = job_limit.wait(28, now)
+        job_limit.on_submitting(28, now + pause)
+        job_limit.on_accepted(30, now + pause)
+
+        assert pause == 15.0
 
 
 def test_refusals_of_one_moment_are_one_refusal():
