@@ -10,9 +10,10 @@ _HEAD = """\
 
 Made from `migrator/reports/columns.py`.
 
-Moments are UTC: ISO 8601 in JSON and CSV, dates in XLSX. Sizes are GB. What is not known is null in JSON and
-empty elsewhere. In CSV and XLSX each label has a column of its own, behind all others. The JSON Schema is
-printed by `migrator schema report`. What HTML has in its data alone, it shows in its own way.
+Moments are ISO 8601 in UTC in JSON and CSV, and dates in the zone of the plan in XLSX. Sizes are GB. What is
+not known is null in JSON and empty elsewhere. In CSV and XLSX each label has a column of its own, behind all
+others. The JSON Schema is printed by `migrator schema report`. What HTML has in its data alone, it shows in
+its own way.
 
 """
 

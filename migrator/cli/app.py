@@ -11,7 +11,7 @@ from migrator.cli.common import Console, command, plural, run_async, said
 from migrator.cli.options import FAULT_PROFILES, Options
 
 if TYPE_CHECKING:
-    from migrator.workflow.selection import Selector
+    from migrator.workflow.selection import Selection
 
 lasting_command = partial(command, lasting=True)
 
@@ -119,15 +119,17 @@ def init(
 @command
 def validate(*, plan: PlanPath, console: Console) -> int:
     """Check a plan offline: every problem with file and line."""
-    from migrator.cli.wiring import load
+    from migrator.cli.wiring import late_windows, load
 
     found, warnings = load(plan)
-    for warning in warnings.lines:
+    said = [*warnings.lines, *late_windows(found)]
+    for warning in said:
         console.warn(warning)
     if console.json:
-        console.object({"valid": True, "images": len(found.images), "warnings": warnings.lines})
+        console.object({"valid": True, "images": len(found.images), "warnings": said})
     else:
-        count = f", {plural(warnings.count, 'warning')}" if warnings else ""
+        late = len(said) - len(warnings.lines)
+        count = f", {plural(warnings.count + late, 'warning')}" if said else ""
         images, targets = plural(len(found.images), "image"), plural(len(found.targets), "target")
         console.say(f"{plan}: {images} for {targets}{count}; valid")
     return 0
@@ -398,7 +400,7 @@ def schema(
     return 0
 
 
-def _selector(option: str, text: str | None) -> "Selector | None":
+def _selector(option: str, text: str | None) -> "Selection | None":
     from migrator.domain.errors import UsageError
     from migrator.workflow.selection import selector
 

@@ -10,7 +10,7 @@ from migrator.cli.common import Console, plural
 from migrator.domain.errors import UsageError
 from migrator.reports.diff import ComparedReport, Difference, DurationChange, NotAReport, difference, read
 from migrator.reports.glossary import DONE, FAILED, STATUSES, TO_GO, statuses_of
-from migrator.reports.headline import span
+from migrator.reports.times import span
 from migrator.reports.untrusted import one_line
 from migrator.workflow.states import FINISHED, Phase
 

@@ -21,8 +21,8 @@ from migrator.cli.options import Options
 from migrator.cli.reporting import snapshot, write_reports
 from migrator.cli.service import service_seen
 from migrator.cli.session import run
-from migrator.cli.wiring import plan_folder
-from migrator.cli.work import check_keys, choose
+from migrator.cli.wiring import plan_folder, zone_of
+from migrator.cli.work import check_keys, choose, edited
 from migrator.domain.errors import ReportError, UsageError
 from migrator.domain.image import Image
 from migrator.domain.plan import MarkerKind, Plan
@@ -35,8 +35,8 @@ from migrator.pacing.floor import Floor, floors
 from migrator.plan import at_endpoint, parse_plan
 from migrator.reports import terminal
 from migrator.reports.glossary import FAILED, STATUSES
-from migrator.reports.headline import span
 from migrator.reports.summary import Summary, summary
+from migrator.reports.times import span
 from migrator.reports.untrusted import spelled_out
 from migrator.simulator.as_seen import settings_as_seen
 from migrator.simulator.server import serve
@@ -97,9 +97,13 @@ class _Standing:
     fresh: int
     """Images of the plan that the journal does not hold."""
 
+    edited: list[str]
+    """What is to be said of images that were edited after their import."""
+
     @property
     def waits(self) -> list[str]:
-        return [f"{plural(self.fresh, 'image')} new in the plan since the last run"] if self.fresh else []
+        fresh = [f"{plural(self.fresh, 'image')} new in the plan since the last run"] if self.fresh else []
+        return [*self.edited, *fresh]
 
 
 async def _standing(
@@ -121,11 +125,11 @@ async def _standing(
         if isinstance(event, ImagePlanned) and event.key not in ledger.states:
             ledger.apply(event)
             fresh += 1
-    facts = summary(ledger, plan=plan, now=now, running=holder is not None)
+    facts = summary(ledger, plan=plan, now=now, running=holder is not None, zone=zone_of(plan))
     said = terminal.standing(facts, holder)
     if holder is None and await _is_behind(plan, plan_folder(reports_dir, plan), read, reader):
         said += "; the journal is older than the report beside it, which the next run takes in first"
-    return _Standing(summary=facts, said=said, holder=holder, fresh=fresh)
+    return _Standing(summary=facts, said=said, holder=holder, fresh=fresh, edited=edited(ledger))
 
 
 def _print_standing(standing: _Standing, console: Console) -> None:
@@ -186,7 +190,7 @@ def _status_object(standing: _Standing) -> dict[str, object]:
         "new_in_plan": standing.fresh,
         "per_hour": facts.throughput.per_hour,
         "eta_seconds": facts.eta.seconds,
-        "waits": [*standing.waits, *terminal.kept_back(facts)],
+        "waits": [*standing.waits, *facts.waits],
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from migrator.workflow.selection import Selector
+    from migrator.workflow.selection import Selection
 
 FAULT_PROFILES = ("calm", "busy", "storm")
 """The scenarios of the simulator to rehearse a plan in; the first one where --simulate stands alone."""
@@ -25,7 +25,7 @@ class Options:
     retry_failed: bool = False
     again: frozenset[str] = frozenset()
     max_duration: float | None = None
-    only: "Selector | None" = None
+    only: "Selection | None" = None
     """Submit, and try again, no other images than these."""
 
     wave: str | None = None

@@ -3,11 +3,12 @@
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from migrator.cli.common import RED, YELLOW, Console, plural
 from migrator.cli.journals import ledger_ahead
 from migrator.cli.options import Options
-from migrator.cli.wiring import TargetServices, clock_for, open_clouds
+from migrator.cli.wiring import TargetServices, clock_for, open_clouds, zone_of
 from migrator.cli.work import check_keys, choose
 from migrator.domain.errors import PreflightRefused
 from migrator.domain.plan import Plan
@@ -17,6 +18,7 @@ from migrator.engine.preflight import preflight as engine_preflight
 from migrator.io.clock import SystemClock
 from migrator.io.console import STDERR
 from migrator.preflight import Finding, Severity
+from migrator.preflight.windows import window_findings
 from migrator.reports.findings import as_json, as_text, tally
 from migrator.workflow.ledger import Ledger
 
@@ -114,7 +116,7 @@ async def run_preflight(
     rng = random.SystemRandom()
     wall = SystemClock()  # answers are dated by real time, however fast a rehearsal is
     try:
-        return await engine_preflight(
+        result = await engine_preflight(
             plan,
             ledger,
             keys,
@@ -126,6 +128,8 @@ async def run_preflight(
             thorough=thorough,
             on_answer=on_answer,
         )
+        late = window_findings(plan, ledger, keys, clock.now(), zone_of(plan))
+        return replace(result, findings=[*late, *result.findings])
     finally:
         if shown_at:
             STDERR.live("")

@@ -3,13 +3,14 @@
 import json
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import anyio
 import anyio.to_thread
 
 from migrator.cli.common import Console
 from migrator.cli.reporting import snapshot
+from migrator.cli.wiring import zone_of
 from migrator.domain.cloud import Fault
 from migrator.domain.plan import Plan
 from migrator.domain.units import Moment
@@ -20,9 +21,9 @@ from migrator.journal.codec import event_text
 from migrator.pacing.rate_limit import AdaptiveRateLimiter
 from migrator.reports import terminal
 from migrator.reports.glossary import DONE
-from migrator.reports.headline import span
 from migrator.reports.summary import Summary, summary
 from migrator.reports.tally import Tally
+from migrator.reports.waits import silent
 from migrator.workflow.events import AttemptThrottled, Event, ImageEvent
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.states import Phase
@@ -48,6 +49,7 @@ class Progress:
 
     def __init__(self, plan: Plan, ledger: Ledger, console: Console) -> None:
         self._plan = plan
+        self._zone = zone_of(plan)
         self._ledger = ledger
         self._console = console
         self.engine: Engine | None = None
@@ -99,8 +101,8 @@ class Progress:
         others = terminal.rest(tally, len(self._held))
         return f"{tally.done}/{tally.wanted} {DONE.word}{', ' if others else ''}{others}"
 
-    def facts(self, now: Moment, tick: float) -> terminal.LiveStatus:
-        """What the live view shows, at the moment `now`; `tick` is the same on the clock that only grows."""
+    def facts(self, now: Moment) -> terminal.LiveStatus:
+        """What the live view shows, at the moment `now`."""
         last = self._summary
         workers = self.engine.workers if self.engine is not None else {}
         return terminal.LiveStatus(
@@ -113,29 +115,21 @@ class Progress:
             throughput=last.throughput if last else None,
             eta=last.eta if last else None,
             pressures=tuple(_pressure(worker) for worker in workers.values()),
-            waits=tuple(self._waits(workers, now, tick)),
+            waits=last.waits if last else (),
             failures=tuple(self._failures),
+            zone=self._zone,
         )
 
-    def _waits(self, workers: Mapping[str, TargetWorker], now: Moment, tick: float) -> list[str]:
-        waits = []
-        if self.engine is not None and self.engine.gate.reason:
-            waits.append(self.engine.gate.reason)
-        for name, worker in workers.items():
+    def asked_to_wait(self) -> list[str]:
+        """Which services asked this run to wait, a sentence each."""
+        if self.engine is None:
+            return []
+        tick, found = self.engine.clock.monotonic(), []
+        for name, worker in self.engine.workers.items():
             silence = worker.scheduler.submits.bucket.blocked_until - tick
-            if worker.halted is not None:
-                waits.append(f"target {name} stopped: {terminal.with_remedy(worker.halted)}")
-            elif silence > LONG_SILENCE and worker.scheduler.waiting:
-                refusal = self._refusals.get(name)
-                why = f": {terminal.with_remedy(refusal)}" if refusal is not None else ""
-                waits.append(f"nothing is submitted to {name} for {span(silence)}{why}")
-        if (doubtful := self._counts[Phase.IN_DOUBT] - len(self._held)) > 0:
-            fixed = self._plan.policy.settle
-            longest = max((worker.longest_doubt(fixed) for worker in workers.values()), default=0.0)
-            waits.append(terminal.doubtful(doubtful, longest))
-        if self._held:
-            waits.append(terminal.held(len(self._held)))
-        return waits
+            if worker.halted is None and silence > LONG_SILENCE and worker.scheduler.waiting:
+                found.append(silent(name, silence, self._refusals.get(name)))
+        return found
 
     @property
     def _live(self) -> bool:
@@ -163,9 +157,21 @@ class Progress:
             frozen = snapshot(self._ledger)
             copied = time.thread_time() - began
             self._summary, spent = await anyio.to_thread.run_sync(
-                _summarised, self._plan, frozen, self.engine.clock.now(), abandon_on_cancel=True
+                self._summarised,
+                frozen,
+                self.engine.clock.now(),
+                self.asked_to_wait(),
+                abandon_on_cancel=True,
             )
             await anyio.sleep(pause_after(copied + spent))
+
+    def _summarised(self, ledger: Ledger, now: Moment, asked_to_wait: Iterable[str]) -> tuple[Summary, float]:
+        """A Summary, and the seconds of a processor that it took."""
+        began = time.thread_time()
+        found = summary(
+            ledger, plan=self._plan, now=now, running=True, zone=self._zone, asked_to_wait=asked_to_wait
+        )
+        return found, time.thread_time() - began
 
     def close(self) -> None:
         """Leave the last line standing."""
@@ -182,7 +188,7 @@ class Progress:
         columns, rows = STDERR.size()
         # The last column stays free: a terminal may wrap as soon as it is filled.
         drawn = terminal.view(
-            self.facts(clock.now(), clock.monotonic()),
+            self.facts(clock.now()),
             width=columns - 1,
             height=lines or max(rows - 1, 1),
             encoding=STDERR.encoding,
@@ -193,13 +199,6 @@ class Progress:
 def pause_after(spent: float) -> float:
     """Seconds until the next Summary, when the last one took `spent` seconds of a processor."""
     return max(SUMMARY_EVERY, SHARE * spent)
-
-
-def _summarised(plan: Plan, ledger: Ledger, now: Moment) -> tuple[Summary, float]:
-    """A Summary, and the seconds of a processor that it took."""
-    began = time.thread_time()
-    found = summary(ledger, plan=plan, now=now, running=True)
-    return found, time.thread_time() - began
 
 
 def _tally(counts: Counter[Phase]) -> Tally:

@@ -25,7 +25,7 @@ from migrator.cli.journals import journal_of, ledger_ahead
 from migrator.cli.options import FAULT_PROFILES, Options
 from migrator.cli.preflight import run_preflight
 from migrator.cli.session import run
-from migrator.cli.wiring import clock_for, open_clouds, plan_folder
+from migrator.cli.wiring import clock_for, open_clouds, plan_folder, zone_of
 from migrator.cli.work import check_keys, choose
 from migrator.domain.errors import UsageError
 from migrator.domain.image import Image, ImageType
@@ -35,8 +35,8 @@ from migrator.ims.methods import method_of
 from migrator.io.clock import REHEARSAL
 from migrator.pacing.floor import TYPICAL, floors
 from migrator.plan import at_endpoint
-from migrator.reports.headline import span
 from migrator.reports.summary import Summary, summary
+from migrator.reports.times import span
 from migrator.simulator.server import Running, serve
 from migrator.simulator.settings import SCENARIOS, BucketSettings, ObjectSettings, Settings
 from migrator.simulator.stats import Stats
@@ -319,7 +319,7 @@ async def _carry_out(
         exit_code=code,
         reason=last.reason or "",
         preflight=preflight,
-        summary=summary(ledger, plan=plan, now=running.now()),
+        summary=summary(ledger, plan=plan, now=running.now(), zone=zone_of(plan)),
         seconds=max((last.ended_at or running.now()) - last.began_at, 0.0),
     )
 

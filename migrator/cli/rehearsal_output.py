@@ -9,7 +9,7 @@ from migrator.cli.rehearsal import DEFAULT_QUOTA, WINDOW, Rehearsal
 from migrator.plan.grouping import Grouped
 from migrator.preflight import Finding, Severity
 from migrator.reports import findings
-from migrator.reports.headline import span
+from migrator.reports.times import span
 
 
 def show(rehearsal: Rehearsal, warnings: Grouped, console: Console) -> None:

@@ -8,7 +8,7 @@ import shlex
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVarTuple
@@ -27,7 +27,16 @@ from migrator.cli.progress import Progress
 from migrator.cli.reporting import snapshot, write_reports
 from migrator.cli.service import ServiceWatch
 from migrator.cli.wiring import TargetServices, clock_for, open_clouds, plan_folder
-from migrator.cli.work import Work, check_keys, choose, ending_of_plan, events_at_start, selected_keys
+from migrator.cli.work import (
+    Work,
+    check_keys,
+    choose,
+    edited,
+    ending_of_plan,
+    events_at_start,
+    failed_ones,
+    selected_keys,
+)
 from migrator.domain import collector
 from migrator.domain.errors import ReportError
 from migrator.domain.plan import Plan
@@ -153,6 +162,13 @@ class _Session:
         work = choose(plan, ledger, self.options.limit, self.selected)
         if self.selected is not None:
             console.say(f"{len(self.selected)} of {plural(len(plan.images), 'image')} selected for this run")
+            if failed := failed_ones(ledger, self.selected):
+                console.warn(
+                    f"{plural(failed, 'selected image')} failed before; failed images are tried again only "
+                    "with --retry-failed"
+                )
+        for sentence in edited(ledger):
+            console.warn(sentence)
         for target, count in work.orphaned.items():
             console.warn(
                 f"{plural(count, 'image')} of target {target} cannot be followed, because the plan no longer "
@@ -173,7 +189,7 @@ class _Session:
     async def drive(self, engine: Engine, progress: Progress, work: Work, opened: float) -> Ending:
         """The engine's run, with everything that goes on beside it; `opened` is when the journal was."""
         async with anyio.create_task_group() as group:
-            group.start_soon(self._refresh_reports)
+            group.start_soon(self._refresh_reports, progress)
             group.start_soon(_beside, "progress", progress.show)
             if self.options.max_duration is not None:
                 left = self.options.max_duration - (self.clock.monotonic() - opened)
@@ -182,11 +198,11 @@ class _Session:
             group.cancel_scope.cancel()
         return end
 
-    async def _refresh_reports(self) -> None:
+    async def _refresh_reports(self, progress: Progress) -> None:
         while True:
             await anyio.sleep(REPORT_EVERY)
             try:
-                await self.write_reports(running=True)
+                await self.write_reports(running=True, asked_to_wait=progress.asked_to_wait())
             except ReportError as error:
                 # The run and its journal go on; the next refresh may succeed.
                 log.error("report.stale", reason=str(error))
@@ -207,12 +223,25 @@ class _Session:
             plan = shlex.quote(str(path))
             console.say(f"why: migrator status {plan}; once more: migrator run {plan} --retry-failed")
 
-    async def write_reports(self, *, running: bool, formats: Collection[str] = tuple(FORMATS)) -> list[Path]:
+    async def write_reports(
+        self,
+        *,
+        running: bool,
+        formats: Collection[str] = tuple(FORMATS),
+        asked_to_wait: Iterable[str] = (),
+    ) -> list[Path]:
         """Every report, or some; the files' paths. Raises ReportError."""
         folder = plan_folder(self.options.reports_dir, self.plan)
         now, seen = self.clock.now(), self.watch.seen(self.ledger)
         paths = await write_reports(
-            self.plan, self.ledger, folder, now, running=running, formats=formats, service=seen
+            self.plan,
+            self.ledger,
+            folder,
+            now,
+            running=running,
+            formats=formats,
+            service=seen,
+            asked_to_wait=asked_to_wait,
         )
         self.watch.write(self.ledger, now)
         return paths

@@ -15,6 +15,7 @@ from migrator.domain.plan import Plan, Target
 from migrator.domain.ports import Clock, Http, Signer
 from migrator.domain.secrets import SECRETS
 from migrator.domain.sheets import Opener, Sheet
+from migrator.domain.zone import Zone, zone
 from migrator.ims.client import Ims
 from migrator.ims.identity import FixedTokenSigner, ProjectLookup, Projects, TemporaryKeys, TokenSigner
 from migrator.ims.signing import KeySigner, KeySource, ObsSigner
@@ -23,9 +24,11 @@ from migrator.io import credentials
 from migrator.io.clock import BackdatedClock, FastClock, SystemClock, clock_of
 from migrator.io.files import read_inventory_bytes, read_plan_bytes
 from migrator.io.http import AioHttp, trusted
+from migrator.io.machine_zone import machine_zone
 from migrator.io.proxies import proxy_for
 from migrator.plan import parse_plan
 from migrator.plan.grouping import Grouped, grouped
+from migrator.preflight.windows import closed
 
 PLAIN_HOSTS = frozenset({"169.254.169.254"})
 """The metadata service of an ECS: plain HTTP by its nature, link-local by its address."""
@@ -50,6 +53,21 @@ def sheets_beside(folder: Path) -> Opener:
         return Sheet(path=path, identity=os.path.realpath(path), rows=rows)
 
     return open_sheet
+
+
+def zone_of(plan: Plan) -> Zone:
+    """In which people are told the time: what the plan says, or else what this machine does."""
+    return machine_zone() if plan.timezone is None else zone(plan.timezone)
+
+
+def late_windows(plan: Plan) -> list[str]:
+    """What is to be said of waves whose window has closed by now."""
+    zone = zone_of(plan)
+    return [
+        f"the window of wave {wave.name} closed at {zone.stamp(wave.not_after or 0.0)}: nothing of it is "
+        "submitted any more; move not_after"
+        for wave in closed(plan.waves, SystemClock().now())
+    ]
 
 
 def plan_folder(reports_dir: Path, plan: Plan) -> Path:

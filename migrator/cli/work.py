@@ -1,7 +1,7 @@
 """Which images a run with these options is about, and what it records before it acts. No I/O."""
 
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from migrator.cli.options import Options
@@ -10,7 +10,7 @@ from migrator.domain.plan import Plan
 from migrator.domain.units import Moment
 from migrator.workflow.events import ImageEvent
 from migrator.workflow.ledger import Ledger, Planned
-from migrator.workflow.resume import startup_events, work_left
+from migrator.workflow.resume import drifted, startup_events, work_left
 from migrator.workflow.states import Phase, State
 from migrator.workflow.verdict import Ending, ending
 
@@ -30,11 +30,14 @@ class Work:
 
 
 def check_keys(plan: Plan, options: Options) -> None:
-    """Raise UsageError for a --again that names no image of the plan, or a --wave that it does not have."""
+    """Raise UsageError for a --again that names no image of the plan, a --wave that it does not have, or an
+    --only that no image of it can match."""
     names = [wave.name for wave in plan.waves]
     if options.wave is not None and options.wave not in names:
         there = f"Its waves are {', '.join(names)}." if names else "It has none: see [[waves]] in the plan."
         raise UsageError(f"--wave {options.wave!r}: the plan has no such wave", hint=there)
+    if options.only is not None:
+        options.only.check(plan.images)
     unknown = options.again - {image.key for image in plan.images}
     if unknown:
         raise UsageError(
@@ -68,6 +71,26 @@ def events_at_start(
     return startup_events(
         items, ledger, now, retry_failed=options.retry_failed, again=options.again, selected=selected
     )
+
+
+def failed_ones(ledger: Ledger, keys: Iterable[str]) -> int:
+    """How many of `keys` failed and will not be tried again."""
+    return sum(ledger.states[key].phase is Phase.FAILED for key in keys if key in ledger.states)
+
+
+def edited(ledger: Ledger) -> list[str]:
+    """What is to be said of images whose entry was edited after they were submitted; empty without any."""
+    keys = drifted(ledger)
+    if not keys:
+        return []
+    named = ", ".join(keys[:_NAMED]) + (f" and {len(keys) - _NAMED:,} more" if len(keys) > _NAMED else "")
+    one = len(keys) == 1
+    what = "1 image was" if one else f"{len(keys):,} images were"
+    stays = "stays" if one else "stay"
+    return [f"{what} edited in the plan after import and {stays} as imported: {named}; anew with --again KEY"]
+
+
+_NAMED = 3
 
 
 def choose(plan: Plan, ledger: Ledger, limit: int | None, selected: Container[str] | None = None) -> Work:

@@ -243,6 +243,9 @@ class Plan(_Table):
 
     description: str = ""
     owner: str = ""
+    timezone: str | None = None
+    """IANA name of the zone in which people are told the time; None for the machine's."""
+
     targets: dict[str, Target]
     retry: Retry = Retry()
     polling: Polling = Polling()

@@ -121,6 +121,7 @@ class Engine:
             threshold_reached=self.threshold_reached,
             waits=self.gate.reason,
             wave_failed=self.gate.failed,
+            window_closed=self.gate.closed,
         )
 
     def stop(self, why: StopReason, *, drain: bool = False) -> None:

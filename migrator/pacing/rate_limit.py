@@ -92,10 +92,10 @@ class AdaptiveRateLimiter:
 
     __slots__ = (
         "_adaptive",
+        "_counted",
         "_cut_at",
         "_cycle",
         "_cycle_at",
-        "_counted",
         "_grown_at",
         "_knowledge",
         "_limit",

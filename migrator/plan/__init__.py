@@ -15,7 +15,9 @@ from migrator.domain import collector
 from migrator.domain.errors import PlanError
 from migrator.domain.plan import MarkerKind, Plan, Policy, Polling, Retry, Target
 from migrator.domain.sheets import Opener, nowhere
+from migrator.domain.text import did_you_mean
 from migrator.domain.units import duration_text
+from migrator.domain.zone import zone_names
 from migrator.plan import syntax
 from migrator.plan.defaults import read_defaults
 from migrator.plan.forms import PlanFile, PlanTable, keys_of, plan_schema, validator_of
@@ -187,6 +189,9 @@ def _head(tables: Mapping[str, Any], found: ProblemCollector) -> dict[str, Any]:
     except ValidationError as error:
         found.refused(error.errors(include_url=False), ("plan",), list(_PLAN_KEYS))
         return {}
+    if (name := table.get("timezone")) is not None and name not in zone_names():
+        remedy = did_you_mean(name, zone_names()) or 'write an IANA name, such as "Asia/Shanghai" or "UTC"'
+        found.error(("plan", "timezone"), "is not a time zone that is known here", remedy, value=name)
     return table
 
 

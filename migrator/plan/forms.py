@@ -54,6 +54,10 @@ class PlanTable(TypedDict, total=False):
     owner: Text
     """Who to ask about the plan; shown in reports."""
 
+    timezone: Annotated[Text, Field(examples=["Asia/Shanghai"])]
+    """The IANA name of the time zone in which reports and terminal tell the time; the machine's when absent.
+    JSON and CSV keep UTC."""
+
 
 @with_config(ConfigDict(use_attribute_docstrings=True, extra="forbid", strict=True))
 class TargetTable(TypedDict, total=False):

@@ -263,6 +263,18 @@ _TABLE = (
         "from other people's, and `migrator reconcile` finds nothing.",
         'Leave policy.marker at "tag", unless the tags are not wanted.',
     ),
+    _error(
+        "PF073",
+        "the window of their wave has closed, and nothing else is left to do",
+        "Nothing is submitted after not_after, so that a run could only end again.",
+        "Move not_after of the wave in the plan.",
+    ),
+    _warning(
+        "PF074",
+        "the window of their wave has closed",
+        "Nothing is submitted after not_after; what already runs goes on.",
+        "Move not_after of the wave in the plan, or leave them for another night.",
+    ),
     # --- What could not be checked ---
     _warning("PF090", "could not check the clock", _UNCHECKED, "Compare this computer's clock with another."),
     _warning("PF091", "could not check the project", _UNCHECKED, _AGAIN),

@@ -270,7 +270,7 @@ COLUMNS: tuple[ReportColumn, ...] = (
         source="began_at",
         meaning="When its first request left, of those that led to where it stands.",
         optional=True,
-        xlsx=SheetColumn("First request (UTC)", 19),
+        xlsx=SheetColumn("First request", 19),
         html=PageColumn(),
     ),
     ReportColumn(
@@ -281,7 +281,7 @@ COLUMNS: tuple[ReportColumn, ...] = (
         optional=True,
         json=True,
         csv="submitted_at",
-        xlsx=SheetColumn("Accepted (UTC)", 19),
+        xlsx=SheetColumn("Accepted", 19),
         html=PageColumn(table="Submitted", details="Submitted"),
     ),
     ReportColumn(
@@ -291,7 +291,7 @@ COLUMNS: tuple[ReportColumn, ...] = (
         meaning="When the service said that its job ended well; it was verified after that.",
         optional=True,
         json=True,
-        xlsx=SheetColumn("Job ended (UTC)", 19),
+        xlsx=SheetColumn("Job ended", 19),
         html=PageColumn(details="Job ended"),
     ),
     ReportColumn(
@@ -302,7 +302,7 @@ COLUMNS: tuple[ReportColumn, ...] = (
         optional=True,
         json=True,
         csv="finished_at",
-        xlsx=SheetColumn("Finished (UTC)", 19),
+        xlsx=SheetColumn("Finished", 19),
         html=PageColumn(details="Finished"),
     ),
     ReportColumn(

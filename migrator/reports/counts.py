@@ -1,8 +1,7 @@
 """One walk over the images, for all that a summary counts."""
 
-import math
 from bisect import bisect_right
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from migrator.domain.cloud import Fault
@@ -29,6 +28,8 @@ class ImageCounts:
         self.totals = _no_images()
         self.removed = self.held = 0
         self.waves: defaultdict[str, list[int]] = defaultdict(_no_images)
+        self.wave_spans: dict[str, tuple[Moment | None, Moment | None]] = {}
+        """By wave: when its first request left, and when the last of its images was finished."""
         self.targets: defaultdict[str, list[int]] = defaultdict(_no_images)
         self.labels: dict[str, defaultdict[str, list[int]]] = {}
         self.finished: list[tuple[Moment, bool]] = []
@@ -36,13 +37,6 @@ class ImageCounts:
         self.spans: defaultdict[str, list[tuple[Moment, Moment]]] = defaultdict(list)
         """By target: submitted and finished, of what succeeded."""
         self.submit_waits: list[float] = []
-        self.started: defaultdict[str, list[Moment]] = defaultdict(list)
-        """By target: when each job began that is, or may be, at work."""
-        self.pending: Counter[str] = Counter()
-        """By target: images that will be submitted."""
-        self.stuck: Counter[str] = Counter()
-        """By target: jobs that hold a slot for nobody knows how long."""
-        self.left_out = 0
         self.failed: list[tuple[CauseKind, Fault, Planned, State]] = []
         self.waiting: list[tuple[CauseKind, Fault, Planned, State]] = []
 
@@ -55,6 +49,8 @@ class ImageCounts:
         self.held += state.held
         self.waves[image.wave or ""][index] += 1
         self.targets[image.target][index] += 1
+        if image.wave:
+            self._add_to_wave(image.wave, state)
         for label, value in image.labels.items():
             values = self.labels.get(label)
             if values is None:
@@ -73,25 +69,26 @@ class ImageCounts:
         elif phase not in FINISHED:
             self._add_unfinished(item, state)
 
+    def _add_to_wave(self, wave: str, state: State) -> None:
+        began, ended = self.wave_spans.get(wave, (None, None))
+        if (first := first_request(state.attempts)) is not None:
+            began = first if began is None else min(began, first)
+        if state.finished_at is not None:
+            ended = state.finished_at if ended is None else max(ended, state.finished_at)
+        self.wave_spans[wave] = began, ended
+
     def _add_unfinished(self, item: Planned, state: State) -> None:
         target, phase = item.image.target, state.phase
         kind: CauseKind | None = None
         fault = state.fault
         if state.held or phase is Phase.OVERDUE:
             kind, fault = (CauseKind.HELD, fault) if state.held else (CauseKind.OVERDUE, fault or OVERDUE)
-            self.stuck[target] += 1
-            self.left_out += 1
         elif phase is Phase.PENDING and target in self.halted:
             kind, fault = CauseKind.HALTED, self.halted[target]
-            self.left_out += 1
         elif phase is Phase.PENDING:
             kind = None if fault is None else CauseKind.RETRYING
-            self.pending[target] += 1
         else:
             kind = CauseKind.IN_DOUBT if phase is Phase.IN_DOUBT else None
-            started_at = state.submitted_at or (state.attempts[-1].began_at if state.attempts else None)
-            # A found import of which nobody knows when it began counts as having just begun.
-            self.started[target].append(math.inf if started_at is None else started_at)
         if kind is not None:
             self.waiting.append((kind, fault or Fault(message=""), item, state))
 

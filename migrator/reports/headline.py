@@ -3,12 +3,13 @@
 Both are plain text on one line. Names in them come from the plan, so a format that has a syntax escapes them.
 """
 
-from datetime import UTC, datetime
-
 from migrator.domain.units import Moment
+from migrator.domain.zone import Zone
+from migrator.reports.estimate import Range
 from migrator.reports.glossary import HELD, RUNS, STATUSES, TO_GO
 from migrator.reports.runs import RunState
-from migrator.reports.summary import Summary
+from migrator.reports.summary import Summary, WaveLine
+from migrator.reports.times import span
 from migrator.reports.untrusted import one_line
 from migrator.workflow.states import Phase
 
@@ -16,8 +17,8 @@ from migrator.workflow.states import Phase
 def headline(summary: Summary) -> str:
     """How far, what failed, and when the rest is done.
 
-    "412 of 500 images imported, 3 failed, done tomorrow 03:10 UTC at this pace". Cancelled images are not
-    counted, and days are told from `generated_at`.
+    "412 of 500 images imported, 3 failed, done tomorrow between 02:40 and 03:50 UTC". Cancelled images are
+    not counted, and days are told from `generated_at`.
     """
     totals = summary.totals
     if not totals.images:
@@ -50,10 +51,10 @@ def _outlook(summary: Summary) -> list[str]:
     if not summary.runs:
         return ["not started"]
     if summary.runs[-1].state is RunState.RUNNING:
-        if eta.at is not None:
+        if eta.range is not None:
             rest = f", all but {eta.left_out:,}" if eta.left_out else ""
-            return [f"done {day_and_time(eta.at, summary.generated_at)} at this pace{rest}"]
-        return ["running, no estimate yet"] if eta.images else []
+            return [f"done {between(eta.range, summary.generated_at, summary.zone)}{rest}"]
+        return [f"running, no estimate: {eta.reason}"] if eta.images else []
     last = summary.runs[-1].state
     stopped = RUNS[last] if last is RunState.KILLED else "stopped"
     if not eta.images or eta.seconds is None:
@@ -67,20 +68,28 @@ def next_step(summary: Summary) -> str:
     if not totals.images:
         return f"Start with {command}`."
     running = bool(summary.runs) and summary.runs[-1].state is RunState.RUNNING
-    steps = []
+    steps, later = [], []
     for target, fault in sorted(summary.halted.items()):
         # Backticks are ours: formats may take them for code.
         remedy = (fault.remedy or fault.message).replace("`", "'")
         steps.append(f"Target {one_line(target)} stopped submitting: {remedy.rstrip('.')}.")
+    if late := [wave for wave in summary.waves if _closed_on(wave, summary)]:
+        names = ", ".join(one_line(wave.name) for wave in late)
+        steps.append(f"Move not_after of wave {names} in the plan: its window has closed.")
     if summary.held:
-        steps.append(
-            f"Look in the console for the {summary.held:,} held: if an image is there, {command}` adopts it; "
-            f"if it is not, add `--again TARGET/NAME`."
+        later.append(
+            f"look in the console for the {summary.held:,} held: if an image is there, {command}` adopts it; "
+            f"if it is not, add `--again TARGET/NAME`"
         )
     if totals.unfinished > summary.held and not running:
-        steps.append(f"{'Continue' if summary.runs else 'Start'} with {command}`.")
+        later.append(f"{'continue' if summary.runs else 'start'} with {command}`")
     if totals.failed:
-        steps.append(f"Fix the causes of the failures, then {command} --retry-failed`.")
+        later.append(f"fix the causes of the failures, then {command} --retry-failed`")
+    if later and running:
+        # A second run of the same plan would be refused while this one goes on.
+        steps.append(f"When this run has ended, {'; '.join(later)}.")
+    else:
+        steps += [f"{sentence[:1].upper()}{sentence[1:]}." for sentence in later]
     if steps or running:
         return " ".join(steps)
     if summary.drifted:
@@ -90,28 +99,24 @@ def next_step(summary: Summary) -> str:
     return "Nothing is left to do."
 
 
+def _closed_on(wave: WaveLine, summary: Summary) -> bool:
+    """Whether images of a wave are still to be submitted that will not be."""
+    left = summary.by_wave.get(wave.name)
+    late = wave.not_after is not None and wave.not_after <= summary.generated_at
+    return late and left is not None and left[Phase.PENDING] > 0
+
+
 def _images(count: int) -> str:
     return f"{count:,} {'image' if count == 1 else 'images'}"
 
 
-def day_and_time(moment: Moment, now: Moment) -> str:
-    """The moment as a person at `now` would say it: "today 21:40 UTC", "on 2026-12-05 03:10 UTC"."""
-    then = datetime.fromtimestamp(moment, UTC)
-    days = (then.date() - datetime.fromtimestamp(now, UTC).date()).days
-    day = {0: "today", 1: "tomorrow"}.get(days, f"on {then:%Y-%m-%d}")
-    return f"{day} {then:%H:%M} UTC"
-
-
-def span(seconds: float) -> str:
-    """A duration in its two largest units: "45 s", "12 min", "3 h 20 min", "2 d 4 h"."""
-    if round(seconds) < 60:
-        return f"{round(seconds)} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    # Hours are rounded before they are split, so that no day has twenty-four of them left over.
-    days, hours = divmod(round(seconds / 3600), 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
+def between(moments: Range, now: Moment, zone: Zone) -> str:
+    """A range as a person there would say it at `now`: "today between 21:10 and 21:40 UTC"."""
+    earliest, latest = zone.day_and_time(moments.earliest, now), zone.day_and_time(moments.latest, now)
+    if earliest == latest:
+        return f"{latest} {zone.name}"
+    day, time = earliest.rsplit(" ", 1)
+    last_day, last_time = latest.rsplit(" ", 1)
+    if day == last_day:
+        return f"{day} between {time} and {last_time} {zone.name}"
+    return f"between {earliest.removeprefix('on ')} and {latest.removeprefix('on ')} {zone.name}"

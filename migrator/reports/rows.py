@@ -26,6 +26,20 @@ def first_request(attempts: Sequence[Attempt]) -> Moment | None:
     return first
 
 
+def began_at(state: State) -> Moment | None:
+    """When an image's first request left, of those that led to where it stands now; None if none did."""
+    if not state.attempts:
+        return None
+    last = state.attempts[-1]
+    # An image that was reopened, or found in the cloud, may have attempts of an earlier life only.
+    earlier = (
+        (last.outcome in _TAKEN and state.submitted_at is None)
+        or (state.phase is Phase.PENDING and last.outcome not in _REPEATED)
+        or (last.outcome is Outcome.REJECTED and state.finished_at != last.ended_at)
+    )
+    return None if earlier else first_request(state.attempts)
+
+
 class ImageRow(NamedTuple):
     """One image, as every report shows it: a view, so that making one costs next to nothing."""
 
@@ -111,17 +125,7 @@ class ImageRow(NamedTuple):
     @property
     def began_at(self) -> Moment | None:
         """When its first request left, of those that led to where it stands now; None if none did."""
-        state = self.state
-        if not state.attempts:
-            return None
-        last = state.attempts[-1]
-        # An image that was reopened, or found in the cloud, may have attempts of an earlier life only.
-        earlier = (
-            (last.outcome in _TAKEN and state.submitted_at is None)
-            or (state.phase is Phase.PENDING and last.outcome not in _REPEATED)
-            or (last.outcome is Outcome.REJECTED and state.finished_at != last.ended_at)
-        )
-        return None if earlier else first_request(state.attempts)
+        return began_at(self.state)
 
     @property
     def submitted_at(self) -> Moment | None:

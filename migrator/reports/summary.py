@@ -11,22 +11,24 @@ Every report is made from one Summary, so their numbers agree. The rules:
 4. What nobody knows is None, never a guess: no estimate before a job has ended, none for a run that is over.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from migrator.domain.cloud import Fault
 from migrator.domain.plan import MarkerKind, Plan
 from migrator.domain.units import Moment
+from migrator.domain.zone import UTC_ZONE, Zone
 from migrator.pacing.estimate import Spread, spread
 from migrator.reports.causes import Cause, causes
 from migrator.reports.counts import ImageCounts
-from migrator.reports.estimate import Estimate, estimate
+from migrator.reports.estimate import Estimate, Range, estimate
 from migrator.reports.rows import ImageRows
 from migrator.reports.runs import RunLine, RunState, run_lines
 from migrator.reports.tally import Tally, tallies, tallies_of_label
 from migrator.reports.throughput import Throughput, possible_per_hour, throughput
 from migrator.reports.untrusted import plain
+from migrator.reports.waits import StandingStill, waits
 from migrator.workflow.beliefs import ServiceSeen
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.resume import drifted
@@ -43,6 +45,23 @@ class Durations:
 
     submit: Spread | None
     """From an image's first request to its acceptance: near zero, unless the service throttles or refuses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveLine:
+    """When one wave runs: what was, and what may be expected; None where there is nothing to tell."""
+
+    name: str
+    not_before: Moment | None
+    not_after: Moment | None
+    began_at: Moment | None
+    """When its first request left."""
+
+    ended_at: Moment | None
+    """When its last image was finished; None while one is not."""
+
+    begins: Range | None
+    ends: Range | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +97,9 @@ class Summary:
     by_label: Mapping[str, Mapping[str, Tally]]
     """By label key, then by value, both sorted; "" for images without that label."""
 
+    waves: tuple[WaveLine, ...]
+    """When each wave runs; empty where the plan has none."""
+
     throughput: Throughput
     eta: Estimate
     durations: Durations
@@ -90,6 +112,9 @@ class Summary:
     waiting: tuple[Cause, ...]
     """Unfinished images that something keeps back, by cause, the most frequent first."""
 
+    waits: tuple[str, ...]
+    """What the rest waits for, a sentence for each reason."""
+
     runs: tuple[RunLine, ...]
     halted: Mapping[str, Fault]
     """Targets that stopped submitting in the latest run, and why."""
@@ -97,6 +122,9 @@ class Summary:
     images: ImageRows
     service: Mapping[str, ServiceSeen]
     """What the service of each region was seen to do."""
+
+    zone: Zone
+    """In which people are told the time."""
 
     @property
     def label_keys(self) -> tuple[str, ...]:
@@ -111,8 +139,11 @@ def summary(
     now: Moment,
     running: bool | None = None,
     service: Mapping[str, ServiceSeen] = MappingProxyType({}),
+    zone: Zone = UTC_ZONE,
+    asked_to_wait: Iterable[str] = (),
 ) -> Summary:
-    """What there is to say about `ledger` at the moment `now`; `service` is what was seen, by region.
+    """What there is to say about `ledger` at the moment `now`; `service` is what was seen, by region, and
+    `asked_to_wait` what a run knows of services that asked it to wait, a sentence each.
 
     `running` tells whether a run holds the journal; None believes the last run when it has not said that it
     ended. Of `plan` only what it says of itself and its targets is used: the images are the ledger's.
@@ -126,6 +157,13 @@ def summary(
     for item, state in pairs:
         counts.add(item, state)
     job_seconds = counts.job_seconds(runs)
+    cloud = spread(value for values in job_seconds.values() for value in values)
+    listings, waiting = _listings(ledger, plan), causes(counts.waiting)
+    settle = max((listing.settle for listing in listings.values()), default=0.0)
+    still = StandingStill(halted=halted, waiting=waiting, settle=settle, usual=cloud, at_work=at_work)
+    kept = waits(pairs, plan, now, zone, still)
+    possible = possible_per_hour(counts.targets, plan, job_seconds)
+    eta = estimate(pairs, plan, halted, runs, now, at_work=at_work)
     return Summary(
         plan=plan,
         generated_at=now,
@@ -139,22 +177,40 @@ def summary(
         by_label={
             label: tallies_of_label(counts.labels[label], counts.totals) for label in sorted(counts.labels)
         },
-        throughput=throughput(
-            counts.finished, runs, now, possible_per_hour(counts.targets, plan, job_seconds)
-        ),
-        eta=estimate(counts, plan, job_seconds, now, at_work=at_work),
-        durations=Durations(
-            cloud=spread(value for values in job_seconds.values() for value in values),
-            submit=spread(counts.submit_waits),
-        ),
-        listings=_listings(ledger, plan),
+        throughput=throughput(counts.finished, runs, now, possible),
+        waves=_wave_lines(plan, counts, eta),
+        eta=eta,
+        durations=Durations(cloud=cloud, submit=spread(counts.submit_waits)),
+        listings=listings,
         failures=causes(counts.failed),
-        waiting=causes(counts.waiting),
+        waiting=waiting,
+        waits=(*(asked_to_wait if at_work else ()), *kept),
         runs=runs,
         halted=halted,
         images=ImageRows(pairs, drift),
         service=service,
+        zone=zone,
     )
+
+
+def _wave_lines(plan: Plan, counts: ImageCounts, eta: Estimate) -> tuple[WaveLine, ...]:
+    found = []
+    for wave in plan.waves:
+        began, ended = counts.wave_spans.get(wave.name, (None, None))
+        expected = eta.waves.get(wave.name)
+        left = Tally(counts=tuple(counts.waves[wave.name])).unfinished if wave.name in counts.waves else 0
+        found.append(
+            WaveLine(
+                name=wave.name,
+                not_before=wave.not_before,
+                not_after=wave.not_after,
+                began_at=began,
+                ended_at=None if left else ended,
+                begins=None if expected is None else expected.begins,
+                ends=None if expected is None else expected.ends,
+            )
+        )
+    return tuple(found)
 
 
 def _listings(ledger: Ledger, plan: Plan) -> dict[str, ListingFacts]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from heapq import nlargest
 from io import StringIO
-from math import inf
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.console import Console
@@ -17,15 +16,16 @@ from rich.text import Text
 
 from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment
-from migrator.reports.causes import CauseKind
+from migrator.domain.zone import UTC_ZONE, Zone
 from migrator.reports.estimate import Estimate
-from migrator.reports.glossary import BUSY, CAUSES, DONE, FAILED, HELD, OPEN, RUNS, STATUSES, statuses_of
-from migrator.reports.headline import day_and_time, span
+from migrator.reports.glossary import BUSY, DONE, FAILED, HELD, OPEN, RUNS, STATUSES, statuses_of
+from migrator.reports.headline import between
 from migrator.reports.runs import RunState
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
 from migrator.reports.throughput import Throughput
-from migrator.reports.untrusted import plain, spelled_out
+from migrator.reports.times import span
+from migrator.reports.untrusted import spelled_out
 from migrator.workflow.states import IN_CLOUD, Phase
 
 # --- The values -----------------------------------------------------------------------------------------
@@ -100,6 +100,9 @@ class LiveStatus:
     failures: tuple[Failure, ...] = ()
     """The latest first."""
 
+    zone: Zone = UTC_ZONE
+    """In which the time is told."""
+
 
 LATEST = 3
 """Failures that are shown one by one."""
@@ -119,44 +122,10 @@ def live_status(summary: Summary, *, run: str, waits: Iterable[str] = ()) -> Liv
         targets=tuple(summary.by_target.items()),
         throughput=summary.throughput,
         eta=summary.eta,
-        waits=(*waits, *kept_back(summary)),
+        waits=(*waits, *summary.waits),
+        zone=summary.zone,
         failures=tuple(Failure(key=row.key, fault=row.error or Fault(message="")) for row in latest),
     )
-
-
-def kept_back(summary: Summary) -> list[str]:
-    """What a Summary knows of images that stand still, a sentence for each reason."""
-    sentences = [f"target {name} stopped: {with_remedy(fault)}" for name, fault in summary.halted.items()]
-    for cause in summary.waiting:
-        fault = Fault(message=cause.message, code=cause.code, remedy=cause.remedy)
-        if cause.kind in (CauseKind.RETRYING, CauseKind.OVERDUE):
-            sentences.append(f"{cause.count:,} {CAUSES[cause.kind]}: {with_remedy(fault)}")
-    in_doubt = summary.totals[Phase.IN_DOUBT] - summary.held
-    if in_doubt > 0:
-        longest = max((listing.settle for listing in summary.listings.values()), default=0.0)
-        sentences.append(doubtful(in_doubt, longest))
-    if summary.held:
-        sentences.append(held(summary.held))
-    return sentences
-
-
-def doubtful(count: int, settle: float) -> str:
-    """What attempts in doubt wait for."""
-    word = STATUSES[Phase.IN_DOUBT].word
-    if settle == inf:
-        return f"{count:,} {word}: looked up until other jobs have shown how soon lists show them"
-    return f"{count:,} {word}: looked up for up to {span(settle)} before they are sent again"
-
-
-def held(count: int) -> str:
-    """What images wait for that are left for a person."""
-    return f"{count:,} {HELD}: see in the console whether the image is there, then run again"
-
-
-def with_remedy(fault: Fault) -> str:
-    """A fault and what to do about it, in one line."""
-    clean = plain(fault)
-    return f"{clean}: {clean.remedy}" if clean.remedy else str(clean)
 
 
 def standing(summary: Summary, holder: str | None) -> str:
@@ -168,7 +137,8 @@ def standing(summary: Summary, holder: str | None) -> str:
     totals = summary.totals
     if last is None:
         return f"{holder} is about to run it" if holder else "it never ran"
-    began = day_and_time(last.began_at, summary.generated_at)
+    now, zone = summary.generated_at, summary.zone
+    began = f"{zone.day_and_time(last.began_at, now)} {zone.name}"
     if last.state is RunState.RUNNING:
         return f"running since {began}: {holder or f'process {last.pid} on {last.host}'}"
     if holder:
@@ -177,7 +147,7 @@ def standing(summary: Summary, holder: str | None) -> str:
         maybe = sum(totals[phase] for phase in IN_CLOUD)
         jobs = f"{maybe:,} {'job' if maybe == 1 else 'jobs'} may still run in the cloud; " if maybe else ""
         return f"the run of {began.removeprefix('on ')} was {RUNS[last.state]}; {jobs}run again to continue"
-    ended = day_and_time(last.ended_at or last.began_at, summary.generated_at)
+    ended = f"{zone.day_and_time(last.ended_at or last.began_at, now)} {zone.name}"
     return f"no run is at work; the last ended {ended}: {last.reason}"
 
 
@@ -312,15 +282,15 @@ class _Page:
             lately = speed.last_hour if speed.running_seconds >= 3600 else speed.per_hour
             parts.append(f"{lately:,.0f} images an hour")
         if live.totals.unfinished and eta is not None:
-            if eta.at is not None:
+            if eta.range is not None:
                 left = f", all but {eta.left_out:,}" if eta.left_out else ""
-                # The moment stands; how far away it is depends on when one looks.
-                ahead = span(max(eta.at - live.now, 0.0))
-                parts.append(f"done {day_and_time(eta.at, live.now)} (in {ahead}){left}")
+                # The moments stand; how far away they are depends on when one looks.
+                ahead = span(max(eta.range.at - live.now, 0.0))
+                parts.append(f"done {between(eta.range, live.now, live.zone)} (in about {ahead}){left}")
             elif eta.seconds is not None and eta.images:
                 parts.append(f"about {span(eta.seconds)} of running to go")
             elif eta.images:
-                parts.append("no estimate yet")
+                parts.append(f"no estimate: {eta.reason}")
         return self.sentence(", ".join(parts), lines=2)
 
     def groups(self, kind: str, groups: Sequence[tuple[str, Tally]]) -> list[Text]:

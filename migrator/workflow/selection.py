@@ -14,7 +14,7 @@ of a system disk ("CentOS 7.6 64bit") and the family of a data disk ("Linux").
 import fnmatch
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from migrator.domain.errors import UsageError
@@ -24,6 +24,36 @@ from migrator.workflow.states import Phase, State
 
 Selector = Callable[[Image, State], bool]
 """Whether an image is selected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A selector, and what it was made of."""
+
+    expression: str
+    matches: Selector
+    asked: tuple[tuple[str, "_Getter"], ...]
+    """What its comparisons ask for, with its getter."""
+
+    def __call__(self, image: Image, state: State) -> bool:
+        return self.matches(image, state)
+
+    def check(self, images: Sequence[Image]) -> None:
+        """Raise UsageError where no image can match, whatever becomes of it."""
+        states = [State(key="", phase=phase) for phase in Phase]
+        if any(self.matches(image, state) for image in images for state in states):
+            return
+        there = []
+        for what, get in dict(self.asked).items():
+            if what in CHOICES:
+                continue
+            values = sorted({get(image, states[0]) for image in images})
+            some = ", ".join(shown(value) for value in values[:_NAMED])
+            more = f" and {len(values) - _NAMED:,} more" if len(values) > _NAMED else ""
+            there.append(f"{what} is {some}{more}")
+        hint = f"In this plan {'; '.join(there)}." if there else ""
+        raise UsageError(f"no image of the plan can match {shown(self.expression)}", hint=hint)
+
 
 _Getter = Callable[[Image, State], str]
 
@@ -45,6 +75,9 @@ HINT = (
     "Ask for name, key, target, wave, type, os, status or label.NAME, with ==, != or ~ (* and ? stand for "
     "anything), and combine with and, or, not and parentheses."
 )
+
+_NAMED = 10
+"""Values that are named where none matched."""
 
 _LONGEST = 10_000
 _DEEPEST = 50
@@ -69,11 +102,12 @@ class _Token:
     """0 is the first."""
 
 
-def selector(expression: str) -> Selector:
+def selector(expression: str) -> Selection:
     """The selector that an expression describes. Raises UsageError, which points at the column at fault."""
     if len(expression) > _LONGEST:
         raise UsageError(f"the expression has more than {_LONGEST} characters", hint=HINT)
-    return _Parser(expression).selector()
+    parser = _Parser(expression)
+    return Selection(expression, parser.selector(), tuple(parser.asked))
 
 
 class _Parser:
@@ -84,6 +118,8 @@ class _Parser:
         self._depth = 0
         self._tokens = self._split()
         self._next = 0
+        self.asked: list[tuple[str, _Getter]] = []
+        """What was asked for so far."""
 
     def selector(self) -> Selector:
         found = self._or_expression()
@@ -132,6 +168,7 @@ class _Parser:
     def _comparison(self) -> Selector:
         what = self._take()
         get = self._getter(what)
+        self.asked.append((what.text, get))
         operator = self._take()
         if operator.kind != "operator":
             said = "" if operator.kind == "end" else f", not {shown(operator.text)}"

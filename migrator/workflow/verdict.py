@@ -36,10 +36,12 @@ def ending(
     threshold_reached: bool,
     waits: str = "",
     wave_failed: bool = False,
+    window_closed: bool = False,
 ) -> Ending:
     """The ending of a run over `states`: the most urgent cause wins.
 
-    `waits` is why a wave kept images back, `wave_failed` that too few of one succeeded.
+    `waits` is why a wave kept images back, `wave_failed` that too few of one succeeded, `window_closed` that
+    its time is over.
 
     0 all succeeded · 3 finished, some failed · 5 failure threshold · 6 credentials · 7 run again · 130/143
     signals.
@@ -73,7 +75,9 @@ def ending(
         if stuck and held + overdue < left:
             stuck = f"{stuck}, which leave no room for the others"
         why = (stopped.value if stopped else None) or waits or stuck or "stopped early"
-        return Ending(reason=f"{why}; {left} images are not finished, run again to continue", exit_code=7)
+        closed = window_closed and not stopped
+        what = "move not_after in the plan, then run again" if closed else "run again to continue"
+        return Ending(reason=f"{why}; {left} images are not finished, {what}", exit_code=7)
     if counts[Phase.FAILED]:
         return Ending(reason=f"finished; {counts[Phase.FAILED]} images failed", exit_code=3)
     return Ending(reason="all images succeeded", exit_code=0)

@@ -1,13 +1,27 @@
 """Which waves may submit now: order, windows, and how many of the ones before must have succeeded."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 
 from migrator.domain.image import Image
 from migrator.domain.plan import Wave
 from migrator.domain.units import Moment
+from migrator.domain.zone import UTC_ZONE, Zone
 from migrator.workflow.states import FINISHED, Phase, State
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why images wait."""
+
+    words: str
+    """All of the sentence but the moment at its end."""
+
+    at: Moment | None = None
+
+    def told(self, zone: Zone) -> str:
+        """The sentence, with the time in `zone`."""
+        return self.words if self.at is None else f"{self.words} {zone.stamp(self.at)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +37,19 @@ class Gate:
     until: Moment | None = None
     """When the clock alone may change this; None: never."""
 
-    reason: str = ""
-    """Why some images wait, or will not be submitted in this run; empty when nothing keeps them."""
+    why: Why | None = None
+    """Why some images wait, or will not be submitted in this run; None when nothing keeps them."""
 
     failed: bool = False
     """A wave is over and too few of it succeeded, so that the next ones never begin."""
+
+    closed: bool = False
+    """The window of a wave is over, and images of it are not finished."""
+
+    @property
+    def reason(self) -> str:
+        """`why` in words, with the time in UTC; empty when nothing keeps images."""
+        return "" if self.why is None else self.why.told(UTC_ZONE)
 
 
 @dataclass(slots=True)
@@ -59,46 +81,59 @@ class Waves:
 
     def finished(self, image: Image, phase: Phase) -> None:
         """One image came to its end."""
-        count = self._counts[self.index(image)]
-        count.finished += 1
-        count.succeeded += phase in _GOOD
+        self.ended(self.index(image), 1, phase in _GOOD)
+
+    def ended(self, index: int, count: int, well: int) -> None:
+        """So many images of a wave came to their end, and so many of them well."""
+        counted = self._counts[index]
+        counted.finished += count
+        counted.succeeded += well
+
+    def copy(self) -> "Waves":
+        """The same, to be played with."""
+        other = Waves(self._waves if self.any else (), ())
+        other._counts = [replace(count) for count in self._counts]
+        return other
 
     def gate(self, now: Moment) -> Gate:
         """What is open at `now`."""
         open_: set[int] = set()
-        reason, until = "", None
+        reason: Why | None = None
+        closed = False
+        until: Moment | None = None
         for index, (wave, count) in enumerate(zip(self._waves, self._counts, strict=True)):
             if wave.not_before is not None and now < wave.not_before:
                 later = frozenset(range(index, len(self._waves)))
-                why = reason or f"wave {wave.name} begins at {_moment(wave.not_before)}"
+                why = reason or Why(f"wave {wave.name} begins at", wave.not_before)
                 ends: list[Moment] = [until] if until is not None else []
                 return Gate(
                     open=frozenset(open_),
                     possible=frozenset(open_) | later,
                     until=min([wave.not_before, *ends]),
-                    reason=why,
+                    why=why,
                 )
             if wave.not_after is None or now < wave.not_after:
                 open_.add(index)
                 if wave.not_after is not None:
                     until = wave.not_after if until is None else min(until, wave.not_after)
             elif count.finished < count.total:
-                reason = reason or f"the window of wave {wave.name} closed at {_moment(wave.not_after)}"
+                closed = True
+                reason = reason or Why(f"the window of wave {wave.name} closed at", wave.not_after)
             if index + 1 == len(self._waves) or self._lets_next_begin(wave, count):
                 continue
             if count.finished >= count.total:
-                why = (
+                why = Why(
                     f"of wave {wave.name} only {count.succeeded} of {count.total} succeeded, "
                     f"not {wave.proceed}"
                 )
                 return Gate(
-                    open=frozenset(open_), possible=frozenset(open_), until=until, reason=why, failed=True
+                    open=frozenset(open_), possible=frozenset(open_), until=until, why=why, failed=True
                 )
             waits = index in open_
-            later = frozenset(range(index + 1, len(self._waves))) if waits else frozenset[int]()
-            why = reason or f"wave {self._waves[index + 1].name} waits for wave {wave.name}"
-            return Gate(open=frozenset(open_), possible=frozenset(open_) | later, until=until, reason=why)
-        return Gate(open=frozenset(open_), possible=frozenset(open_), until=until, reason=reason)
+            later = frozenset(open_) | frozenset(range(index + 1, len(self._waves)) if waits else ())
+            why = reason or Why(f"wave {self._waves[index + 1].name} waits for wave {wave.name}")
+            return Gate(open=frozenset(open_), possible=later, until=until, why=why, closed=closed)
+        return Gate(open=frozenset(open_), possible=frozenset(open_), until=until, why=reason, closed=closed)
 
     def _lets_next_begin(self, wave: Wave, count: _Count) -> bool:
         if wave.proceed is None:
@@ -106,10 +141,6 @@ class Waves:
         if wave.proceed.fraction is None:
             return count.succeeded >= min(wave.proceed.count or 0, count.total)
         return count.succeeded >= wave.proceed.fraction * count.total - 1e-9
-
-
-def _moment(at: Moment) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 _GOOD = frozenset({Phase.SUCCEEDED, Phase.SKIPPED})

@@ -249,13 +249,13 @@ def test_an_image_opens_to_all_that_is_known_of_it(visit: Visiting, path: Path, 
 def test_times_can_be_read_in_the_reader_s_own_zone(visit: Visiting, path: Path, facts: Summary):
     page = visit(path, timezone_id="Asia/Shanghai").open()
     ends = page.locator(".tiles .moment time")
-    assert facts.eta.at is not None
-    utc = datetime.fromtimestamp(facts.eta.at, UTC)
+    assert facts.eta.range is not None
+    utc = datetime.fromtimestamp(facts.eta.range.latest, UTC)
     expect(ends).to_have_text(f"{utc:%Y-%m-%d %H:%M}")
 
     page.get_by_role("button", name="Show times in Asia/Shanghai").click()
 
-    local = datetime.fromtimestamp(facts.eta.at + 8 * 3600, UTC)
+    local = datetime.fromtimestamp(facts.eta.range.latest + 8 * 3600, UTC)
     expect(ends).to_have_text(f"{local:%Y-%m-%d %H:%M}")
     expect(page.locator(".tiles .zone")).to_have_text("Asia/Shanghai")
     expect(page.locator("#timeline")).to_contain_text("Time, Asia/Shanghai")

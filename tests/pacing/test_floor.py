@@ -1,9 +1,13 @@
 """How long a run takes at best."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from migrator.domain.image import Image
 from migrator.domain.object_ref import ObjectRef
 from migrator.domain.plan import Limits, Plan, Target
 from migrator.domain.units import Rate
+from migrator.pacing.estimate import makespan, sample
 from migrator.pacing.floor import TYPICAL, floors
 from migrator.workflow.ledger import Ledger, Planned
 from migrator.workflow.states import Attempt, Phase, State
@@ -78,3 +82,32 @@ def test_jobs_under_way_hold_their_slots():
 
 def test_nothing_to_do_has_no_floor():
     assert floors(a_plan(), a_ledger(done("a", 1.0)), [], 0.0) == []
+
+
+def test_a_window_that_was_narrowed_first_lets_jobs_end_before_others_begin():
+    together = makespan(pending=1, elapsed=[0.0, 50.0, 80.0], window=1, interval=0.0, times=[100.0])
+
+    assert together == 200.0
+
+
+@given(
+    pending=st.integers(0, 40),
+    running=st.integers(0, 10),
+    window=st.integers(1, 12),
+    interval=st.floats(0.0, 30.0),
+    times=st.lists(st.floats(1.0, 5000.0), min_size=1, max_size=20).map(sorted),
+)
+def test_the_floor_is_never_below_what_window_and_rate_make_possible(
+    pending: int, running: int, window: int, interval: float, times: list[float]
+):
+    rest = makespan(pending=pending, elapsed=[0.0] * running, window=window, interval=interval, times=times)
+
+    assert rest >= max(0.0, (pending - 1) * interval + times[0] if pending else 0.0) * 0.999
+    assert rest >= (pending * times[0]) / window * 0.999
+    assert rest <= (pending + running) * (times[-1] + interval) + 1e-6
+
+
+def test_a_sample_of_many_durations_keeps_the_shortest_and_the_longest():
+    chosen = sample([float(n) for n in range(10_000)])
+
+    assert (chosen[0], chosen[50], chosen[-1], len(chosen)) == (0.0, 4999.0, 9999.0, 101)

@@ -99,7 +99,7 @@ def test_a_small_report_says_where_it_stands_what_failed_and_what_to_do():
         == """\
 # Migration dc-east
 
-**1 of 3 images imported, 1 failed, done today 20:39 UTC at this pace**
+**1 of 3 images imported, 1 failed, done today between 20:38 and 21:19 UTC**
 
 As of 2026-05-28 20:38 UTC; about `Rack rows A-F`; ask `infra-team@example.com`.
 
@@ -120,7 +120,7 @@ As of 2026-05-28 20:38 UTC; about `Rack rows A-F`; ask `infra-team@example.com`.
 
 ## Next
 
-Fix the causes of the failures, then `migrator run PLAN --retry-failed`.
+When this run has ended, fix the causes of the failures, then `migrator run PLAN --retry-failed`.
 """
     )
 
@@ -136,7 +136,7 @@ def test_what_keeps_images_back_is_told_with_its_reason():
     text = report(failing(image(), Fault(message=""), waiting, halted, ended))
 
     assert "- **1 image**: no reason was given\n" in text
-    assert "## Waiting\n\n- **1 image**, its target stopped submitting: `IMG.0005` `quota`\n" in text
+    assert "## Waiting\n\n- target north stopped: IMG.0005: quota: Raise the quota.\n" in text
     assert text.endswith(
         "Target north stopped submitting: Raise the quota. Continue with `migrator run PLAN`. "
         "Fix the causes of the failures, then `migrator run PLAN --retry-failed`.\n"

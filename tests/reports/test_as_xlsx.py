@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
 from zipfile import ZipFile
@@ -20,6 +20,7 @@ from openpyxl.workbook.workbook import Workbook
 
 from migrator.domain.cloud import Fault
 from migrator.domain.image import Image
+from migrator.domain.zone import UTC_ZONE, zone
 from migrator.reports.columns import COLUMNS, Kind
 from migrator.reports.formats import as_xlsx
 from migrator.reports.formats.xlsx.cells import serial, text
@@ -136,8 +137,8 @@ def test_the_first_sheet_says_how_it_stands_and_what_to_do():
 
     assert lines[:3] == [
         "Migration dc-east",
-        "1 of 3 images imported, 1 failed, done today 20:39 UTC at this pace",
-        'Fix the causes of the failures, then "migrator run PLAN --retry-failed".',
+        "1 of 3 images imported, 1 failed, done today between 20:38 and 21:19 UTC",
+        'When this run has ended, fix the causes of the failures, then "migrator run PLAN --retry-failed".',
     ]
     assert cells["As of (UTC)"] == datetime(2026, 5, 28, 20, 38, 20)  # noqa: DTZ001
     assert (cells["imported"], cells["failed"], cells["All"]) == (1, 1, 3)
@@ -288,9 +289,19 @@ def test_the_only_moment_of_the_file_itself_is_that_of_the_report():
     "moment", [0.0, START, START + 0.25, START + 0.0004, datetime(2028, 2, 29, tzinfo=UTC).timestamp()]
 )
 def test_a_moment_is_a_day_number_in_utc(moment: float):
-    read_back = from_excel(serial(moment))
+    read_back = from_excel(serial(moment, UTC_ZONE))
 
     assert abs(read_back.replace(tzinfo=UTC).timestamp() - moment) < 0.001
+
+
+@pytest.mark.parametrize("name", ["Asia/Shanghai", "America/New_York", "Asia/Kolkata", "Europe/Berlin"])
+@pytest.mark.parametrize("moment", [START, START + 180 * 86_400.0])
+def test_a_moment_is_what_clocks_in_the_zone_show(name: str, moment: float):
+    there = zone(name)
+
+    shown = from_excel(serial(moment, there))
+
+    assert abs(shown - there.local(moment).replace(tzinfo=None)) < timedelta(seconds=0.001)
 
 
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")

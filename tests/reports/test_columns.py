@@ -66,7 +66,9 @@ def test_every_format_shows_the_columns_of_the_table_and_no_others():
     sheet = openpyxl.load_workbook(io.BytesIO(made[as_xlsx]))["Images"]
     titles = [cell.value for cell in sheet[1]]
     assert set(titles[:-2]) == {
-        column.xlsx.heading for column in COLUMNS if column.xlsx and column not in labels
+        column.xlsx.heading + (" (UTC)" if column.kind is Kind.MOMENT else "")
+        for column in COLUMNS
+        if column.xlsx and column not in labels
     }
     assert titles[-2:] == ["label owner", "label rack"]
     shown = page(facts)

@@ -1,16 +1,20 @@
 """One sentence that somebody reads instead of the report."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 
 from migrator.domain.cloud import Fault
-from migrator.reports.headline import day_and_time, headline, next_step, span
+from migrator.domain.zone import UTC_ZONE, zone
+from migrator.reports.estimate import Estimate, Range
+from migrator.reports.headline import between, headline, next_step
 from migrator.reports.summary import Summary, summary
+from migrator.reports.times import span
 from migrator.workflow.events import (
     AttemptBegan,
     AttemptHeld,
     AttemptUnknown,
-    DeadlinePassed,
     Event,
     ImagePlanned,
     ImageRemoved,
@@ -26,6 +30,7 @@ from migrator.workflow.events import (
 from migrator.workflow.ledger import Ledger, fold
 from tests.ledgers import START, image, latest, ledgers, plan_for
 
+HOUR = 3600.0
 DAMAGED = Fault(code="IMG.0057", message="The file is damaged.", remedy="Upload it again.")
 BEGAN = RunBegan(at=START, run="run-0", version="1.0", host="jump", pid=1)
 ENDED = RunEnded(at=START + 4000, run="run-0", reason="stopped", exit_code=7)
@@ -75,32 +80,10 @@ def summed(*events: Event, now: float = START + 4000, running: bool | None = Non
         pytest.param([], None, "no images yet", id="an empty plan"),
         pytest.param(listed(3), None, "0 of 3 images imported, not started", id="before the first run"),
         pytest.param(
-            [BEGAN, *listed(4), *imported(0), *failed(1)],
+            [BEGAN, *listed(2)],
             True,
-            "1 of 4 images imported, 1 failed, done today 21:53 UTC at this pace",
-            id="half way",
-        ),
-        pytest.param(
-            [BEGAN, *listed(60), *imported(0)],
-            True,
-            "1 of 60 images imported, done tomorrow 07:23 UTC at this pace",
-            id="half way, for the night",
-        ),
-        pytest.param(
-            [
-                BEGAN,
-                *listed(3),
-                *imported(0),
-                *accepted(1),
-                *accepted(2),
-                DeadlinePassed(at=START, key="north/web-2"),
-            ],
-            True,
-            "1 of 3 images imported, 1 overdue, done today 21:40 UTC at this pace, all but 1",
-            id="one that no estimate covers",
-        ),
-        pytest.param(
-            [BEGAN, *listed(2)], True, "0 of 2 images imported, running, no estimate yet", id="just begun"
+            "0 of 2 images imported, running, no estimate: no image is done yet",
+            id="just begun",
         ),
         pytest.param(
             [BEGAN, *listed(2), *imported(0), *held(1)],
@@ -111,7 +94,7 @@ def summed(*events: Event, now: float = START + 4000, running: bool | None = Non
         pytest.param(
             [BEGAN, *listed(4), *imported(0), ENDED],
             None,
-            "1 of 4 images imported, stopped with 3 to go, about 30 min of running",
+            "1 of 4 images imported, stopped with 3 to go, about 38 min of running",
             id="stopped in good order",
         ),
         pytest.param([BEGAN, *listed(2)], False, "0 of 2 images imported, killed with 2 to go", id="killed"),
@@ -207,14 +190,62 @@ def test_whatever_happened_there_is_one_line_to_say_about_it(ledger: Ledger):
 @pytest.mark.parametrize(
     ("ahead", "text"),
     [
-        pytest.param(0.0, "today 20:26 UTC", id="now"),
-        pytest.param(12_799.0, "today 23:59 UTC", id="the last minute of the day"),
-        pytest.param(12_800.0, "tomorrow 00:00 UTC", id="midnight"),
-        pytest.param(99_200.0, "on 2026-05-30 00:00 UTC", id="after tomorrow"),
+        pytest.param(0.0, "today 20:26", id="now"),
+        pytest.param(12_799.0, "today 23:59", id="the last minute of the day"),
+        pytest.param(12_800.0, "tomorrow 00:00", id="midnight"),
+        pytest.param(99_200.0, "on 2026-05-30 00:00", id="after tomorrow"),
+        pytest.param(-86_400.0, "yesterday 20:26", id="a day ago"),
     ],
 )
 def test_a_moment_is_told_from_the_day_of_the_report(ahead: float, text: str):
-    assert day_and_time(START + ahead, START) == text
+    assert UTC_ZONE.day_and_time(START + ahead, START) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("UTC", "today between 20:36 and 21:26 UTC", id="UTC"),
+        pytest.param("Asia/Shanghai", "today between 04:36 and 05:26 Asia/Shanghai", id="no summer time"),
+        pytest.param("America/New_York", "today between 16:36 and 17:26 America/New_York", id="summer time"),
+        pytest.param("Asia/Kolkata", "today between 02:06 and 02:56 Asia/Kolkata", id="half an hour"),
+        pytest.param(
+            "Atlantic/Azores", "today between 20:36 and 21:26 Atlantic/Azores", id="UTC only in summer"
+        ),
+        pytest.param(
+            "Europe/Moscow", "between today 23:36 and tomorrow 00:26 Europe/Moscow", id="over midnight there"
+        ),
+    ],
+)
+def test_a_range_is_told_in_the_words_of_its_zone(name: str, text: str):
+    moments = Range(earliest=START + 600, at=START + 1200, latest=START + 3600)
+
+    assert between(moments, START, zone(name)) == text
+
+
+def test_today_and_tomorrow_are_those_of_the_zone():
+    """At 20:26 UTC it is the next day in Shanghai, and four hours later it still is."""
+    moments = Range(earliest=START + 4 * HOUR, at=START + 4 * HOUR, latest=START + 4 * HOUR)
+
+    assert between(moments, START, UTC_ZONE) == "tomorrow 00:26 UTC"
+    assert between(moments, START, zone("Asia/Shanghai")) == "today 08:26 Asia/Shanghai"
+
+
+def test_a_range_of_several_days_names_the_days():
+    moments = Range(earliest=START + 30 * HOUR, at=START + 60 * HOUR, latest=START + 90 * HOUR)
+
+    assert between(moments, START, UTC_ZONE) == "between 2026-05-30 02:26 and 2026-06-01 14:26 UTC"
+
+
+def test_the_headline_tells_the_range_of_the_estimate_and_what_it_leaves_out():
+    moments = Range(earliest=START + 5000, at=START + 5600, latest=START + 6000)
+    facts = replace(
+        summed(BEGAN, *listed(4), *imported(0), *failed(1), running=True),
+        eta=Estimate(range=moments, seconds=1600.0, images=1, left_out=1),
+    )
+
+    assert headline(facts) == (
+        "1 of 4 images imported, 1 failed, done today between 21:50 and 22:06 UTC, all but 1"
+    )
 
 
 @pytest.mark.parametrize(

@@ -42,12 +42,12 @@ from migrator.reports.glossary import (
     label,
     statuses_of,
 )
-from migrator.reports.headline import headline, next_step, span
+from migrator.reports.headline import headline, next_step
 from migrator.reports.rows import ImageRow, ImageRows
 from migrator.reports.runs import RunState
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
-from migrator.reports.times import iso, minutes
+from migrator.reports.times import iso, minutes, span
 from migrator.reports.untrusted import one_line, plain
 from migrator.workflow.states import Attempt, Outcome, Phase
 
@@ -118,6 +118,7 @@ def _page(summary: Summary) -> str:
         values_shown=VALUES,
         named=NAMED,
         share=_share(summary.totals),
+        wave_lines=summary.waves,
         first=[(position + 1, summary.images[position]) for position in order[:FIRST]],
         listed=len(order),
         data=_data(summary, order, causes),
@@ -179,7 +180,6 @@ def _assets() -> _Assets:
     )
     environment.filters |= {
         "iso": iso,
-        "clock": clock,
         "line": one_line,
         "span": span,
         "segments": _segments,
@@ -188,6 +188,7 @@ def _assets() -> _Assets:
     environment.globals |= {
         "counted": _counted,
         "in_group": _in_group,
+        "share_of": _share,
         "value": _value,
         "minutes": minutes,
         "Kind": Kind,
@@ -211,11 +212,6 @@ def _hash(content: bytes) -> str:
 
 
 # --- What the template asks for -------------------------------------------------------------------------
-
-
-def clock(moment: Moment) -> str:
-    """The moment for a person, in UTC: "2026-12-01 12:00"."""
-    return iso(moment)[:16].replace("T", " ")
 
 
 def _in_group(tally: Tally, group: Group) -> int:
@@ -330,10 +326,11 @@ def _data(summary: Summary, order: Sequence[int], causes: Sequence[Cause]) -> st
     """All that the scripts know, as JSON that may stand inside a script element."""
     packing = _Packing(summary, causes)
     rows = list(_lines(summary.images, order, packing))
-    throughput = summary.throughput
+    throughput, zone = summary.throughput, summary.zone
     head = {
         "base": round(packing.base * 1000),
         "now": packing.moment(summary.generated_at),
+        "zone": [zone.name, zone.offset(summary.generated_at) if zone.name.startswith("UTC") else None],
         "total": len(summary.images),
         "columns": [*ROW, *(column.name for column in _COLUMNS)],
         "table": [[column.name, column.kind.value] for column in _table()],

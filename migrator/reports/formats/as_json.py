@@ -19,6 +19,7 @@ from migrator.domain.units import Moment
 from migrator.pacing.estimate import Spread
 from migrator.reports.causes import Cause
 from migrator.reports.columns import COLUMNS, Kind, ReportColumn, row_writer
+from migrator.reports.estimate import Estimate, Range
 from migrator.reports.runs import RunLine
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
@@ -107,7 +108,7 @@ def _folded(value: object) -> bytes:
 
 def head(summary: Summary) -> dict[str, Any]:
     """Everything but the images."""
-    plan, eta = summary.plan, summary.eta
+    plan = summary.plan
     return {
         "schema": SCHEMA,
         "generated_at": iso(summary.generated_at),
@@ -138,12 +139,8 @@ def head(summary: Summary) -> dict[str, Any]:
             "by_label": {key: _tallies(values) for key, values in summary.by_label.items()},
         },
         "throughput": _throughput(summary.throughput),
-        "eta": {
-            "at": _moment(eta.at),
-            "seconds": eta.seconds,
-            "images": eta.images,
-            "left_out": eta.left_out,
-        },
+        "eta": _eta(summary.eta),
+        "waits": list(summary.waits),
         "durations": {
             "cloud": _spread(summary.durations.cloud),
             "submit": _spread(summary.durations.submit),
@@ -192,6 +189,28 @@ def _throughput(throughput: Throughput) -> dict[str, Any]:
 
 def _moment(moment: Moment | None) -> str | None:
     return None if moment is None else iso(moment)
+
+
+def _eta(eta: Estimate) -> dict[str, Any]:
+    return {
+        "at": _moment(eta.at),
+        "earliest": _moment(None if eta.range is None else eta.range.earliest),
+        "latest": _moment(None if eta.range is None else eta.range.latest),
+        "seconds": eta.seconds,
+        "images": eta.images,
+        "left_out": eta.left_out,
+        "reason": eta.reason,
+        "waves": {
+            name: {"begins": _range(wave.begins), "ends": _range(wave.ends)}
+            for name, wave in eta.waves.items()
+        },
+    }
+
+
+def _range(moments: Range | None) -> dict[str, str] | None:
+    if moments is None:
+        return None
+    return {"at": iso(moments.at), "earliest": iso(moments.earliest), "latest": iso(moments.latest)}
 
 
 def _error(fault: Fault | None) -> dict[str, str] | None:

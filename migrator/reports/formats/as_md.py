@@ -8,12 +8,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from itertools import islice
 from typing import BinaryIO
 
 from migrator.reports.causes import Cause
-from migrator.reports.glossary import CAUSES, DONE, FAILED, TO_GO
+from migrator.reports.glossary import DONE, FAILED, TO_GO
 from migrator.reports.headline import headline, next_step
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
@@ -36,12 +35,12 @@ def write(summary: Summary, stream: BinaryIO) -> None:
 
 
 def _lines(summary: Summary) -> Iterator[str]:
-    plan, now = summary.plan, datetime.fromtimestamp(summary.generated_at, UTC)
+    plan = summary.plan
     yield f"# Migration {prose(plan.name)}"
     yield ""
     yield f"**{prose(headline(summary))}**"
     yield ""
-    about = [f"As of {now:%Y-%m-%d %H:%M} UTC"]
+    about = [f"As of {summary.zone.stamp(summary.generated_at)}"]
     if plan.description:
         about.append(f"about {code(plan.description)}")
     if plan.owner:
@@ -62,11 +61,11 @@ def _lines(summary: Summary) -> Iterator[str]:
             if any(cause.owners):
                 yield f"  - Owner: {_owners(cause.owners)}"
         yield from _more(summary.failures[_CAUSES:])
-    if summary.waiting:
+    if summary.waits:
         yield from ("", "## Waiting", "")
-        for cause in summary.waiting[:_WAITS]:
-            yield f"- {_images(cause.count)}, {CAUSES[cause.kind]}: {_what(cause)}"
-        yield from _more(summary.waiting[_WAITS:])
+        yield from (f"- {prose(_cut(sentence))}" for sentence in summary.waits[:_WAITS])
+        if (left := len(summary.waits) - _WAITS) > 0:
+            yield f"- and {left:,} more"
     against = contradictions(summary.service)
     if against:
         yield from ("", "## Not as believed of the service", "")
@@ -104,8 +103,13 @@ def _images(count: int) -> str:
 
 
 def _what(cause: Cause) -> str:
-    message = cause.message if len(cause.message) <= _LONGEST else cause.message[: _LONGEST - 1] + "…"
-    return " ".join([code(text) for text in (cause.code, message) if text]) or "no reason was given"
+    return (
+        " ".join([code(text) for text in (cause.code, _cut(cause.message)) if text]) or "no reason was given"
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _owners(owners: Mapping[str, int]) -> str:

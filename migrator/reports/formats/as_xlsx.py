@@ -1,7 +1,7 @@
 """The report as a workbook, for Excel: where it stands, every image, and who has to do something.
 
 - Text is only ever text: its cells are typed and formatted so, and neither formulas nor links are made of it.
-- Moments are real dates in UTC, as their headers say; numbers are numbers; unknown is an empty cell.
+- Moments are real dates in the zone that their headers name; numbers are numbers; unknown is an empty cell.
 - The same summary gives the same bytes.
 - XlsxWriter makes the workbook, but for the rows of its long sheet: that is given one row as a pattern, from
   which all others are stamped while the file is written. It takes a fifth of the time, and no memory.
@@ -15,9 +15,10 @@ from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from migrator.domain.zone import Zone
 from migrator.reports.columns import COLUMNS, Kind, row_writer
 from migrator.reports.formats.xlsx import sheets
-from migrator.reports.formats.xlsx.cells import EMPTY, WRITE, label_cell, text
+from migrator.reports.formats.xlsx.cells import EMPTY, WRITE, label_cell, moment_cell, text
 from migrator.reports.formats.xlsx.workbook import MOST_COLUMNS, MOST_ROWS, Book
 from migrator.reports.rows import ImageRow
 from migrator.reports.summary import Summary
@@ -47,7 +48,7 @@ _FORMAT = {
 """By the kind of a column, if it is not text: the name of its format."""
 
 
-def _columns(labels: Iterable[str]) -> list[_Column]:
+def _columns(labels: Iterable[str], zone: Zone) -> list[_Column]:
     """Those of the table, and behind them one for each label."""
     own, behind = [], []
     for column in COLUMNS:
@@ -60,7 +61,10 @@ def _columns(labels: Iterable[str]) -> list[_Column]:
             ]
         else:
             form = _FORMAT.get(column.kind, "text")
-            made = _Column(sheet.heading, sheet.width, form, column.source, WRITE[column.kind])
+            moment = column.kind is Kind.MOMENT
+            heading = f"{sheet.heading} ({zone.name})" if moment else sheet.heading
+            written = moment_cell(zone) if moment else WRITE[column.kind]
+            made = _Column(heading, sheet.width, form, column.source, written)
             own.append((sheet.section, made))
     own.sort(key=lambda pair: pair[0])
     return [*(made for _, made in own), *behind][:MOST_COLUMNS]
@@ -70,7 +74,7 @@ def write(summary: Summary, stream: BinaryIO) -> None:
     """Write the report to `stream`."""
     from xlsxwriter import Workbook  # when it is needed: no other command should wait for it
 
-    columns = _columns(summary.label_keys)
+    columns = _columns(summary.label_keys, summary.zone)
     rows = min(len(summary.images), MOST_ROWS - 1)
     made = BytesIO()
     # In memory, because temporary files would bear the time at which they were made.
@@ -82,7 +86,7 @@ def write(summary: Summary, stream: BinaryIO) -> None:
                 "created": datetime.fromtimestamp(summary.generated_at, UTC).replace(tzinfo=None),
             }
         )
-        book = Book(workbook)
+        book = Book(workbook, summary.zone)
         sheets.summary_sheet(book, summary)
         _images_sheet(book, columns, rows)
         sheets.causes_sheet(book, summary.failures)

@@ -1,7 +1,7 @@
 // The two charts, drawn once everything else is there. Plotly is unpacked here; if that fails, the tables stay.
 "use strict";
 (async () => {
-  const { data, at, rows, text, clock, shifted, span, error, $, watchers } = report;
+  const { data, at, rows, text, clock, shifted, zoneName, span, error, $, watchers } = report;
   const unpacked = async () => {
     const packed = Uint8Array.from(atob($("plotly").textContent), (character) => character.charCodeAt(0));
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -28,7 +28,6 @@
   const x = (offset) => (offset === null ? null : shifted(data.base + offset));
   // A bare number on a time axis is taken for a moment and shown in the machine's zone; a text is shown as it stands.
   const stamp = (moment) => new Date(moment).toISOString().slice(0, 23).replace("T", " ");
-  const zoneName = () => document.querySelector(".zone").textContent;
   const base = () => ({
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
     font: { family: getComputedStyle(document.documentElement).fontFamily, size: 13, color: colour("soft") },

@@ -1,4 +1,4 @@
-// Times in the reader's zone, the age of the report, and the table of images, made page by page.
+// Times in the plan's zone or the reader's, the age of the report, and the table of images, made page by page.
 "use strict";
 const report = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
@@ -26,10 +26,27 @@ const report = (() => {
 
   // --- Times ---------------------------------------------------------------------------------------------
 
+  // The plan's zone by its name; one that has only an offset is told with the seconds by which it is ahead of UTC.
+  const [planZone, ahead] = data.zone;
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "local time";
   let local = false;
   const watchers = [];
-  const shifted = (moment) => (local ? moment - new Date(moment).getTimezoneOffset() * 60000 : moment);
+  const clockOf = (() => {
+    if (ahead !== null) return (moment) => moment + ahead * 1000;
+    try {
+      const parts = new Intl.DateTimeFormat("en-GB", {
+        timeZone: planZone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
+      });
+      return (moment) => {
+        const found = Object.fromEntries(parts.formatToParts(moment).map(({ type, value }) => [type, +value]));
+        return Date.UTC(found.year, found.month - 1, found.day, found.hour, found.minute, found.second) + (((moment % 1000) + 1000) % 1000);
+      };
+    } catch {
+      return (moment) => moment;
+    }
+  })();
+  const shifted = (moment) => (local ? moment - new Date(moment).getTimezoneOffset() * 60000 : clockOf(moment));
+  const zoneName = () => (local ? zone : planZone);
   const iso = (moment) => new Date(moment).toISOString();
   const clock = (moment) => new Date(shifted(moment)).toISOString().slice(0, 16).replace("T", " ");
   const when = (offset) =>
@@ -44,11 +61,12 @@ const report = (() => {
   };
   const tell = () => {
     for (const node of document.querySelectorAll("time")) node.textContent = clock(Date.parse(node.dateTime));
-    for (const node of document.querySelectorAll(".zone")) node.textContent = local ? zone : "UTC";
-    $("zone").textContent = local ? "Show times in UTC" : "Show times in " + zone;
+    for (const node of document.querySelectorAll(".zone")) node.textContent = zoneName();
+    $("zone").textContent = "Show times in " + (local ? planZone : zone);
     for (const watcher of watchers) watcher();
   };
-  $("zone").hidden = new Date(data.base).getTimezoneOffset() === 0 && new Date(data.base + data.now).getTimezoneOffset() === 0;
+  const same = (moment) => moment - new Date(moment).getTimezoneOffset() * 60000 === clockOf(moment);
+  $("zone").hidden = same(data.base) && same(data.base + data.now);
   $("zone").addEventListener("click", () => {
     local = !local;
     tell();
@@ -62,7 +80,7 @@ const report = (() => {
     const ago = seconds < 60 ? "just now" : span(seconds) + " ago";
     // A run writes the report again every half a minute; one that is much older has no run behind it any more.
     const hint = node.dataset.atWork !== "yes" ? "" : seconds < 600 ? "; reload to refresh" : "; reload to refresh, or see whether the run still goes on";
-    const utc = make("span", { class: "zone" }, local ? zone : "UTC");
+    const utc = make("span", { class: "zone" }, zoneName());
     node.replaceChildren("Made " + ago + hint + " (", when(made - data.base), " ", utc, ")");
   };
   $("zone").textContent = "Show times in " + zone;
@@ -152,7 +170,7 @@ const report = (() => {
   const shownValue = (row, name, kind) => {
     const value = row[at[name]];
     if (value === null || value === "") return [];
-    if (kind === "moment") return [when(value), " ", make("span", { class: "zone" }, local ? zone : "UTC")];
+    if (kind === "moment") return [when(value), " ", make("span", { class: "zone" }, zoneName())];
     if (kind === "number") return [number.format(value)];
     if (kind === "decimal" || kind === "minutes") return [value.toFixed(1)];
     if (kind === "fraction") return [Math.round(value) + " %"];
@@ -310,5 +328,5 @@ const report = (() => {
   choose();
   draw();
 
-  return { data, at, rows, text, clock, shifted, span, error, $, watchers };
+  return { data, at, rows, text, clock, shifted, zoneName, span, error, $, watchers };
 })();

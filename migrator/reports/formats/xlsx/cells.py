@@ -7,6 +7,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from migrator.domain.units import Moment
+from migrator.domain.zone import Zone
 from migrator.reports.columns import Kind
 from migrator.reports.glossary import STATUSES
 from migrator.reports.times import minutes
@@ -28,9 +29,9 @@ def text(untrusted: str | None) -> str:
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
-def serial(moment: Moment) -> float:
-    """The moment as Excel counts: days since 1899-12-30, in UTC, to the millisecond."""
-    return round(moment * 1000) / 86_400_000 + 25_569
+def serial(moment: Moment, zone: Zone) -> float:
+    """The moment as Excel counts: days since 1899-12-30 on the clocks of the zone, to the millisecond."""
+    return round((moment + zone.offset(moment)) * 1000) / 86_400_000 + 25_569
 
 
 def _text_cell(untrusted: str | None) -> str:
@@ -55,8 +56,9 @@ def _minutes_cell(seconds: float) -> str:
     return _number_cell(minutes(seconds))
 
 
-def _moment_cell(moment: Moment) -> str:
-    return f"><v>{serial(moment)!r}</v></c>"
+def moment_cell(zone: Zone) -> Callable[[Moment], str]:
+    """How moments are written."""
+    return lambda moment: f"><v>{serial(moment, zone)!r}</v></c>"
 
 
 def _count_cell(members: Sequence[object]) -> str:
@@ -79,8 +81,7 @@ WRITE: dict[Kind, Callable[[Any], str]] = {
     Kind.DECIMAL: _number_cell,
     Kind.MINUTES: _minutes_cell,
     Kind.FRACTION: _number_cell,
-    Kind.MOMENT: _moment_cell,
     Kind.YES_NO: (_text_cell("no"), _text_cell("yes")).__getitem__,
     Kind.ATTEMPTS: _count_cell,
 }
-"""How each kind of value is written, after a cell's position and format."""
+"""How each kind of value is written, after a cell's position and format; moments by `moment_cell`."""

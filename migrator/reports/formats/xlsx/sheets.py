@@ -6,10 +6,10 @@ from itertools import islice
 from migrator.reports.causes import Cause
 from migrator.reports.formats.xlsx.workbook import MOST_ROWS, Book, TextLines
 from migrator.reports.glossary import CAUSES, DONE, FAILED, RUNS, STATUSES, TO_GO, label
-from migrator.reports.headline import headline, next_step, span
-from migrator.reports.runs import RunLine
+from migrator.reports.headline import headline, next_step
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
+from migrator.reports.times import span
 from migrator.workflow.states import Phase
 
 _RUNS = 50
@@ -33,7 +33,7 @@ def summary_sheet(book: Book, summary: Summary) -> None:
     _put_targets(lines, summary)
     if summary.waiting:
         _put_waiting(lines, summary.waiting)
-    _put_runs(lines, summary.runs)
+    _put_runs(lines, summary)
 
 
 def _put_outlook(lines: TextLines, summary: Summary) -> None:
@@ -42,12 +42,20 @@ def _put_outlook(lines: TextLines, summary: Summary) -> None:
     lines.put((headline(summary), "strong"))
     lines.put((next_step(summary).replace("`", '"'), "text"))
     lines.skip()
-    lines.put(("As of (UTC)", "text"), (summary.generated_at, "moment"))
+    zone = f"({summary.zone.name})"
+    lines.put((f"As of {zone}", "text"), (summary.generated_at, "moment"))
     if plan.description:
         lines.put(("About", "text"), (plan.description, "text"))
     if plan.owner:
         lines.put(("Whom to ask", "text"), (plan.owner, "text"))
-    lines.put(("Done by (UTC)", "text"), (eta.at, "moment"))
+    if eta.range is not None:
+        lines.put((f"Done not before {zone}", "text"), (eta.range.earliest, "moment"))
+        lines.put(("… most likely", "text"), (eta.range.at, "moment"))
+        lines.put(("… and by", "text"), (eta.range.latest, "moment"))
+    if eta.reason:
+        lines.put(("No estimate", "text"), (eta.reason, "text"))
+    for sentence in summary.waits:
+        lines.put(("Waits for", "text"), (sentence, "text"))
     lines.put(("Time left", "text"), (None if eta.seconds is None else span(eta.seconds), "text"))
     lines.put(("Images in an hour", "text"), (summary.throughput.per_hour, "decimal"))
     lines.put(("… if always at the limits", "text"), (summary.throughput.possible_per_hour, "decimal"))
@@ -95,10 +103,10 @@ def _put_waiting(lines: TextLines, waiting: Iterable[Cause]) -> None:
     )
 
 
-def _put_runs(lines: TextLines, runs: Sequence[RunLine]) -> None:
+def _put_runs(lines: TextLines, summary: Summary) -> None:
     lines.table(
         "Runs",
-        ("Run", "Began (UTC)", "State", "Minutes", "Exit code", "Reason"),
+        ("Run", f"Began ({summary.zone.name})", "State", "Minutes", "Exit code", "Reason"),
         (
             (
                 (run.run, "text"),
@@ -108,7 +116,7 @@ def _put_runs(lines: TextLines, runs: Sequence[RunLine]) -> None:
                 (run.exit_code, "number"),
                 (run.reason, "text"),
             )
-            for run in reversed(runs[-_RUNS:])
+            for run in reversed(summary.runs[-_RUNS:])
         ),
     )
 
@@ -130,8 +138,8 @@ def causes_sheet(book: Book, causes: Sequence[Cause]) -> None:
         "Remedy",
         "Images",
         "Owners",
-        "First (UTC)",
-        "Last (UTC)",
+        f"First ({book.zone.name})",
+        f"Last ({book.zone.name})",
         "Request ID",
         "Keys",
     )
@@ -203,7 +211,7 @@ def tally_sheet(book: Book, title: str, what: str, tallies: Mapping[str, Tally])
 def timeline_sheet(book: Book, summary: Summary) -> None:
     """What finished when, as numbers and as a chart."""
     sheet = book.sheet("Timeline data")
-    headings = ("From (UTC)", "Minutes", "Done", "Failed", "Done so far", "Failed so far")
+    headings = (f"From ({book.zone.name})", "Minutes", "Done", "Failed", "Done so far", "Failed so far")
     book.header(sheet, 0, headings)
     sheet.set_column(0, 0, 19)
     sheet.set_column(1, len(headings) - 1, 12)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from migrator.domain.zone import Zone
 from migrator.reports.formats.xlsx.cells import serial, text
 from migrator.reports.glossary import STATUSES
 from migrator.workflow.states import Phase
@@ -45,7 +46,9 @@ FORMATS: dict[str, dict[str, Any]] = {
 class Book:
     """A workbook with our formats, and the ways in which any of its sheets is filled."""
 
-    def __init__(self, workbook: "Workbook") -> None:
+    def __init__(self, workbook: "Workbook", zone: Zone) -> None:
+        self.zone = zone
+        """In which moments are written."""
         self._workbook = workbook
         self.formats: dict[str, Format] = {
             name: workbook.add_format(properties) for name, properties in FORMATS.items()
@@ -72,7 +75,7 @@ class Book:
         if isinstance(value, str):
             sheet.write_string(row, column, text(value), form)
         elif isinstance(value, int | float):
-            sheet.write_number(row, column, serial(value) if kind == "moment" else value, form)
+            sheet.write_number(row, column, serial(value, self.zone) if kind == "moment" else value, form)
 
     def header(self, sheet: "Worksheet", row: int, names: Sequence[str]) -> None:
         for column, name in enumerate(names):

@@ -1,0 +1,141 @@
+"""What the rest of a plan waits for: a sentence for each reason, the same in every report and terminal."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import NamedTuple
+
+from migrator.domain.cloud import Fault
+from migrator.domain.plan import Plan
+from migrator.domain.units import Moment
+from migrator.domain.zone import Zone
+from migrator.pacing.estimate import Spread
+from migrator.reports.causes import Cause, CauseKind
+from migrator.reports.glossary import CAUSES, HELD, STATUSES
+from migrator.reports.times import span
+from migrator.reports.untrusted import one_line, plain
+from migrator.workflow.ledger import Planned
+from migrator.workflow.states import FINISHED, Phase, State
+from migrator.workflow.waves import Waves
+
+_HANGS = 3.0
+"""A job hangs that runs so many times as long as 95 of 100 did."""
+
+_HANGS_AT_LEAST = 60.0
+"""Seconds beyond them, because three times three seconds is nothing."""
+
+_NAMED = 3
+"""Hanging jobs that are named."""
+
+
+class _Job(NamedTuple):
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingStill:
+    """What a summary knows already of images that stand still."""
+
+    halted: Mapping[str, Fault]
+    """Targets that stopped submitting, and why."""
+
+    waiting: Sequence[Cause]
+    """Why unfinished images stand still."""
+
+    settle: float
+    """Seconds for which those in doubt may be looked up."""
+
+    usual: Spread | None
+    """What jobs took so far."""
+
+    at_work: bool
+    """Whether a run goes on."""
+
+
+def waits(
+    pairs: Sequence[tuple[Planned, State]],
+    plan: Plan,
+    now: Moment,
+    zone: Zone,
+    still: StandingStill,
+) -> tuple[str, ...]:
+    """What keeps the unfinished images of `pairs`, the most urgent first; empty when nothing is left."""
+    halted = still.halted
+    counts = dict.fromkeys(Phase, 0)
+    held_ones = 0
+    for _, state in pairs:
+        counts[state.phase] += 1
+        held_ones += state.held
+    if not any(count for phase, count in counts.items() if phase not in FINISHED):
+        return ()
+    sentences = [f"target {one_line(name)} stopped: {with_remedy(fault)}" for name, fault in halted.items()]
+    to_do = sum(state.phase is Phase.PENDING and item.image.target not in halted for item, state in pairs)
+    if plan.waves:
+        listed = ((item.image, state) for item, state in pairs if not state.removed)
+        if (why := Waves(plan.waves, listed).gate(now).why) is not None:
+            sentences.append(why.told(zone))
+    if still.at_work:
+        sentences += _hanging(pairs, to_do, now, still.usual)
+    for cause in still.waiting:
+        if cause.kind in (CauseKind.RETRYING, CauseKind.OVERDUE):
+            fault = Fault(message=cause.message, code=cause.code, remedy=cause.remedy)
+            sentences.append(f"{cause.count:,} {CAUSES[cause.kind]}: {with_remedy(fault)}")
+    if (in_doubt := counts[Phase.IN_DOUBT] - held_ones) > 0:
+        sentences.append(doubtful(in_doubt, still.settle))
+    if held_ones:
+        sentences.append(held(held_ones))
+    return tuple(sentences)
+
+
+def _hanging(
+    pairs: Iterable[tuple[Planned, State]], to_do: int, now: Moment, usual: Spread | None
+) -> list[str]:
+    """Jobs that run much longer than any before, and who waits for them."""
+    if usual is None:
+        return []
+    longest = max(_HANGS * usual.p95, usual.p95 + _HANGS_AT_LEAST)
+    jobs, others = [], 0
+    for item, state in pairs:
+        if state.phase is Phase.RUNNING and state.submitted_at is not None:
+            seconds = now - state.submitted_at
+            if seconds > longest:
+                jobs.append(_Job(one_line(item.image.name), seconds))
+                continue
+        others += state.phase in (Phase.RUNNING, Phase.VERIFYING, Phase.SUBMITTING)
+    if not jobs:
+        return []
+    jobs.sort(key=lambda job: -job.seconds)
+    named = [f"{job.name}, running {span(job.seconds)}" for job in jobs[:_NAMED]]
+    if len(jobs) > _NAMED:
+        named.append(f"and {len(jobs) - _NAMED:,} more")
+    noun = "1 job" if len(jobs) == 1 else f"{len(jobs):,} jobs"
+    whom = f"{'; '.join(named)}{',' if len(jobs) == 1 else ';'} usually {span(usual.p50)}"
+    if to_do and not others:
+        return [f"{to_do:,} {'waits' if to_do == 1 else 'wait'} for {noun}: {whom}"]
+    return [f"{noun} {'takes' if len(jobs) == 1 else 'take'} much longer than usual: {whom}"]
+
+
+def silent(target: str, seconds: float, refusal: Fault | None) -> str:
+    """A service asked everybody to wait."""
+    why = f": {with_remedy(refusal)}" if refusal is not None else ""
+    return f"nothing is submitted to {one_line(target)} for {span(seconds)}{why}"
+
+
+def doubtful(count: int, settle: float) -> str:
+    """What attempts in doubt wait for."""
+    word = STATUSES[Phase.IN_DOUBT].word
+    if settle == inf:
+        return f"{count:,} {word}: looked up until other jobs have shown how soon lists show them"
+    return f"{count:,} {word}: looked up for up to {span(settle)} before they are sent again"
+
+
+def held(count: int) -> str:
+    """What images wait for that are left for a person."""
+    return f"{count:,} {HELD}: see in the console whether the image is there, then run again"
+
+
+def with_remedy(fault: Fault) -> str:
+    """A fault and what to do about it, in one line."""
+    clean = plain(fault)
+    return f"{clean}: {clean.remedy}" if clean.remedy else str(clean)
