@@ -67,7 +67,7 @@ class JobLimit:
     def on_accepted(self, in_cloud: int, now: float) -> None:
         """The service took a job, and `in_cloud` of ours are unfinished now."""
         if in_cloud > self._level + 1:
-            # More fits than when it refused: that was a passing refusal, such as one of a burst of throttling.
+            # More fits than when it refused: that was a passing refusal, as in a burst of throttling.
             self._pause, self._level = PROBE_AFTER, -2
         if in_cloud > self.size:  # tried beyond the limit, and it fits
             self.size, self._probe_at = min(self.most, in_cloud), now
