@@ -266,7 +266,7 @@ def test_where_the_service_queues_a_job_more_is_tried_when_nothing_began_for_lon
 
 
 def test_bursts_that_come_again_and_again_are_tried_as_soon_as_the_first():
-    """A burst every four minutes refused whatever came, and each doubled the pause, as a limit that is met does."""
+    """A burst every four minutes refused whatever came, and each doubled the pause."""
     job_limit = JobLimit(40)
     for burst in range(8):
         now = 240.0 * burst
