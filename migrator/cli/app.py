@@ -9,6 +9,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from migrator.cli.common import Console, command, plural, run_async, said
 from migrator.cli.options import FAULT_PROFILES, Options
+from migrator.domain.sheets import Hidden
 
 if TYPE_CHECKING:
     from migrator.workflow.selection import Selection
@@ -88,8 +89,19 @@ def init(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The plan to write.")] = Path("plan.toml"),
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="A list of disks (.csv, .xlsx), or an RVTools export."),
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="A list of disks (.csv, .xlsx), or an RVTools export or its folder.",
+        ),
     ] = None,
+    encoding: Annotated[
+        str | None, typer.Option("--encoding", metavar="NAME", help="Of a CSV file, such as windows-1252.")
+    ] = None,
+    hidden: Annotated[
+        Hidden | None, typer.Option("--hidden", help="What becomes of hidden rows and columns of a workbook.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="An example with every key there is.")] = False,
     console: Console,
 ) -> int:
     """Write a commented plan to start from."""
@@ -97,10 +109,17 @@ def init(
     from migrator.plan import STARTER
 
     text, notes = STARTER, list[str]()
-    if source is not None:
-        from migrator.cli.scaffold import scaffold
+    if full and source is not None:
+        raise UsageError("--full and --from do not go together", hint="Take one of them out.")
+    if full:
+        from importlib import resources
 
-        begun = scaffold(source, path)
+        text = resources.files("migrator").joinpath("data/full.toml").read_text(encoding="utf-8")
+    elif source is not None:
+        from migrator.cli.scaffold import scaffold
+        from migrator.domain.sheets import How
+
+        begun = scaffold(source, path, How(encoding=encoding, hidden=hidden))
         text, notes = begun.text, begun.notes
     try:
         with path.open("x", encoding="utf-8") as file:

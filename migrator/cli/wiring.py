@@ -14,7 +14,7 @@ from migrator.domain.credentials import Login, ReadyToken
 from migrator.domain.plan import Plan, Target
 from migrator.domain.ports import Clock, Http, Signer
 from migrator.domain.secrets import SECRETS
-from migrator.domain.sheets import Opener, Sheet
+from migrator.domain.sheets import How, Opener, Sheet
 from migrator.domain.zone import Zone, zone
 from migrator.ims.client import Ims
 from migrator.ims.identity import FixedTokenSigner, ProjectLookup, Projects, TemporaryKeys, TokenSigner
@@ -45,12 +45,13 @@ def load(path: Path) -> tuple[Plan, Grouped]:
 def sheets_beside(folder: Path) -> Opener:
     """Opens spreadsheets whose paths are relative to a plan's folder."""
 
-    def open_sheet(file: str, sheet: str | None) -> Sheet:
-        from migrator.io.spreadsheets import rows_of  # most plans have none
+    def open_sheet(file: str, how: How) -> Sheet:
+        from migrator.io.spreadsheets import guessed, rows_of  # most plans have none
 
         path = str(folder / file)
-        rows = rows_of(read_inventory_bytes(path), path=path, sheet=sheet)
-        return Sheet(path=path, identity=os.path.realpath(path), rows=rows)
+        data = read_inventory_bytes(path)
+        rows, guess = rows_of(data, path=path, how=how), guessed(data, how)
+        return Sheet(path=path, identity=os.path.realpath(path), rows=rows, guess=guess)
 
     return open_sheet
 

@@ -6,6 +6,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from enum import StrEnum
 
 MOST_ROWS = 1_048_576
 """What one sheet of Excel holds (Microsoft, Excel specifications and limits)."""
@@ -44,6 +45,27 @@ class Unreadable(Exception):
         """Where it happened; None where that cannot be said."""
 
 
+class Hidden(StrEnum):
+    """What becomes of rows, columns and sheets that a spreadsheet does not show."""
+
+    READ = "read"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """What the plan says of how a spreadsheet is to be read; None for nothing."""
+
+    sheet: str | None = None
+    """Of a workbook; the first where the plan names none."""
+
+    encoding: str | None = None
+    """Of a CSV file."""
+
+    hidden: Hidden | None = None
+    """Without it, something hidden is Unreadable: what a person sees is what is read."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
     """One spreadsheet that is open for reading."""
@@ -57,13 +79,15 @@ class Sheet:
     rows: Iterator[Row]
     """Read once; raises Unreadable where the rest cannot be read."""
 
-
-Opener = Callable[[str, str | None], Sheet]
-"""Opens the file of that path, as the plan writes it, and of a workbook the sheet of that name; the first if
-None. Raises Unreadable."""
+    guess: str = ""
+    """What was taken for granted while it was read, in a sentence; empty where nothing was."""
 
 
-def nowhere(path: str, sheet: str | None) -> Sheet:
+Opener = Callable[[str, How], Sheet]
+"""Opens the file of that path, as the plan writes it, to be read in that way. Raises Unreadable."""
+
+
+def nowhere(path: str, how: How) -> Sheet:
     """An Opener for plans that stand alone."""
     raise Unreadable("cannot be read from here", "list the disks as [[images]]")
 

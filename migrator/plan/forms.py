@@ -116,10 +116,17 @@ class InventoryTable(TypedDict, total=False):
     columns are headed label.NAME and tag.NAME. An empty cell stands for a key that is not written."""
 
     file: Required[Annotated[str, Field(pattern=_SPREADSHEET, examples=["dc-east.csv", "dc-east.xlsx"])]]
-    """CSV (UTF-8 or GB18030, with commas, semicolons or tabs) or Excel workbook; relative to the plan."""
+    """CSV (with commas, semicolons or tabs) or Excel workbook; relative to the plan."""
 
     sheet: Annotated[str, Field(min_length=1, max_length=31)]
     """Which sheet of a workbook to read; the first when absent."""
+
+    encoding: Annotated[str, Field(min_length=1, max_length=31, examples=["windows-1252", "gb18030"])]
+    """Of a CSV file that is neither UTF-8 nor UTF-16 with a byte order mark."""
+
+    hidden: Literal["read", "skip"]
+    """What becomes of rows and columns of a workbook that are hidden, by hand or by a filter; without it they
+    are an error."""
 
     target: str
     """Target of its images, where their rows name none."""

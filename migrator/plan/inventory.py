@@ -21,6 +21,8 @@ from migrator.domain.sheets import (
     MOST_IMAGES,
     Broken,
     Cell,
+    Hidden,
+    How,
     Opener,
     Row,
     Sheet,
@@ -195,8 +197,13 @@ def read_inventories(
         if shared is None:
             continue
         file, sheet_name = table["file"], table.get("sheet")
+        hidden = None if "hidden" not in table else Hidden(table["hidden"])
+        how = How(sheet=sheet_name, encoding=table.get("encoding"), hidden=hidden)
         try:
-            sheet = open_sheet(file, sheet_name)
+            sheet = open_sheet(file, how)
+            if sheet.guess:
+                remedy = "write its encoding below file, or save it as CSV UTF-8"
+                found.warning((*where, "file"), sheet.guess, remedy, value=file)
             identity = (sheet.identity, (sheet_name or "").casefold())
             if (first := seen.setdefault(identity, index)) != index:
                 reason = "is read twice, and would import all its images twice: also by"

@@ -1,8 +1,9 @@
 """An RVTools export of a vSphere → a plan: of each machine a system disk, and its data disks.
 
-The sheets are vInfo (one row for each machine) and vDisk (one for each disk), with the headings of RVTools 3
-and 4. Where the export leaves a doubt, the plan has a comment that begins with CHECK. Where it leaves no
-value at all, the plan has one there that `migrator validate` refuses.
+The tabs are vInfo (one row for each machine) and vDisk (one for each disk): sheets of a workbook, or a CSV
+file each. Their headings are those of RVTools 3 and 4, or of its option -DBColumnNames. Where the export
+leaves a doubt, the plan has a comment that begins with CHECK. Where it leaves no value at all, the plan has
+one there that `migrator validate` refuses.
 """
 
 import re
@@ -17,12 +18,38 @@ from migrator.ims.methods import METHOD
 from migrator.plan.guests import Guest, guest_of
 from migrator.plan.scaffold import Scaffold, head, plain, quoted
 
-SHEETS = ("vInfo", "vDisk")
+TABS = ("vInfo", "vDisk")
 
 _CONFIGURED = "OS according to the configuration file"
 _RUNNING = "OS according to the VMware Tools"
 _CAPACITIES = ("Capacity MiB", "Capacity MB")
 """The same unit: older versions wrote MB and meant MiB."""
+
+_TAB = re.compile(r"(?:rvtools[ _-]*)?(?:tab)?v(info|disk)(?:\.csv)?", re.IGNORECASE)
+"""What a tab is called as a sheet ("vInfo", "tabvInfo") or as a file ("RVTools_tabvInfo.csv")."""
+
+_DATABASE_NAMES = {
+    "vinfo": {
+        "vmname": "vm",
+        "os": "osaccordingtotheconfigurationfile",
+        "ostools": "osaccordingtothevmwaretools",
+        "uuid": "vmuuid",
+        "notes": "annotation",
+    },
+    "vdisk": {"vmname": "vm", "name": "disk"},
+}
+"""Headings of -DBColumnNames, without the name of their tab before them, that are not the usual ones in one
+word ("vDiskCapacityMiB"). As seen in readers of such exports; no manual of RVTools lists them."""
+
+_VMDK = re.compile(r"\[[^\]]+\].*|.*\.vmdk", re.IGNORECASE)
+"""Where the file of a disk lies in vSphere: "[datastore] folder/name.vmdk"."""
+
+_GUEST = re.compile(r"[A-Za-z]:[\\/]?|/.*")
+"""Where the guest has a disk: "C:\\", "/var"."""
+
+_SYSTEM = re.compile(r"[cC]:[\\/]?|/|/boot(?:/.*)?")
+_YES = frozenset({"true", "1", "yes", "wahr", "ja", "vrai", "verdadero", "是"})
+"""A spreadsheet writes TRUE in the language of whoever saved it."""
 
 _NOT_IN_NAMES = re.compile(rf"[^A-Za-z0-9._{CHINESE} -]+")
 _NOT_IN_KEYS = re.compile(rf"[^A-Za-z0-9._{CHINESE}-]+")
@@ -38,7 +65,7 @@ _FEW = 10
 _ABOUT = (
     "",
     "Lines with CHECK are for you to decide or to confirm. What else was taken for granted:",
-    '- The first disk of a machine ("Hard disk 1") is its system disk.',
+    '- Where the export does not tell which disk holds C:\\ or /, "Hard disk 1" is taken for it.',
     "- Files lie in the bucket under the names that object says. Put yours there, or change the line.",
     "- min_disk is in GB and has to be larger than the disk in the file: one of exactly 40 GiB asks for 41.",
     f"  Linux asks for 10 at least, Windows for 20. Nothing above {METHOD.largest_disk} can be imported.",
@@ -46,9 +73,25 @@ _ABOUT = (
 )
 
 
-def is_rvtools(sheets: Iterable[str]) -> bool:
-    """Whether a workbook with these sheets is an RVTools export."""
-    return {name.casefold() for name in SHEETS} <= {name.casefold() for name in sheets}
+def tab_of(name: str) -> str | None:
+    """Which tab a sheet or a file of that name is, "vInfo" or "vDisk"; None for another."""
+    found = _TAB.fullmatch(name.strip())
+    return f"v{found[1].capitalize()}" if found else None
+
+
+def tabs(names: Iterable[str]) -> dict[str, str]:
+    """Those of the sheets or files that are tabs of an export, by tab; the first of each. Raises Unreadable
+    where there are machines and no disks."""
+    found: dict[str, str] = {}
+    for name in names:
+        if (tab := tab_of(name)) is not None:
+            found.setdefault(tab, name)
+    if "vInfo" in found and "vDisk" not in found:
+        raise Unreadable(
+            "has the tab vInfo of an RVTools export, and not vDisk, which lists the disks",
+            "export all tabs, and keep both together",
+        )
+    return found if "vInfo" in found else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +134,8 @@ def plan_of_rvtools(info: Iterator[Row], disks: Iterator[Row], *, source: str, n
     for row, system in zip(chosen, _systems(chosen, names), strict=True):
         twice = again[identity(row)] > 1
         own = [] if twice else sorted(by_machine[identity(row)], key=_number)
-        lines += _machine(row, system, own, names, paths, notes, twice=twice)
+        ordered, doubt = _system_first(own)
+        lines += _machine(row, system, ordered, names, paths, notes, twice=twice, doubt=doubt)
     if not (count := len(chosen)):
         raise Unreadable("lists no machine", "its sheet vInfo has templates and placeholders at most")
     about = (*_ABOUT, "", f"{count} machines, {notes.images} disks.")
@@ -107,11 +151,11 @@ def plan_of_rvtools(info: Iterator[Row], disks: Iterator[Row], *, source: str, n
 def _table(rows: Iterator[Row], sheet: str, needed: Sequence[tuple[str, ...]]) -> _Table:
     """A sheet by its headings. Raises Unreadable when none of a group of `needed` ones is there."""
     heading: Sequence[Cell] = next((cells for _, cells in rows if not all(map(is_blank, cells))), ())
-    names = [_plain(text_of(cell)) for cell in heading]
+    names = [_heading(text_of(cell), sheet.casefold()) for cell in heading]
     for group in needed:
         if not {_plain(one) for one in group} & set(names):
             raise Unreadable(
-                f"is no RVTools export: its sheet {sheet} has no column {group[0]}", "export it again"
+                f"is no RVTools export: its tab {sheet} has no column {group[0]}", "export it again"
             )
     table = [
         {name: text_of(cell) for name, cell in zip(names, cells, strict=False) if name}
@@ -121,8 +165,17 @@ def _table(rows: Iterator[Row], sheet: str, needed: Sequence[tuple[str, ...]]) -
     return _Table(columns=frozenset(names), rows=[row for row in table if row.get("vm")])
 
 
+def _heading(written: str, tab: str) -> str:
+    """What a heading is known by, whether it is written for people or for a database."""
+    squeezed = _plain(written)
+    if squeezed.startswith(tab) and squeezed != tab:
+        own = squeezed.removeprefix(tab)
+        return _DATABASE_NAMES[tab].get(own, own)
+    return squeezed
+
+
 def _plain(heading: str) -> str:
-    return " ".join(heading.casefold().split())
+    return "".join(char for char in heading.casefold() if char.isalnum())
 
 
 def _of(row: Mapping[str, str], *headings: str) -> str:
@@ -141,7 +194,7 @@ def _identity(machines: _Table, disks: _Table) -> Callable[[Mapping[str, str]], 
 
 def _left_out(row: Mapping[str, str]) -> str | None:
     for heading, reason in (("Template", "templates"), ("SRM Placeholder", "placeholders of SRM")):
-        if _of(row, heading).casefold() in ("true", "1", "yes"):
+        if _of(row, heading).casefold() in _YES:
             return reason
     return None
 
@@ -150,6 +203,31 @@ def _number(disk: Mapping[str, str]) -> tuple[int, str]:
     """Hard disk 2 comes before Hard disk 10."""
     digits = re.findall(r"\d{1,9}", _of(disk, "Disk"))
     return (int(digits[-1]) if digits else 0, _of(disk, "Disk Key"))
+
+
+def _paths(disk: Mapping[str, str]) -> tuple[str, str]:
+    """Where a disk's file lies, and where the guest has it; empty where the export does not say. Which column
+    says which changed between versions, so each is told by its form."""
+    said = [text for one in ("Disk Path", "Path") if (text := _of(disk, one))]
+    file = next((text for text in said if _VMDK.fullmatch(text)), "")
+    return file, next((text for text in said if _GUEST.fullmatch(text)), "")
+
+
+def _system_first(disks: list[dict[str, str]]) -> tuple[list[dict[str, str]], str]:
+    """The disks with the one that holds the system before the others, and why that is in doubt."""
+    guests = [_paths(disk)[1] for disk in disks]
+    system = [place for place, guest in enumerate(guests) if _SYSTEM.fullmatch(guest)]
+    roots = [place for place in system if not guests[place].startswith("/boot")] or system
+    if len(roots) == 1:
+        place = roots[0]
+        return [disks[place], *disks[:place], *disks[place + 1 :]], ""
+    if not any(guests) or len(disks) < 2:
+        return disks, ""
+    named = ", ".join(
+        f"{_of(disk, 'Disk')} is {guest or 'unknown'}" for disk, guest in zip(disks, guests, strict=True)
+    )
+    many = "two of them hold a system" if roots else "none is C:\\ or /"
+    return disks, f"which disk holds the system? {many}: {named}"
 
 
 # --- One machine ----------------------------------------------------------------------------------------
@@ -209,8 +287,9 @@ def _machine(
     notes: _Notes,
     *,
     twice: bool,
+    doubt: str,
 ) -> Iterator[str]:
-    """The tables of one machine."""
+    """The tables of one machine; `doubt` is why its system disk may be another."""
     called = _called(row)
     guest = guest_of(
         configured=_of(row, _CONFIGURED), running=_of(row, _RUNNING), detailed=_of(row, "Guest Detailed Data")
@@ -227,6 +306,8 @@ def _machine(
         yield f"name = {quoted(name)}{renamed}"
         yield from _content(name, disk, paths)
         if position == 0:
+            if doubt:
+                yield f"# CHECK: {plain(doubt)}"
             yield from _system(row, guest, notes)
         else:
             yield 'type = "DataImage"'
@@ -242,10 +323,10 @@ def _machine(
 
 def _content(name: str, disk: Mapping[str, str], paths: set[tuple[str, str]]) -> Iterator[str]:
     """Where the file of a disk is expected, unless the disk is of a kind that has none of its own."""
-    path = (_of(disk, "VI SDK Server"), _of(disk, "Disk Path", "Path"))
+    path = (_of(disk, "VI SDK Server"), _paths(disk)[0])
     shared = path[1] != "" and path in paths
     paths.add(path)
-    if _of(disk, "Raw").casefold() == "true":
+    if _of(disk, "Raw").casefold() in _YES:
         yield 'object = "CHECK"   # CHECK: a raw device mapping; copy what is on it, or take this table out'
     elif shared:
         yield 'object = "CHECK"   # CHECK: another machine has the same disk; take one of the two tables out'
@@ -280,12 +361,42 @@ def _size(disk: Mapping[str, str], least: int, missing: str) -> str:
     written = _of(disk, *_CAPACITIES)
     if not written:
         return f"min_disk = 0   # CHECK: {missing}"
-    if not re.fullmatch(r"\d{1,15}(?:\.\d+)?", written) or float(written) <= 0:
+    readings = sorted(value for value in _numbers(written) if value > 0)
+    if not readings:
         return f'min_disk = 0   # CHECK: the export says "{plain(written)[:40]}" MiB'
-    gigabytes = max(int(float(written)) // 1024 + 1, least)
+    sizes = [max(int(value) // 1024 + 1, least) for value in readings]
+    gigabytes = sizes[-1]
+    if len(set(sizes)) > 1:
+        read = " or ".join(
+            f"{value:,.0f} MiB ({size} GB)"
+            for value, size in ((readings[-1], gigabytes), (readings[0], sizes[0]))
+        )
+        return f'min_disk = 0   # CHECK: the export says "{plain(written)[:40]}": {read}?'
     if gigabytes > METHOD.largest_disk:
         return f"min_disk = {gigabytes}   # CHECK: {METHOD.disk_too_large}"
     return f"min_disk = {gigabytes}"
+
+
+_SEPARATED = re.compile(r"\d{1,3}(?:([.,' \u00a0\u202f\u2019])\d{3})(?:\1\d{3})*")
+_SIGNS = ".,' \u00a0\u202f\u2019"
+
+
+def _numbers(written: str) -> list[float]:
+    """What a number that a spreadsheet wrote may mean: 102,400 is a hundred thousand or a hundred."""
+    text = written.strip()
+    if not re.fullmatch(rf"[\d{_SIGNS}]{{1,25}}", text):
+        return []
+    found = set()
+    if _SEPARATED.fullmatch(text):
+        found.add(float(re.sub(r"\D", "", text)))
+    whole, sign, part = text.rpartition("." if text.rfind(".") > text.rfind(",") else ",")
+    if sign and whole.isdigit() and part.isdigit():
+        found.add(float(f"{whole}.{part}"))
+    elif sign and part.isdigit() and _SEPARATED.fullmatch(whole) and sign not in whole:
+        found.add(float(f"{re.sub(r'[^0-9]', '', whole)}.{part}"))
+    elif text.isdigit():
+        found.add(float(text))
+    return sorted(found)
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from migrator.domain.sheets import Row, Unreadable, is_blank, text_of
+from migrator.domain.sheets import How, Row, Unreadable, is_blank, text_of
 from migrator.domain.text import UNPRINTABLE, shown
 from migrator.plan.inventory import understood
 
 _SLUG = re.compile(r"[^a-z0-9._-]+")
+_AS_IT_IS = How()
 _UNPRINTABLE = re.compile(f"[{UNPRINTABLE}]+")
 
 
@@ -64,8 +65,9 @@ def head(*, name: str, targets: Iterable[str], source: str, about: Iterable[str]
         yield 'credentials = "env"   # from HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK; never keys in here'
 
 
-def plan_of_list(rows: Iterator[Row], *, file: str, name: str, sheet: str | None = None) -> Scaffold:
-    """A plan that reads its images from the spreadsheet `file`, whose rows these are. Raises Unreadable."""
+def plan_of_list(rows: Iterator[Row], *, file: str, name: str, how: How = _AS_IT_IS) -> Scaffold:
+    """A plan that reads its images from the spreadsheet `file`, whose rows these are, read as `how` says.
+    Raises Unreadable."""
     heading = next((cells for _, cells in rows if not all(map(is_blank, cells))), None)
     if heading is None:
         raise Unreadable("is empty", 'its first row names keys of an image: "name", "object", ...')
@@ -97,8 +99,8 @@ def plan_of_list(rows: Iterator[Row], *, file: str, name: str, sheet: str | None
         lines += ["", "[[waves]]   # they run in this order", f"name = {quoted(wave)}"]
     lines += ["", "[defaults]   # what holds for every row that does not say otherwise", *_defaults(places)]
     lines += ["", "[[inventory]]", f"file = {quoted(file)}   # relative to this plan"]
-    if sheet is not None:
-        lines.append(f"sheet = {quoted(sheet)}")
+    said = (("sheet", how.sheet), ("encoding", how.encoding), ("hidden", how.hidden))
+    lines += [f"{key} = {quoted(text)}" for key, text in said if text is not None]
     notes = [f"{count} images in {file}"]
     if strange:
         listed = ", ".join(shown(one) for one in islice(strange, 10))

@@ -76,7 +76,7 @@ def test_an_rvtools_export_becomes_a_plan_that_says_what_to_decide(desk):
 @pytest.mark.parametrize(
     ("name", "content", "said", "hint"),
     [
-        ("none.csv", None, "none.csv: there is no such file", "Name a .csv or .xlsx file."),
+        ("none.csv", None, "none.csv: there is no such file", "Name a .csv or .xlsx file, or a folder."),
         ("x.csv", b"", "x.csv: is empty", 'Its first row names keys of an image: "name", "object".'),
         ("x.xlsx", b"PK\3\4", "x.xlsx: is not a workbook that can be read", "Open it in a spreadsheet"),
         ("x.csv", b'a,"b', "x.csv:1: opens a quote that nothing closes", "Close it, or double it"),

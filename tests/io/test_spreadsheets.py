@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrator.domain.errors import PlanError
-from migrator.domain.sheets import Broken, Sheet, Unreadable
+from migrator.domain.sheets import Broken, How, Sheet, Unreadable
 from migrator.io import spreadsheets
-from migrator.io.spreadsheets import is_workbook, rows_of, sheet_names, workbooks
+from migrator.io.spreadsheets import encodings, is_workbook, rows_of, sheet_names, workbooks
 from migrator.plan import parse_plan
 
 
@@ -25,12 +25,12 @@ def csv_rows(data: bytes | str) -> list[tuple[int, Sequence[Any]]]:
 
 
 def xlsx_rows(data: bytes, sheet: str | None = None) -> list[tuple[int, Sequence[Any]]]:
-    return [(number, list(cells)) for number, cells in rows_of(data, path="x.xlsx", sheet=sheet)]
+    return [(number, list(cells)) for number, cells in rows_of(data, path="x.xlsx", how=How(sheet=sheet))]
 
 
 def refusal(data: bytes, path: str = "x.csv", sheet: str | None = None) -> Unreadable:
     with pytest.raises(Unreadable) as caught:
-        list(rows_of(data, path=path, sheet=sheet))
+        list(rows_of(data, path=path, how=How(sheet=sheet)))
     return caught.value
 
 
@@ -107,11 +107,15 @@ def test_quotes_inside_quotes_are_doubled():
         pytest.param(b'a,b\n"c" d,e', "has quotes where CSV has none", 2, id="a quote inside"),
         pytest.param(b"a,b\n\nc,\0d", "holds a NUL byte, so it is no text", 3, id="NUL"),
         pytest.param(
-            b"a,b\nc,\xff\n", "holds bytes that are neither UTF-8 nor GB18030", 2, id="neither encoding"
+            b"a,b\nc,\xff\n",
+            "is not UTF-8, and what it is its text does not tell: "
+            '"c,\ufffd" (gb18030) or "c,ÿ" (windows-1252)',
+            2,
+            id="neither encoding",
         ),
         pytest.param(
             "名称,b\n".encode() * 3 + b"c,\xc3(\n",
-            "holds bytes that are neither UTF-8 nor GB18030",
+            "holds bytes that are not UTF-8, as all before them is",
             4,
             id="UTF-8 with one byte that is not",
         ),
@@ -125,9 +129,7 @@ def test_quotes_inside_quotes_are_doubled():
             2,
             id="a long row of short lines",
         ),
-        pytest.param(
-            b"\xff\xfea\0,", "holds bytes that are neither UTF-8 nor GB18030", 1, id="half of UTF-16"
-        ),
+        pytest.param(b"\xff\xfea\0,", "holds bytes that are not utf-16", 1, id="half of UTF-16"),
     ],
 )
 def test_text_that_is_no_table_is_refused_with_its_row(data, reason, row):
@@ -138,14 +140,14 @@ def test_text_that_is_no_table_is_refused_with_its_row(data, reason, row):
 
 @pytest.mark.parametrize("at", range(6))
 def test_a_character_that_the_reading_cuts_in_two_is_whole(at, monkeypatch):
-    monkeypatch.setattr(spreadsheets, "_AT_ONCE", 5)
+    monkeypatch.setattr(encodings, "_AT_ONCE", 5)
 
     assert csv_rows("x" * at + "网页镜像,b")[0][1] == ["x" * at + "网页镜像", "b"]
     assert refusal(b"x\n" * at + "网页".encode() + b"\xff").row == at + 1
 
 
 def test_the_row_of_a_wrong_byte_is_right_behind_a_character_that_was_cut(monkeypatch):
-    monkeypatch.setattr(spreadsheets, "_AT_ONCE", 5)
+    monkeypatch.setattr(encodings, "_AT_ONCE", 5)
 
     assert refusal(b"xxx" + "网".encode() + b"\xff\n\nb").row == 1
 
@@ -277,9 +279,7 @@ def test_a_plan_takes_its_images_from_a_workbook():
     plan, _ = parse_plan(
         text.encode(),
         path="p.toml",
-        open_sheet=lambda file, sheet: Sheet(
-            path=file, identity=file, rows=rows_of(data, path=file, sheet=sheet)
-        ),
+        open_sheet=lambda file, how: Sheet(path=file, identity=file, rows=rows_of(data, path=file, how=how)),
     )
 
     assert [(image.name, image.min_disk) for image in plan.images] == [("web-01", 60), ("web-02", 40)]
@@ -432,8 +432,8 @@ def outcome(data: bytes) -> list[str]:
         parse_plan(
             PLAN,
             path="p.toml",
-            open_sheet=lambda file, sheet: Sheet(
-                path=file, identity=file, rows=rows_of(data, path=file, sheet=sheet)
+            open_sheet=lambda file, how: Sheet(
+                path=file, identity=file, rows=rows_of(data, path=file, how=how)
             ),
         )
     except PlanError as error:

@@ -40,7 +40,7 @@ def parsed(rows: Iterable[Sequence[Cell]], text: str = HEAD + LIST) -> Plan:
 
 
 def opened(rows: Iterable[Sequence[Cell]]):
-    return lambda file, sheet: Sheet(path=file, identity=file, rows=iter(enumerate(rows, 1)))
+    return lambda file, how: Sheet(path=file, identity=file, rows=iter(enumerate(rows, 1)))
 
 
 def errors(rows: Iterable[Sequence[Cell]], text: str = HEAD + LIST) -> list[str]:
@@ -114,7 +114,7 @@ def test_images_of_the_plan_come_first_and_then_every_list_in_its_order():
     plan, _ = parse_plan(
         text.encode(),
         path="plan.toml",
-        open_sheet=lambda file, sheet: Sheet(path=file, identity=file, rows=iter(enumerate(rows[file], 1))),
+        open_sheet=lambda file, how: Sheet(path=file, identity=file, rows=iter(enumerate(rows[file], 1))),
     )
 
     assert [image.name for image in plan.images] == ["x", "b2", "b1", "a1"]
@@ -153,9 +153,9 @@ def test_what_a_list_says_for_all_its_rows_gives_way_to_a_row_and_wins_over_the_
 def test_the_opener_is_given_file_and_sheet_as_the_plan_writes_them():
     asked = []
 
-    def open_sheet(file, sheet):
-        asked.append((file, sheet))
-        return opened([WEB, (f"a{len(asked)}", f"a{len(asked)}.raw")])(file + str(sheet), sheet)
+    def open_sheet(file, how):
+        asked.append((file, how.sheet))
+        return opened([WEB, (f"a{len(asked)}", f"a{len(asked)}.raw")])(file + str(how.sheet), how)
 
     text = HEAD + '[[inventory]]\nfile = "../x.XLSX"\nsheet = "Disks 1"\n[[inventory]]\nfile = "../x.XLSX"\n'
     parse_plan(text.encode(), path="plan.toml", open_sheet=open_sheet)
@@ -164,8 +164,8 @@ def test_the_opener_is_given_file_and_sheet_as_the_plan_writes_them():
 
 
 def test_two_sheets_of_one_workbook_are_two_lists_and_one_sheet_twice_is_an_error():
-    def open_sheet(file, sheet):
-        rows = [WEB, (f"in-{sheet}", f"{sheet}.raw")]
+    def open_sheet(file, how):
+        rows = [WEB, (f"in-{how.sheet}", f"{how.sheet}.raw")]
         return Sheet(path=file, identity="the same", rows=iter(enumerate(rows, 1)))
 
     def read(*sheets: str) -> list[str]:
@@ -283,7 +283,7 @@ def test_rows_before_a_break_are_checked_all_the_same():
         parse_plan(
             (HEAD + LIST).encode(),
             path="plan.toml",
-            open_sheet=lambda file, sheet: Sheet(path=file, identity=file, rows=rows()),
+            open_sheet=lambda file, how: Sheet(path=file, identity=file, rows=rows()),
         )
 
     assert [said.split(": ")[:2] for said in caught.value.problems] == [

@@ -16,7 +16,7 @@ from migrator.domain.sheets import Broken, Cell, Sheet, Unreadable
 from migrator.ims.os_versions import known_systems
 from migrator.plan import parse_plan
 from migrator.plan.guests import guest_of
-from migrator.plan.rvtools import is_rvtools, plan_of_rvtools
+from migrator.plan.rvtools import plan_of_rvtools, tabs
 from migrator.plan.scaffold import Scaffold, plan_of_list, slug
 
 INFO = [
@@ -100,7 +100,7 @@ def errors(text: str, rows: Sequence[Sequence[Any]] = ()) -> list[str]:
         parse_plan(
             text.encode(),
             path="p.toml",
-            open_sheet=lambda file, sheet: Sheet(path=file, identity=file, rows=iter(enumerate(rows, 1))),
+            open_sheet=lambda file, how: Sheet(path=file, identity=file, rows=iter(enumerate(rows, 1))),
         )
     except PlanError as error:
         return error.problems
@@ -228,7 +228,9 @@ def test_min_disk_is_the_next_whole_number_above_the_disk(mib, gigabytes):
     [
         pytest.param(1048576, "min_disk = 1025   # CHECK: more than quick import takes", id="too large"),
         pytest.param(
-            "40,960", 'min_disk = 0   # CHECK: the export says "40,960" MiB', id="a comma, or a point?"
+            "40,960",
+            'min_disk = 0   # CHECK: the export says "40,960": 40,960 MiB (41 GB) or 41 MiB (10 GB)?',
+            id="a comma, or a point?",
         ),
         pytest.param(None, "min_disk = 0   # CHECK: vDisk lists no disk of it", id="no number"),
         pytest.param(0, 'min_disk = 0   # CHECK: the export says "0" MiB', id="nothing"),
@@ -360,9 +362,9 @@ def test_an_annotation_is_offered_and_not_sent_and_never_with_a_secret():
 @pytest.mark.parametrize(
     ("info", "heading", "reason"),
     [
-        (["Name"], DISK, "its sheet vInfo has no column VM"),
-        (INFO, ["VM", "Disk"], "its sheet vDisk has no column Capacity MiB"),
-        ([], DISK, "its sheet vInfo has no column VM"),
+        (["Name"], DISK, "its tab vInfo has no column VM"),
+        (INFO, ["VM", "Disk"], "its tab vDisk has no column Capacity MiB"),
+        ([], DISK, "its tab vInfo has no column VM"),
     ],
 )
 def test_an_export_without_what_matters_is_refused(info, heading, reason):
@@ -375,10 +377,26 @@ def test_an_export_without_machines_is_refused():
         rvtools([vm("a", Template=True)], [])
 
 
-def test_an_export_is_known_by_its_sheets():
-    assert is_rvtools(["vInfo", "vCPU", "vDisk"])
-    assert is_rvtools(["VINFO", "vdisk"])
-    assert not is_rvtools(["vInfo", "Disks"])
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["vInfo", "vCPU", "vDisk"], {"vInfo": "vInfo", "vDisk": "vDisk"}),
+        (["VINFO", "vdisk"], {"vInfo": "VINFO", "vDisk": "vdisk"}),
+        (["tabvInfo", "tabvDisk"], {"vInfo": "tabvInfo", "vDisk": "tabvDisk"}),
+        (
+            ["RVTools_tabvInfo.csv", "RVTools_tabvDisk.csv"],
+            {"vInfo": "RVTools_tabvInfo.csv", "vDisk": "RVTools_tabvDisk.csv"},
+        ),
+        (["Disks"], {}),
+    ],
+)
+def test_an_export_is_known_by_its_tabs(names, found):
+    assert tabs(names) == found
+
+
+def test_an_export_without_its_disks_says_what_is_missing():
+    with pytest.raises(Unreadable, match="has the tab vInfo of an RVTools export, and not vDisk"):
+        tabs(["vInfo", "vCPU"])
 
 
 _TEXTS = st.text(max_size=12) | st.sampled_from(

@@ -17,7 +17,18 @@ from itertools import islice
 from typing import IO, Any
 from xml.etree.ElementTree import Element, SubElement, iterparse
 
-from migrator.domain.sheets import ERROR_VALUES, MOST_COLUMNS, MOST_ROWS, Broken, Cell, Row, Unreadable
+from migrator.domain.sheets import (
+    ERROR_VALUES,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    Broken,
+    Cell,
+    Hidden,
+    Row,
+    Unreadable,
+    is_blank,
+    letters,
+)
 
 MOST_UNPACKED = 1024**3
 """Bytes of all XML in a workbook, once unpacked; most of it is never read."""
@@ -72,16 +83,19 @@ def sheet_names(data: bytes) -> list[str]:
         return [str(sheet.title) for sheet in _sheets(archive, _weighed(archive))]
 
 
-def sheet_rows(data: bytes, name: str | None) -> Iterator[Row]:
-    """The rows of one sheet: of the first, unless `name` is another's. Raises Unreadable, also later."""
+def sheet_rows(data: bytes, name: str | None, hidden: Hidden | None = None) -> Iterator[Row]:
+    """The rows of one sheet: of the first, unless `name` is another's. Raises Unreadable, also later: at the
+    end for rows and columns that are not shown, unless `hidden` says what becomes of them."""
     with ExitStack() as stack:
         with _strange_files():
             archive = stack.enter_context(zipfile.ZipFile(io.BytesIO(data)))
             parts = _weighed(archive)
-            sheet = _named(_sheets(archive, parts), name)
+            sheet = _named(_sheets(archive, parts), name, hidden)
             work = _Work()
             texts = [text for part in parts.texts for text in _texts(archive, part, work)]
-            rows = _rows(stack.enter_context(archive.open(sheet._worksheet_path)), sheet, texts, work)
+            rows = _rows(
+                stack.enter_context(archive.open(sheet._worksheet_path)), sheet, texts, work, _Unseen(hidden)
+            )
         while True:
             with _strange_files():  # some at a time, so that openpyxl's warnings stay in here
                 some = list(islice(rows, _SOME_ROWS))
@@ -90,16 +104,30 @@ def sheet_rows(data: bytes, name: str | None) -> Iterator[Row]:
             yield from some
 
 
-def _named(sheets: list[Any], name: str | None) -> Any:
+def _named(sheets: list[Any], name: str | None, hidden: Hidden | None) -> Any:
     if not sheets:
         raise Unreadable("has no sheet with cells", "is it the right file?")
     if name is None:
+        if hidden is Hidden.SKIP:
+            return next((sheet for sheet in sheets if sheet.sheet_state == "visible"), sheets[0])
+        if hidden is None and sheets[0].sheet_state != "visible":
+            raise Unreadable(
+                f'would be read from a sheet that is not shown, "{sheets[0].title}"',
+                f"name the sheet: {_listed(sheets)}",
+            )
         return sheets[0]
     for sheet in sheets:
         if str(sheet.title).strip().casefold() == name.strip().casefold():
             return sheet
-    listed = ", ".join(f'"{sheet.title}"' for sheet in sheets[:20])
-    raise Unreadable(f'has no sheet "{name}"', f"its sheets are {listed}")
+    raise Unreadable(f'has no sheet "{name}"', f"its sheets are {_listed(sheets)}")
+
+
+def _listed(sheets: list[Any]) -> str:
+    shown = (sheet.sheet_state == "visible" for sheet in sheets[:20])
+    return ", ".join(
+        f'"{sheet.title}"{"" if seen else " (hidden)"}'
+        for sheet, seen in zip(sheets[:20], shown, strict=True)
+    )
 
 
 @contextmanager
@@ -234,8 +262,8 @@ class _Checked:
         return chunk
 
 
-def _pieces(source: IO[bytes], name: str, tag: str, work: _Work) -> Iterator[Element]:
-    """Every element `tag`, each whole and by itself: nothing of what came before it is kept.
+def _pieces(source: IO[bytes], name: str, tag: str, work: _Work, *, besides: str = "") -> Iterator[Element]:
+    """Every element `tag`, or `besides`, each whole and by itself: nothing of what came before it is kept.
 
     Raises Unreadable where there is far more than a list of images has, inside one or around them.
     """
@@ -248,8 +276,9 @@ def _pieces(source: IO[bytes], name: str, tag: str, work: _Work) -> Iterator[Ele
         if event == "start":
             if piece is not None:
                 inside += 1
-            elif element.tag == tag:
+            elif element.tag in (tag, besides):
                 piece, inside = element, 0
+                around += element.tag == besides
             else:
                 around += 1
             if len(open_ones) > _DEEPEST:
@@ -280,7 +309,75 @@ def _text(element: Element) -> str:
     return "".join([element.findtext(f"{_MAIN}t") or "", *(run or "" for run in runs)])
 
 
-def _rows(source: IO[bytes], sheet: Any, texts: list[str], work: _Work) -> Iterator[Row]:
+class _Unseen:
+    """What a sheet does not show: rows and columns that somebody, or a filter, has hidden."""
+
+    def __init__(self, hidden: Hidden | None) -> None:
+        self._hidden = hidden
+        self._columns: set[int] = set()
+        """0 is A."""
+        self._rows_found: list[int] = []
+        self._columns_found: set[int] = set()
+
+    def add_columns(self, element: Element) -> None:
+        """Take in what is said of some columns."""
+        if _is_set(element.get("hidden")):
+            first, last = int(element.get("min", 1)), int(element.get("max", 0))
+            self._columns.update(range(first - 1, min(last, MOST_COLUMNS)))
+
+    def left(self, element: Element, number: int, row: list[Cell]) -> list[Cell]:
+        """The cells of a row that are to be read."""
+        if self._hidden is Hidden.READ or not (self._columns or _is_set(element.get("hidden"))):
+            return row
+        skip = self._hidden is Hidden.SKIP
+        if _is_set(element.get("hidden")) and not all(map(is_blank, row)):
+            self._rows_found.append(number)
+            return [] if skip else row
+        for column in self._columns & set(range(len(row))):
+            if not is_blank(row[column]):
+                self._columns_found.add(column)
+                row[column] = None if skip else row[column]
+        return row
+
+    def check(self) -> None:
+        """Raise Unreadable where something is hidden and nobody said what becomes of it."""
+        if self._hidden is not None or not (self._rows_found or self._columns_found):
+            return
+        found = []
+        if self._rows_found:
+            noun = "row" if len(self._rows_found) == 1 else "rows"
+            found.append(f"{noun} {', '.join(_spans(self._rows_found))}")
+        if self._columns_found:
+            noun = "column" if len(self._columns_found) == 1 else "columns"
+            found.append(f"{noun} {', '.join(letters(column) for column in sorted(self._columns_found))}")
+        raise Unreadable(
+            f"has {' and '.join(found)} that it does not show, by hand or by a filter",
+            'write hidden = "skip" below file to leave out what is hidden, or hidden = "read"',
+        )
+
+
+def _is_set(value: str | None) -> bool:
+    return value in ("1", "true")
+
+
+def _spans(numbers: list[int]) -> Iterator[str]:
+    """ "4 to 6", "9"; the first few of many."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    for first, last in spans[:_SPANS]:
+        yield str(first) if first == last else f"{first} to {last}"
+    if len(spans) > _SPANS:
+        yield "and more"
+
+
+_SPANS = 8
+
+
+def _rows(source: IO[bytes], sheet: Any, texts: list[str], work: _Work, unseen: _Unseen) -> Iterator[Row]:
     """The rows of a sheet, its cells read by openpyxl one by one."""
     from openpyxl.worksheet._reader import WorkSheetParser
 
@@ -294,7 +391,10 @@ def _rows(source: IO[bytes], sheet: Any, texts: list[str], work: _Work) -> Itera
         timedelta_formats=book._timedelta_formats,
     )
     name, last, width = sheet._worksheet_path, 0, 0
-    for element in _pieces(source, name, f"{_MAIN}row", work):
+    for element in _pieces(source, name, f"{_MAIN}row", work, besides=f"{_MAIN}col"):
+        if element.tag != f"{_MAIN}row":
+            unseen.add_columns(element)
+            continue
         written = float(element.get("r", parser.row_counter + 1))
         if not written.is_integer():
             raise ValueError("not a row number")
@@ -304,13 +404,14 @@ def _rows(source: IO[bytes], sheet: Any, texts: list[str], work: _Work) -> Itera
         if number <= last:
             continue
         work.add(sum(_CELL + _COSTLY.get(cell.get("t", ""), 0) for cell in element), name)
-        row = _cells(element, parser, number)
+        row = unseen.left(element, number, _cells(element, parser, number))
         width += len(row)
         if width > MOST_WIDTH:
             raise _far_more("holds far more than a list of images has", number)
         yield from ((missing, ()) for missing in range(last + 1, number))
         yield number, row
         last = number
+    unseen.check()
 
 
 def _cells(element: Element, parser: Any, number: int) -> list[Cell]:
