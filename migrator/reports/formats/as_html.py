@@ -24,7 +24,7 @@ from pydantic_core import to_json
 
 from migrator import __version__
 from migrator.domain.cloud import Fault
-from migrator.domain.units import Moment
+from migrator.domain.units import Moment, span
 from migrator.reports.causes import Cause
 from migrator.reports.columns import COLUMNS, Kind, ReportColumn, getter
 from migrator.reports.glossary import (
@@ -47,7 +47,7 @@ from migrator.reports.rows import ImageRow, ImageRows
 from migrator.reports.runs import RunState
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
-from migrator.reports.times import iso, minutes, span
+from migrator.reports.times import iso, minutes
 from migrator.reports.untrusted import one_line, plain
 from migrator.workflow.states import Attempt, Outcome, Phase
 
