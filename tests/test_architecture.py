@@ -560,7 +560,7 @@ def spreads(source: str) -> Iterator[tuple[int, str]]:
 
 def test_no_mapping_with_names_from_outside_becomes_keyword_arguments():
     positional_only = {  # its parameters cannot be meant by a name
-        ("migrator.io.log", "getattr(self, name)"),
+        ("migrator.io.log.__init__", "getattr(self, name)"),
     }
     found = {
         (module, callee): f"{module}:{line}"

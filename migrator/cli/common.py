@@ -283,6 +283,7 @@ def _start_log(console: Console) -> None:
         log_file=console.log_file,
         color="always" if console.colored else "never",
         file_fmt="console" if console.log_format == "console" else "json",
+        width=lambda: STDERR.size()[0] - 1,
     )
 
 

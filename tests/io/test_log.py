@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import unicodedata
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,12 @@ import structlog
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from rich.cells import cell_len
 
 from migrator.domain.errors import UsageError
 from migrator.domain.secrets import SECRETS
 from migrator.io import log
+from migrator.io.log.lines import SpokenLine
 
 
 class Terminal(io.StringIO):
@@ -473,7 +476,7 @@ def test_a_log_file_is_appended_to_and_new_ones_are_for_their_owner_only(tmp_pat
     for number in range(2):
         logger, out = logged(fmt="auto", stream=Terminal(), log_file=path)
         logger.info("run.began", number=number)
-        assert "run.began" in out.getvalue()
+        assert "run began" in out.getvalue()
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [json.loads(line)["number"] for line in path.read_text().splitlines()] == [0, 1]
@@ -558,3 +561,62 @@ def test_a_secret_of_this_process_is_masked_in_any_wording():
 
     assert "AKEXAMPL" not in out.getvalue()
     assert out.getvalue().count("***") >= 4
+
+
+# --- For a person who watches ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        pytest.param(
+            {"event": "migration.failed", "key": "north/app-0009", "reason": "status killed, not active"},
+            "failed north/app-0009: status killed, not active",
+            id="a failure",
+        ),
+        pytest.param(
+            {"event": "target.halted", "target": "north", "reason": "IMG.0155: no quota", "remedy": "Ask."},
+            "stopped submitting to north: IMG.0155: no quota",
+            id="without what the view shows beside it",
+        ),
+        pytest.param(
+            {"event": "something.new", "count": 3, "where": "over there"},
+            'something.new (count=3 where="over there")',
+            id="an event without words of its own",
+        ),
+        pytest.param(
+            {"event": "migration.failed", "key": "north/a\x1b[31mb", "reason": "x\ny"},
+            "failed north/a\\u001b[31mb: x\\ny",
+            id="names that would be orders",
+        ),
+    ],
+)
+def test_a_person_is_told_in_words_and_by_the_clock_here(event, said):
+    moment = datetime(2026, 12, 1, 22, 12, tzinfo=UTC)
+
+    line = SpokenLine(width=lambda: 200)({"timestamp": moment.isoformat(), "level": "warning", **event})
+
+    assert line == f"{moment.astimezone():%H:%M} {said}"
+
+
+def test_wide_characters_are_counted_as_the_two_cells_they_take():
+    event = {"timestamp": "2026-12-01T22:12:00Z", "event": "migration.failed", "reason": "数据库" * 40}
+
+    lines = SpokenLine(width=lambda: 60)(event).split("\n")
+
+    assert max(map(cell_len, lines)) <= 60
+    assert "".join(line.strip() for line in lines[1:]).endswith("数据库" * 30)
+
+
+def test_a_long_line_is_wrapped_at_words():
+    event = {
+        "timestamp": "2026-12-01T22:12:00Z",
+        "event": "migration.failed",
+        "key": "north/web",
+        "reason": "so " * 60,
+    }
+
+    lines = SpokenLine(width=lambda: 60)(event).split("\n")
+
+    assert max(map(len, lines)) <= 60
+    assert all(line.startswith("      so") for line in lines[1:])

@@ -2,7 +2,8 @@
 
 The rules:
 
-1. One event is one line. Names and messages from outside cannot break it, colour it, or look like another.
+1. One event is one line, or on a terminal one and what of it is indented below. Names and messages from
+   outside cannot break it, colour it, or look like another.
 2. What is a secret of this process, or looks like one by its name or by its form, is masked before anything
    is drawn or written.
 3. A log that cannot be written never stops a run.
@@ -10,26 +11,24 @@ The rules:
    underscore at its end.
 """
 
-import json
 import logging
 import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self, TextIO
 
 from migrator.domain.errors import UsageError
 from migrator.domain.secrets import MASK, SECRETS
-from migrator.domain.text import visible
+from migrator.io.log.lines import Event, LogfmtLine, SpokenLine, as_json
 
 # structlog takes longer to import than all the rest, and `migrator schema` never logs: it is imported on use.
 
 Format = Literal["auto", "console", "json"]
 Colour = Literal["auto", "always", "never"]
-Event = MutableMapping[str, Any]
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -45,13 +44,14 @@ def configure(
     color: Colour = "auto",
     *,
     file_fmt: Format | None = None,
+    width: Callable[[], int] = lambda: 79,
 ) -> None:
     """Send the events of structlog and of the standard library to `stream` (stderr), and to `log_file` too.
 
     "auto" is console on a terminal and JSON elsewhere; `log_file` gets JSON unless `file_fmt` (which is `fmt`
     where not given) is "console", is appended to, and is made readable for its owner only. NO_COLOR
     (no-color.org) counts where `color` is "auto". May be called again; the last call counts. Raises
-    UsageError for a file that cannot be opened.
+    UsageError for a file that cannot be opened. `width` is that of the terminal, in cells.
     """
     import structlog
 
@@ -60,9 +60,11 @@ def configure(
     write = _to_stream(lambda: sys.stderr if stream is None else stream)  # a progress display may swap it
     person = fmt == "console" or (fmt == "auto" and _is_terminal(out))
     colours = color == "always" or (color == "auto" and _is_terminal(out) and _likes_colours())
-    draw: list[tuple[Write, Callable[[Event], str]]] = [
-        (write, LogfmtLine(colours=colours) if person else as_json)
-    ]
+    drawn: Callable[[Event], str] = as_json
+    if person:
+        spoken = SpokenLine(colours=colours, width=width)
+        drawn = spoken if _is_terminal(out) else LogfmtLine(colours=colours)
+    draw: list[tuple[Write, Callable[[Event], str]]] = [(write, drawn)]
     if _log_file is not None:
         _log_file.close()
         _log_file = None
@@ -225,51 +227,6 @@ def _clean(value: Any) -> Any:
         return mask_text(str(value))
     except Exception as error:
         return f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
-
-
-# --- Drawing --------------------------------------------------------------------------------------------
-
-
-def as_json(event: Event) -> str:
-    """One JSON object: time stamp, level and event first."""
-    first = {name: event[name] for name in ("timestamp", "level", "event") if name in event}
-    return visible(json.dumps(first | dict(event), ensure_ascii=False))
-
-
-_COLOURS = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "31;1"}
-
-
-class LogfmtLine:
-    """One line for a person: when, how bad, what happened, and the rest as name=value."""
-
-    def __init__(self, *, colours: bool = False) -> None:
-        self.colours = colours
-
-    def __call__(self, event: Event) -> str:
-        rest = dict(event)
-        level, trace = str(rest.pop("level", "")), rest.pop("exception", None)
-        line = " ".join(
-            [
-                self._painted(visible(str(rest.pop("timestamp", ""))), "2"),
-                self._painted(f"{level:<7}", _COLOURS.get(level, "0")),
-                self._painted(visible(str(rest.pop("event", ""))), "1"),
-                *(f"{self._painted(visible(name), '36')}={_quoted(value)}" for name, value in rest.items()),
-            ]
-        )
-        if trace is None:
-            return line
-        # A trace is the one thing that may take lines of its own; the bar tells them from events.
-        return "\n".join([line, *(f"    | {visible(part)}" for part in str(trace).split("\n"))])
-
-    def _painted(self, text: str, colour: str) -> str:
-        return f"\x1b[{colour}m{text}\x1b[0m" if self.colours else text
-
-
-def _quoted(value: Any) -> str:
-    text = visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-    if isinstance(value, str) and (not text or any(mark in text for mark in " \"'=")):
-        return f'"{text.replace(chr(34), chr(92) + chr(34))}"'
-    return text
 
 
 # --- Writing --------------------------------------------------------------------------------------------
