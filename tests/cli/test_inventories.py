@@ -4,6 +4,7 @@ The files in tests/cases were rebuilt from public reports of people who do this 
 """
 
 import shutil
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import openpyxl
 import pytest
 import tomli
 
+from migrator.domain.sheets import Unreadable
 from migrator.io.files import read_inventory_bytes
 from tests.cli.conftest import Desk
 
@@ -180,6 +182,61 @@ def test_chinese_and_german_are_told_apart_by_what_the_text_says(desk, text, enc
 
     assert found.encoding == encoding
     assert encoding in found.guess
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        pytest.param("web,데이터베이스 서버\n", "euc-kr", id="Korean has the form of common characters"),
+        pytest.param("web,Сервер\n", "windows-1251", id="Russian has the form of rare characters"),
+        pytest.param("web,データベース\n", "euc-jp", id="Japanese has the form of its kana in GB 2312"),
+        pytest.param("web,資料庫\n", "big5", id="traditional Chinese"),
+        pytest.param("web,créée\n", "windows-1252", id="two accents in a row are one Chinese character"),
+    ],
+)
+def test_text_of_neither_is_not_taken_for_one_of_them(text, encoding):
+    from migrator.io.spreadsheets.encodings import decide
+
+    with pytest.raises(Unreadable, match="what it is its text does not tell"):
+        decide(("name,note\n" + text).encode(encoding), None)
+
+
+def test_symbols_beside_accents_are_no_doubt():
+    from migrator.io.spreadsheets.encodings import decide
+
+    text = "name,note\nweb,Größe 5 € – „Müller“\n"
+
+    assert decide(text.encode("windows-1252"), None).encoding == "windows-1252"
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "read"),
+    [("web,Müller\n", "windows-1252", "MÃ¼ller"), ("web,数据\n", "gb18030", "鏁版嵁")],
+)
+def test_utf_8_is_not_read_as_what_the_plan_calls_it_by_mistake(text, named, read):
+    from migrator.io.spreadsheets.encodings import decide
+
+    with pytest.raises(Unreadable) as refused:
+        decide(text.encode(), named)
+
+    assert refused.value.reason.endswith(f'and is UTF-8: "{text.strip()}", not "web,{read}"')
+    assert refused.value.remedy == "take encoding out"
+    assert decide("web,联通\n".encode("gb18030"), "gb18030").encoding == "gb18030"  # UTF-8 by chance
+
+
+def test_telling_encodings_apart_takes_no_more_memory_than_the_file():
+    """A pattern over the whole file once took a hundred times its size."""
+    from migrator.io.spreadsheets.encodings import decide
+
+    data = "web,数据库服务器生产环境,images/web.zvhd2\n".encode("gb18030") * 50_000
+    tracemalloc.start()
+    try:
+        decide(data, None)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert most < 4 * 1024**2 + len(data)
 
 
 @pytest.mark.parametrize("text", ["name,object\nxÄÖ,a.raw\n", "name,note\nweb,± 5 °\n"])
