@@ -99,10 +99,13 @@ def test_where_the_export_does_not_tell_the_system_disk_a_person_is_asked(desk):
         pytest.param("102'400", 101, "", id="as in Switzerland"),
         pytest.param("102\u202f400", 101, "", id="a narrow space"),
         pytest.param(
-            "102,400", 0, 'says "102,400": 102,400 MiB (101 GB) or 102 MiB (20 GB)?', id="two readings"
+            "102,400", 0, 'says "102,400": 102400 MiB (write 101) or 102.4 MiB (write 20)?', id="two readings"
         ),
         pytest.param(
-            "102.400", 0, 'says "102.400": 102,400 MiB (101 GB) or 102 MiB (20 GB)?', id="and with a point"
+            "102.400",
+            0,
+            'says "102.400": 102400 MiB (write 101) or 102.4 MiB (write 20)?',
+            id="and with a point",
         ),
         pytest.param("1.024.000,5", 1001, "", id="a fraction as in Germany"),
         pytest.param("lots", 0, 'the export says "lots" MiB', id="no number"),

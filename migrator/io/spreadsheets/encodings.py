@@ -95,9 +95,9 @@ def _contradict(data: bytes, named: str) -> None:
     if named in ("utf-8", "utf-16") or not re.search(proof, data) or _fault(data, "utf-8") is not None:
         return
     line, row = _telling(data)
-    read, meant = (shown(line.decode(one, "replace").strip()[:_SHOWN]) for one in (named, "utf-8"))
+    read, as_utf8 = (shown(line.decode(one, "replace").strip()[:_SHOWN]) for one in (named, "utf-8"))
     raise Unreadable(
-        f"is to be read as {named}, and is UTF-8: {meant}, not {read}", "take encoding out", row=row
+        f"is to be read as {named}, and is UTF-8: {as_utf8}, not {read}", "take encoding out", row=row
     )
 
 
