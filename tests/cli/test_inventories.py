@@ -108,6 +108,7 @@ def test_where_the_export_does_not_tell_the_system_disk_a_person_is_asked(desk):
             id="and with a point",
         ),
         pytest.param("1.024.000,5", 1001, "", id="a fraction as in Germany"),
+        pytest.param("1,02,400", 101, "", id="as in India"),
         pytest.param("lots", 0, 'the export says "lots" MiB', id="no number"),
     ],
 )
@@ -137,6 +138,97 @@ def test_an_export_with_a_file_for_each_tab_is_one_export(desk, given):
     _, images = begun(it, folder if given == "the folder" else folder / given)
 
     assert [(image["name"], image["min_disk"]) for image in images] == [("web", 21)]
+
+
+WHICH = "# CHECK: which disk holds the system? "
+
+
+@pytest.mark.parametrize(
+    ("paths", "disk", "asked"),
+    [
+        pytest.param(["I:\\", "C:\\"], 2, "", id="Windows"),
+        pytest.param(["/data", "/"], 2, "", id="Linux"),
+        pytest.param(["/data", "/boot/efi"], 2, "", id="its boot files"),
+        pytest.param(["D:\\", "C:\\, E:\\"], 2, "", id="one of two on a disk"),
+        pytest.param(["C:\\Mount\\Data", "C:\\"], 2, "", id="a folder of C: is on another disk"),
+        pytest.param(["/bootstrap", "/"], 2, "", id="no /boot"),
+        pytest.param(
+            ["/", "/boot"],
+            2,
+            "it starts from Hard disk 2 and needs both: Hard disk 1 is /, Hard disk 2 is /boot",
+            id="apart",
+        ),
+        pytest.param(["/", "/"], 1, "several hold one: Hard disk 1 is /, Hard disk 2 is /", id="on both"),
+        pytest.param(
+            ["D:\\", ""],
+            1,
+            "none is C:\\ or /: Hard disk 1 is D:\\, Hard disk 2 is unknown",
+            id="one unknown",
+        ),
+        pytest.param(["", ""], 1, "the export does not tell: Hard disk 1, or Hard disk 2", id="none known"),
+        pytest.param(
+            ["[ds] db/db.vmdk", "/vmfs/volumes/ds/db/db_1.vmdk"],
+            1,
+            "the export does not tell: Hard disk 1, or Hard disk 2",
+            id="files are no guest's paths, however they are written",
+        ),
+    ],
+)
+def test_the_system_disk_is_told_by_the_guest_s_paths_or_asked_about(desk, paths, disk, asked):
+    it = desk()
+
+    result, images = begun(it, export_of(it.folder, *((at, path, 40960) for at, path in enumerate(paths, 1))))
+
+    text = (it.folder / "begun.toml").read_text()
+    assert images[0]["labels"]["disk"] == f"Hard disk {disk}"
+    assert [line for line in text.splitlines() if line.startswith(WHICH)] == (
+        [WHICH + asked] if asked else []
+    )
+    assert ("to decide for 1: which disk holds the system?" in result.err) == bool(asked)
+
+
+def test_a_number_that_a_workbook_holds_as_one_has_one_reading(desk):
+    it = desk()
+
+    _, images = begun(it, export_of(it.folder, (1, "C:\\", 102400.125)))
+
+    assert images[0]["min_disk"] == 101
+
+
+def test_tabs_of_two_exports_are_not_mixed(desk):
+    it = desk()
+    (it.folder / "RVTools_tabvInfo.csv").write_text("VM\nold\n")
+    (it.folder / "vInfo.csv").write_text("VM\nnew\n")
+    (it.folder / "vDisk.csv").write_text("VM,Disk,Capacity MB\nnew,Hard disk 1,1024\n")
+
+    result, images = begun(it, it.folder / "vInfo.csv")
+
+    assert (result.code, images) == (2, [])
+    assert 'the tab vInfo of an RVTools export twice: "RVTools_tabvInfo.csv" and "vInfo.csv"' in result.err
+
+
+def test_disks_without_machine_are_counted_and_not_lost(desk):
+    it = desk()
+    (it.folder / "vInfo.csv").write_text("VM,Template\nweb,False\nmodel,True\n")
+    rows = "".join(f"{name},Hard disk 1,1024\n" for name in ("web", "model", "ghost", "ghost"))
+    (it.folder / "vDisk.csv").write_text("VM,Disk,Capacity MB\n" + rows)
+
+    result, images = begun(it, it.folder / "vDisk.csv")
+
+    assert [image["name"] for image in images] == ["web"]
+    assert "left out, as templates: 1" in result.err
+    assert "left out, as vInfo does not list their machines: 2 of the disks in vDisk" in result.err
+
+
+def test_disks_without_the_tab_of_machines_and_renamed_tabs_say_what_is_missing(desk):
+    it = desk()
+    (it.folder / "vDisk.csv").write_text("VM,Disk,Capacity MB\nweb,Hard disk 1,1024\n")
+    said = begun(it, it.folder / "vDisk.csv")[0].err
+    assert "and not vInfo, which lists the machines" in said.replace("\n", " ")
+
+    (it.folder / "vDisk.csv").rename(it.folder / "export.csv")
+    said = begun(it, it.folder / "export.csv")[0].err
+    assert "call it RVTools_tabvInfo.csv or RVTools_tabvDisk.csv" in said.replace("\n", " ")
 
 
 def test_machines_without_disks_say_what_is_missing(desk):
@@ -296,6 +388,7 @@ def test_machines_that_a_filter_hides_are_not_imported_in_silence(desk):
 
     assert (result.code, images) == (2, [])
     assert "row 3" in result.err
+    assert 'in its sheet "vInfo"' in result.err.replace("\n", " ")
     assert "--hidden skip" in result.err
     assert len(begun(it, source, "--hidden", "skip")[1]) == 2
     assert len(begun(it, source, "--hidden", "read")[1]) == 4
@@ -319,6 +412,41 @@ def test_hidden_columns_and_sheets_are_named(desk):
 
     assert 'a sheet that is not shown, "Sheet"' in said
     assert '"Sheet" (hidden), "Shown"' in said.replace("\n", " ")
+
+
+@pytest.mark.parametrize("tab", ["vInfo", "vDisk"])
+def test_a_tab_of_an_export_that_is_not_shown_is_named(desk, tab):
+    it = desk()
+    path = export_of(it.folder, (1, "C:\\", 40960))
+    book = openpyxl.load_workbook(path)
+    book.create_sheet("vCPU")
+    book[tab].sheet_state = "hidden"
+    book.active = 2
+    book.save(path)
+
+    for options in ([], ["--hidden", "skip"]):
+        result, images = begun(it, path, *options)
+        assert (result.code, images) == (2, [])
+        assert f'would be read from a sheet that is not shown, "{tab}"' in result.err.replace("\n", " ")
+    assert len(begun(it, path, "--hidden", "read")[1]) == 1
+
+
+def test_a_plan_may_name_a_hidden_sheet_where_it_says_so(desk):
+    it = desk()
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet("Disks")
+    sheet.append(["name", "object"])
+    sheet.append(["web", "a.raw"])
+    sheet.sheet_state = "veryHidden"
+    book.save(it.folder / "disks.xlsx")
+    plan = it.plan(1, more='[[inventory]]\nfile = "disks.xlsx"\nsheet = "Disks"\n')
+
+    result = it("validate", plan)
+
+    assert result.code == 2
+    assert 'a sheet that is not shown, "Disks"' in result.err.replace("\n", " ")
+    plan.write_text(plan.read_text() + 'hidden = "read"\n')
+    assert it("validate", plan).code == 0
 
 
 # --- A plan to begin with -------------------------------------------------------------------------------
