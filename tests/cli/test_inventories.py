@@ -158,6 +158,12 @@ WHICH = "# CHECK: which disk holds the system? "
             "it starts from Hard disk 2 and needs both: Hard disk 1 is /, Hard disk 2 is /boot",
             id="apart",
         ),
+        pytest.param(
+            ["/boot, /", "/boot/efi"],
+            1,
+            "several hold one: Hard disk 1 is /boot, /, Hard disk 2 is /boot/efi",
+            id="boot files on both",
+        ),
         pytest.param(["/", "/"], 1, "several hold one: Hard disk 1 is /, Hard disk 2 is /", id="on both"),
         pytest.param(
             ["D:\\", ""],
@@ -190,9 +196,9 @@ def test_the_system_disk_is_told_by_the_guest_s_paths_or_asked_about(desk, paths
 def test_a_number_that_a_workbook_holds_as_one_has_one_reading(desk):
     it = desk()
 
-    _, images = begun(it, export_of(it.folder, (1, "C:\\", 102400.125)))
+    _, images = begun(it, export_of(it.folder, (1, "C:\\", 102.125)))
 
-    assert images[0]["min_disk"] == 101
+    assert images[0]["min_disk"] == 20
 
 
 def test_tabs_of_two_exports_are_not_mixed(desk):
@@ -285,6 +291,7 @@ def test_chinese_and_german_are_told_apart_by_what_the_text_says(desk, text, enc
         pytest.param("web,데이터베이스 서버\n", "euc-kr", id="Korean has the form of common characters"),
         pytest.param("web,Сервер\n", "windows-1251", id="Russian has the form of rare characters"),
         pytest.param("web,データベース\n", "euc-jp", id="Japanese has the form of its kana in GB 2312"),
+        pytest.param("web,本番用サーバ管理\n", "euc-jp", id="Japanese with characters that are common"),
         pytest.param("web,資料庫\n", "big5", id="traditional Chinese"),
         pytest.param("web,créée\n", "windows-1252", id="two accents in a row are one Chinese character"),
     ],
