@@ -2,13 +2,13 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
-from migrator.cli.common import Console, command, plural, run_async, said
-from migrator.cli.options import FAULT_PROFILES, Options
+from migrator.cli.command_line import Commands, RehearsableCommand
+from migrator.cli.common import Console, command, plural, run_async
+from migrator.cli.options import Options, ProblemFormat
 from migrator.domain.sheets import Hidden
 
 if TYPE_CHECKING:
@@ -17,21 +17,9 @@ if TYPE_CHECKING:
 lasting_command = partial(command, lasting=True)
 
 
-class _Commands(TyperGroup):
-    """All commands. What is wrong with a command line is said on one line, whatever it repeats."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except Exception as error:
-            if isinstance(message := getattr(error, "message", None), str):
-                error.message = said(message)  # type: ignore[attr-defined]
-            raise
-
-
 app = typer.Typer(
     name="migrator",
-    cls=_Commands,
+    cls=Commands,
     help="Bulk import of disk images into Huawei Cloud: paced, resumable, and never twice.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -50,19 +38,6 @@ ReportsDir = Annotated[
     ),
 ]
 REPORTS = Path("reports")
-
-
-class _Rehearsable(TyperCommand):
-    """A command whose --simulate may stand alone; what follows is its value only if it is a fault profile."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        end = args.index("--") if "--" in args else len(args)
-        complete = list(args)
-        for index in range(end):
-            following = args[index + 1] if index + 1 < end else ""
-            if args[index] == "--simulate" and following not in FAULT_PROFILES:
-                complete[index] = f"--simulate={FAULT_PROFILES[0]}"
-        return super().parse_args(ctx, complete)
 
 
 def _version(value: bool) -> None:
@@ -136,16 +111,27 @@ def init(
 
 @app.command()
 @command
-def validate(*, plan: PlanPath, console: Console) -> int:
+def validate(
+    *,
+    plan: PlanPath,
+    form: Annotated[
+        ProblemFormat, typer.Option("--format", help="For a person, or as annotations of GitHub Actions.")
+    ] = ProblemFormat.TEXT,
+    console: Console,
+) -> int:
     """Check a plan offline: every problem with file and line."""
+    from migrator.cli.annotations import annotated
     from migrator.cli.wiring import late_windows, load
 
-    found, warnings = load(plan)
+    with annotated(form, console) as annotate:
+        found, warnings = load(plan)
+        annotate(warnings.problems)
     said = [*warnings.lines, *late_windows(found)]
     for warning in said:
         console.warn(warning)
     if console.json:
-        console.object({"valid": True, "images": len(found.images), "warnings": said})
+        listed = [*(one.as_object() for one in warnings.problems), *late_windows(found)]
+        console.object({"valid": True, "images": len(found.images), "warnings": listed})
     else:
         late = len(said) - len(warnings.lines)
         count = f", {plural(warnings.count + late, 'warning')}" if said else ""
@@ -180,7 +166,7 @@ def preflight(
     return run_async(check, found, options, console, thorough)
 
 
-@app.command(cls=_Rehearsable)
+@app.command(cls=RehearsableCommand)
 @lasting_command
 def run(
     *,

@@ -244,7 +244,7 @@ def _explain_plan(error: "MigratorError", console: Console) -> None:
         console.object(
             {
                 "error": f"the plan has {count}",
-                "problems": problems,
+                "problems": list(getattr(error, "found", ())) or problems,
                 "hint": error.hint,
                 "exit_code": error.exit_code,
             }

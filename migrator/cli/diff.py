@@ -8,9 +8,9 @@ from rich.cells import cell_len, set_cell_size
 
 from migrator.cli.common import Console, plural
 from migrator.domain.errors import UsageError
+from migrator.domain.units import span
 from migrator.reports.diff import ComparedReport, Difference, DurationChange, NotAReport, difference, read
 from migrator.reports.glossary import DONE, FAILED, STATUSES, TO_GO, statuses_of
-from migrator.reports.times import span
 from migrator.reports.untrusted import one_line
 from migrator.workflow.states import FINISHED, Phase
 

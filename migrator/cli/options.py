@@ -3,11 +3,20 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from migrator.workflow.selection import Selection
+
+
+class ProblemFormat(StrEnum):
+    """How `validate` says what is wrong with a plan."""
+
+    TEXT = "text"
+    GITHUB = "github"
+
 
 FAULT_PROFILES = ("calm", "busy", "storm")
 """The scenarios of the simulator to rehearse a plan in; the first one where --simulate stands alone."""

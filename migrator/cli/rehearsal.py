@@ -30,13 +30,13 @@ from migrator.cli.work import check_keys, choose
 from migrator.domain.errors import UsageError
 from migrator.domain.image import Image, ImageType
 from migrator.domain.plan import Plan, Target
+from migrator.domain.units import span
 from migrator.engine.preflight import PreflightResult
 from migrator.ims.methods import method_of
 from migrator.io.clock import REHEARSAL
 from migrator.pacing.floor import TYPICAL, floors
 from migrator.plan import at_endpoint
 from migrator.reports.summary import Summary, summary
-from migrator.reports.times import span
 from migrator.simulator.server import Running, serve
 from migrator.simulator.settings import SCENARIOS, BucketSettings, ObjectSettings, Settings
 from migrator.simulator.stats import Stats

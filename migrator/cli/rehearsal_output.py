@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from migrator.cli.common import Console
 from migrator.cli.preflight import FOUND_OFFLINE
 from migrator.cli.rehearsal import DEFAULT_QUOTA, WINDOW, Rehearsal
+from migrator.domain.units import span
 from migrator.plan.grouping import Grouped
 from migrator.preflight import Finding, Severity
 from migrator.reports import findings
-from migrator.reports.times import span
 
 
 def show(rehearsal: Rehearsal, warnings: Grouped, console: Console) -> None:

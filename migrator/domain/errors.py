@@ -1,5 +1,7 @@
 """Everything that can go wrong, on one screen. Each leaf says what to do next and how the program exits."""
 
+from collections.abc import Mapping, Sequence
+
 from migrator.domain.cloud import Fault, RateHint
 
 
@@ -31,9 +33,17 @@ class PlanError(MigratorError):
     exit_code = 2
     hint = "Fix the lines above; nothing was sent, so running again is safe."
 
-    def __init__(self, problems: list[str], *, count: int | None = None) -> None:
+    def __init__(
+        self,
+        problems: list[str],
+        *,
+        count: int | None = None,
+        found: Sequence[Mapping[str, object]] = (),
+    ) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.found = found
+        """Each problem for a machine: file, line, column, path, message, remedy, severity."""
         self.count = len(problems) if count is None else count
 
 

@@ -102,6 +102,16 @@ def letters(column: int) -> str:
     return name
 
 
+def column_of(cell: str) -> int:
+    """The number of the column of a cell such as "C17": 1 is A."""
+    number = 0
+    for letter in cell:
+        if not letter.isalpha():
+            break
+        number = 26 * number + ord(letter.upper()) - ord("A") + 1
+    return number
+
+
 def text_of(cell: Cell) -> str:
     """A cell as a person reads it: 40.0 is "40", true is "TRUE", a date is ISO 8601; an empty one is ""."""
     match cell:

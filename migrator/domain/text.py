@@ -63,3 +63,18 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     """A question that names the closest of `known`, or nothing when none is close."""
     closest = _closest(name, tuple(known)) if isinstance(name, str) else None
     return f"did you mean {shown(closest)}?" if closest is not None else ""
+
+
+_STRETCHES = 8
+
+
+def stretches(numbers: Iterable[int]) -> str:
+    """Numbers, ascending, as a person lists them: "4 to 6, 9"; the first few of many."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number <= found[-1][1] + 1:
+            found[-1][1] = max(number, found[-1][1])
+        else:
+            found.append([number, number])
+    shown = [str(first) if first == last else f"{first} to {last}" for first, last in found[:_STRETCHES]]
+    return ", ".join(shown + (["and more"] if len(found) > _STRETCHES else []))

@@ -21,6 +21,14 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
+class OutOfBounds(ValueError):
+    """Well written, and still no value: says which there are."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason}; {remedy}")
+        self.reason, self.remedy = reason, remedy
+
+
 def seconds(text: object) -> float:
     """Seconds in a duration such as "90s", "1h30m" or "250ms"; raises ValueError for anything else."""
     if isinstance(text, float):
@@ -29,7 +37,22 @@ def seconds(text: object) -> float:
         parts = _DURATION.findall(text)
         if parts and "".join(number + unit for number, unit in parts) == text:
             return sum(float(number) * _UNITS[unit] for number, unit in parts)
-    raise ValueError('expected a duration such as "90s", "10m" or "6h"')
+    likely = _spelled(text) if isinstance(text, str) else ""
+    raise ValueError(f'expected a duration such as "90s", "10m" or "6h"{likely}')
+
+
+_WORD = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(?:(s)|(?:sec(?:ond)?s?)|(m)(?:in(?:ute)?s?)?|(h)(?:(?:ou)?rs?)?|(d)(?:ays?)?)",
+    re.IGNORECASE,
+)
+
+
+def _spelled(text: str) -> str:
+    """What somebody probably wants who wrote a unit as a word: "4hours"."""
+    if (found := _WORD.fullmatch(text.strip())) is None:
+        return ""
+    unit = next((unit.lower() for unit in found.groups()[1:] if unit), "s")
+    return f'; did you mean "{found[1]}{unit}"?'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +78,10 @@ def rate(text: object) -> Rate:
     if isinstance(text, Rate):
         return text
     found = re.fullmatch(r"(\d+(?:\.\d+)?)/(s|m|h)", text) if isinstance(text, str) else None
-    if found is None or float(found[1]) <= 0:
+    if found is None:
         raise ValueError('expected a rate such as "2/s", "60/m" or "500/h"')
+    if float(found[1]) <= 0:
+        raise OutOfBounds("is not more than 0", 'a rate below one in a second is one in a minute: "1/m"')
     return Rate(count=float(found[1]), unit=found[2])
 
 
@@ -67,8 +92,10 @@ def threshold(text: object) -> "Threshold":
     if isinstance(text, int) and not isinstance(text, bool) and text >= 0:
         return Threshold(count=text)
     found = re.fullmatch(r"(\d+(?:\.\d+)?)%", text) if isinstance(text, str) else None
-    if found is None or float(found[1]) > 100:
+    if found is None:
         raise ValueError('expected a count such as 12, or a percentage such as "5%"')
+    if float(found[1]) > 100:
+        raise OutOfBounds("is more than all of them", 'the largest percentage is "100%"')
     return Threshold(fraction=float(found[1]) / 100)
 
 
@@ -142,3 +169,18 @@ ThresholdSetting = Annotated[
     ),
 ]
 """A count of images, or a percentage of them."""
+
+
+def span(seconds: float) -> str:
+    """A duration in its two largest units: "45 s", "12 min", "3 h 20 min", "2 d 4 h"."""
+    if round(seconds) < 60:
+        return f"{round(seconds)} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    # Hours are rounded before they are split, so that no day has twenty-four of them left over.
+    days, hours = divmod(round(seconds / 3600), 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"

@@ -5,6 +5,7 @@ our own secrets. Whatever it is, the readers give a value or one of our errors, 
 through `SECRETS`.
 """
 
+import html
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -212,7 +213,24 @@ def _xml(body: bytes) -> tuple[str, str] | None:
 
 
 def _plain(body: bytes) -> str:
-    return text(body[: 4 * TEXT].decode(errors="replace"))
+    """What a body without a message of its own says: of a page its title, of JSON its texts, or itself."""
+    begin = body[:_READ].decode(errors="replace")
+    if _PAGE.search(begin[:2000]):
+        title = _TITLE.search(begin)
+        said = " ".join(html.unescape(_TAG.sub(" ", title[2] if title else begin)).split())[:_TITLE_SHOWN]
+        return text(f"a web page, {said}" if said else "a web page without text")
+    found = document(body) if len(body) <= _READ else None
+    members_of = (each.items() for each in _objects(found))
+    pairs = [
+        f"{name}: {value}" for each in members_of for name, value in each if isinstance(value, str | int)
+    ]
+    return text(", ".join(pairs) or body[: 4 * TEXT].decode(errors="replace"))
+
+
+_PAGE = re.compile(r"<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
+_TITLE = re.compile(r"<(title|h1|h2)\b[^>]*>(.*?)</\1\s*>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>?", re.IGNORECASE | re.DOTALL)
+_TITLE_SHOWN = 120
 
 
 def redacted(message: str) -> str:

@@ -143,6 +143,10 @@ _FIX = "Correct this image's fields in the plan, then run again with --retry-fai
 _BUCKET = "Correct image_url in the plan; the bucket must exist and be readable in the target's region."
 _OS = "Set os_version (system disk) or os_type (data disk) to a value that the service lists for this region."
 _EPS = "Correct enterprise_project_id in the plan, or leave it out for the default project."
+_EPS_RIGHT = (
+    "Ask the account's owner for the right to this image's enterprise_project_id (EPS permissions), "
+    "or correct enterprise_project_id in the plan."
+)
 _PROJECT = "Correct project_id and region of the target in the plan, then run again."
 _KEYS = "Check the access keys, or the user and password, that migrator was given, then run again."
 _USER = "Let the account's owner look at this IAM user in the console, then run again."
@@ -327,6 +331,15 @@ _IMS = (
     ),
 )
 
+_ENTERPRISE_PROJECTS = (
+    _plan(
+        "EPS.0004",
+        "The enterprise project service allows this user nothing in this project.",
+        _EPS_RIGHT,
+        status=403,
+    ),
+)
+
 _GATEWAY = (
     _account(
         "APIGW.0101",
@@ -411,7 +424,7 @@ _IAM = (
     *(_account(str(code), "The user management request is invalid.", _USER) for code in range(1100, 1119)),
 )
 
-CODES: dict[str, ErrorCode] = {row.code: row for row in (*_IMS, *_GATEWAY, *_IAM)}
+CODES: dict[str, ErrorCode] = {row.code: row for row in (*_IMS, *_ENTERPRISE_PROJECTS, *_GATEWAY, *_IAM)}
 """Every documented code that an import, its job, or the road to either may meet. An ambiguous code stands
 here with the lowest of its statuses; `VARIANTS` has the others."""
 

@@ -93,6 +93,11 @@ def login_request(endpoint: str, login: Login, *, region: str, project_id: str |
     )
 
 
+_NO_IDENTITY_SERVICE = (
+    "There is no identity service at this address: correct iam_endpoint or region of the target in the plan."
+)
+
+
 def read_token(response: Response) -> Token:
     """The token of a login. Raises CredentialsError when it is refused, RetryableError to try it later.
 
@@ -107,6 +112,8 @@ def read_token(response: Response) -> Token:
         ):
             row = error_codes.row(fault.code) if fault.code else None
             hint = row.remedy if row else _NEED_LOGIN
+            if fault.code == "APIGW.0101":
+                hint = _NO_IDENTITY_SERVICE
             raise CredentialsError(f"the identity service refused the login: {fault}", hint=hint)
         raise failure(response)
     value = response.headers.get("x-subject-token", "")

@@ -24,10 +24,11 @@ from migrator.plan.forms import PlanFile, PlanTable, keys_of, plan_schema, valid
 from migrator.plan.grouping import grouped
 from migrator.plan.images import read_images
 from migrator.plan.inventory import Inventories, read_inventories
-from migrator.plan.problems import MISSING, Problem, ProblemCollector
+from migrator.plan.problems import Problem, ProblemCollector
 from migrator.plan.starter import STARTER
 from migrator.plan.targets import check_duration, checked_durations, endpoint, read_limits, read_target
 from migrator.plan.waves import check_sizes, read_waves
+from migrator.plan.wording import MISSING
 
 __all__ = ["STARTER", "Problem", "at_endpoint", "parse_plan", "plan_schema"]
 
@@ -65,15 +66,22 @@ def _parse(data: bytes, path: str, open_sheet: Opener) -> tuple[Plan, list[Probl
     plan, names, inventories = _read(tables, open_sheet, found)
     problems = found.problems(path, text, names, inventories.place)
     if plan is None:
-        errors = grouped((one for one in problems if one.severity == "error"), found.unnoted["error"])
-        raise PlanError(errors.lines, count=errors.count)
+        wrong = [one for one in problems if one.severity == "error"]
+        errors = grouped(wrong, found.unnoted["error"])
+        raise PlanError(
+            errors.lines, count=errors.count, found=[one.as_object() for one in wrong[:MOST_FOUND]]
+        )
     return plan, problems
+
+
+MOST_FOUND = 10_000
+"""Problems that a machine is given one by one."""
 
 
 def _text(data: bytes, path: str) -> str:
     def refused(reason: str, remedy: str, line: int | None = None) -> PlanError:
         problem = Problem(path=path, line=line, field="", value="", reason=reason, remedy=remedy)
-        return PlanError([str(problem)])
+        return PlanError([str(problem)], found=[problem.as_object()])
 
     if not data.strip():
         raise refused("the file is empty", "`migrator init` writes a plan to start from")
@@ -92,6 +100,7 @@ def _text(data: bytes, path: str) -> str:
 
 
 def _tables(text: str, path: str) -> dict[str, Any]:
+    column: int | None = None
     try:
         return tomli.loads(text)
     except RecursionError:
@@ -101,14 +110,13 @@ def _tables(text: str, path: str) -> dict[str, Any]:
         reason = f"not valid TOML: {str(error)[: place.start()] if place else error}"
         line = text.count("\n") + 1 if place and place[1] is None else None
         if place and place[1] is not None:
-            line = int(place[1])
+            line, column = int(place[1]), int(place[2])
             reason += f" (column {place[2]})"
     except ValueError:  # int() of more than 4300 digits
         line, reason = None, "not valid TOML: a number has thousands of digits"
     remedy = syntax.remedy(text, line, reason)
-    raise PlanError(
-        [str(Problem(path=path, line=line, field="", value="", reason=reason, remedy=remedy))]
-    ) from None
+    problem = Problem(path=path, line=line, column=column, field="", value="", reason=reason, remedy=remedy)
+    raise PlanError([str(problem)], found=[problem.as_object()]) from None
 
 
 def _read(

@@ -16,7 +16,6 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import SchemaValidator
 
-from migrator.domain.image import MARKER_ITEM, MARKER_PLAN
 from migrator.domain.sheets import (
     MOST_IMAGES,
     Broken,
@@ -31,68 +30,22 @@ from migrator.domain.sheets import (
     letters,
     text_of,
 )
-from migrator.domain.text import did_you_mean, shown
 from migrator.ims.fields import FIELDS
-from migrator.plan.forms import IMAGE_KEYS, InventoryTable, keys_of, validator_of
+from migrator.plan.forms import InventoryTable, keys_of, validator_of
+from migrator.plan.headings import FREE, InventoryColumn, read_heading
 from migrator.plan.lines import Where
-from migrator.plan.problems import (
-    NO_SECRETS,
-    Faulty,
-    ProblemCollector,
-    SourceCell,
-    explained,
-    is_secret,
-    unknown_name,
-)
-
-FREE = dict(sorted((field.column, field.key) for field in FIELDS if field.column and field.is_table))
-"""Columns such as label.owner and tag.app, each kind with the image's key that they fill."""
-
-_TABLES = {field.key: field.column for field in FIELDS if field.column is not None}
-"""Keys of an image that no cell can hold, with the columns that do."""
+from migrator.plan.problems import Faulty, ProblemCollector, SourceCell, unknown_name
 
 _KEYS = keys_of(InventoryTable)
-_PLAIN_KEYS = [field.key for field in FIELDS if field.column is None]
 _NUMBERS = frozenset(field.key for field in FIELDS if field.is_number)
 _VARIED = frozenset(field.key for field in FIELDS if field.varied)
 _NO_DATES = frozenset(field.key for field in FIELDS if field.no_date)
 _WHOLE = re.compile(r"[+-]?\d{1,18}(?:\.0*)?")
-_FREE = re.compile(r"(labels?|tags?|image[ _-]?tags?)\s*[.:]\s*(.*)", re.IGNORECASE | re.DOTALL)
-_SEPARATORS = re.compile(r"[\s_-]+")
 
 
 @cache
 def _table() -> SchemaValidator:
     return validator_of(_KEYS, required=("file",))
-
-
-@cache
-def _free() -> SchemaValidator:
-    return validator_of({key: IMAGE_KEYS[key] for key in FREE.values()})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InventoryColumn:
-    """One column that is understood."""
-
-    position: int
-    """0 is A."""
-
-    key: str
-    """The image's key that it fills: "min_disk", "labels"."""
-
-    name: str = ""
-    """Of the label or the tag."""
-
-    @property
-    def where(self) -> tuple[str, ...]:
-        """The way to its value in an image's table."""
-        return (self.key, self.name) if self.name else (self.key,)
-
-    @property
-    def heading(self) -> tuple[str, ...]:
-        """The same as a heading says it."""
-        return (_TABLES[self.key], self.name) if self.name else (self.key,)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -261,7 +214,7 @@ def _read(
     number, heading = next(filter(_is_filled, sheet.rows), (0, ()))
     if not number:
         raise Unreadable("is empty", 'its first row names keys of an image: "name", "object", ...')
-    bare = _read_heading(heading, (*source.where, number), source.columns, found)
+    bare = read_heading(heading, (*source.where, number), source.columns, found)
     if bare is None:
         return 0  # without all headings, every row would look wrong
     width = len(heading)
@@ -357,87 +310,3 @@ def _check_bare(
         bare.discard(position)
         if position >= width:
             return
-
-
-# --- The row of headings --------------------------------------------------------------------------------
-
-
-def _read_heading(
-    cells: Sequence[Cell],
-    where: tuple[str, int, int],
-    columns: list[InventoryColumn],
-    found: ProblemCollector,
-) -> set[int] | None:
-    """Fill `columns`, and return the columns without a heading; None when any heading is wrong."""
-    faults = found.count
-    if not any(understood(text_of(cell)) for cell in cells):
-        remedy = 'the first row names keys of an image, one in each column: "name", "object", "min_disk"'
-        found.error(where, "there is no heading in this row", remedy)
-        return None
-    bare: set[int] = set()
-    seen: dict[tuple[str, ...], int] = {}
-    for position, cell in enumerate(cells):
-        heading, place = text_of(cell), (*where, position)
-        if not heading:
-            bare.add(position)
-        elif isinstance(cell, Broken):
-            found.error(place, heading, "put the heading itself there, and save the file again")
-        elif (column := understood(heading, position)) is None:
-            _unknown_heading(heading, place, found)
-        elif (first := seen.setdefault(column.where, position)) != position:
-            reason = f"is the heading of two columns: first of {letters(first)}"
-            found.error(place, reason, "take one of them out", value=heading)
-        else:
-            _check_name(column, place, heading, found)
-            columns.append(column)
-    if ("name",) not in seen and found.count == faults:
-        found.error(where, "there is no column with the names", 'one of the headings has to be "name"')
-    return bare if found.count == faults else None
-
-
-def understood(heading: str, position: int = 0) -> InventoryColumn | None:
-    """The column that a heading means, whatever its capitals, spaces and underscores; None if none."""
-    if (free := _FREE.fullmatch(heading)) and (name := free[2].strip()):
-        kind = "label" if free[1][0] in "lL" else "tag"
-        return InventoryColumn(position=position, key=FREE[kind], name=name)
-    key = _BY_HEADING.get(_squeezed(heading))
-    return None if key is None else InventoryColumn(position=position, key=key)
-
-
-def _squeezed(heading: str) -> str:
-    return _SEPARATORS.sub("", heading.casefold())
-
-
-_BY_HEADING = {_squeezed(key): key for key in _PLAIN_KEYS}
-_BY_TABLE = {_squeezed(key): column for key, column in _TABLES.items()}
-
-
-def _unknown_heading(heading: str, place: Where, found: ProblemCollector) -> None:
-    if is_secret(heading):
-        found.error(place, *NO_SECRETS)
-    elif (column := _BY_TABLE.get(_squeezed(heading))) is not None:
-        remedy = f"write one column for each, headed {column}.NAME"
-        found.error(place, "is more than one cell can hold", remedy, value=heading)
-    else:
-        every = ", ".join([*_PLAIN_KEYS, *(f"{kind}.NAME" for kind in FREE)])
-        report = f"call it {shown(f'label.{heading}')} if it is for reports; the columns are {every}"
-        remedy = did_you_mean(_SEPARATORS.sub("_", heading), _PLAIN_KEYS) or report
-        found.error(place, "is not a key of an image", remedy, value=heading)
-
-
-def _check_name(column: InventoryColumn, place: Where, heading: str, found: ProblemCollector) -> None:
-    """Note the name of a label or a tag that every row would be blamed for."""
-    if not column.name:
-        return
-    if is_secret(column.name):
-        found.error(place, *NO_SECRETS)
-        return
-    if column.key == "image_tags" and column.name in (MARKER_PLAN, MARKER_ITEM):
-        remedy = "choose another name; this one marks what the plan imported"
-        found.error(place, "is a tag of the program's own", remedy, value=heading)
-        return
-    try:
-        _free().validate_python({column.key: {column.name: "x"}})
-    except ValidationError as error:
-        reason, remedy = explained(error.errors(include_url=False)[0], (column.key,))
-        found.error(place, reason, remedy, value=heading)

@@ -52,10 +52,19 @@ class Lines:
 
     def line(self, where: Where) -> int | None:
         """The line of a key, or else of the closest table around it; 1 is the first line."""
+        offset = self._offset(where)
+        return None if offset is None else self._number(offset)
+
+    def column(self, where: Where) -> int | None:
+        """Its place in that line; 1 is the first."""
+        offset = self._offset(where)
+        return None if offset is None else offset - self._text.rfind("\n", 0, offset)
+
+    def _offset(self, where: Where) -> int | None:
         self._read_on_the_way(where)
         for length in range(len(where), 0, -1):
             if (offset := self._offsets.get(where[:length])) is not None:
-                return self._number(offset)
+                return offset
         return None
 
     def _number(self, offset: int) -> int:

@@ -3,13 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Literal
 
+from migrator.domain.sheets import column_of
 from migrator.domain.text import did_you_mean, escaped, shown
-from migrator.ims.fields import FIELDS
-from migrator.ims.methods import METHOD
 from migrator.plan.lines import Lines, Where
+from migrator.plan.wording import MISSING, SILENT, explained
 
 Severity = Literal["error", "warning"]
 
@@ -32,6 +31,9 @@ class Problem:
     line: int | None
     """1 is the first; None where no line is to blame."""
 
+    column: int | None = None
+    """1 is the first; None where that is not known."""
+
     field: str
     """Which key: `images[3] "web-01".min_disk` (the first image is 0); empty for the whole file."""
 
@@ -45,6 +47,23 @@ class Problem:
     """What to do about it; empty where the reason says it all."""
 
     severity: Severity = "error"
+
+    @property
+    def message(self) -> str:
+        """What is wrong, with the value."""
+        return escaped(f"{self.value} {self.reason}" if self.value else self.reason)
+
+    def as_object(self) -> dict[str, object]:
+        """The same for a machine."""
+        return {
+            "file": self.path,
+            "line": self.line,
+            "column": self.column,
+            "path": escaped(self.field),
+            "message": self.message,
+            "remedy": escaped(self.remedy),
+            "severity": self.severity,
+        }
 
     def __str__(self) -> str:
         place = self.path if self.line is None else f"{self.path}:{self.line}"
@@ -229,6 +248,7 @@ class ProblemCollector:
             problem = Problem(
                 path=location.path,
                 line=location.line,
+                column=location.column,
                 field=location.field,
                 value=noted.value,
                 reason=reason,
@@ -248,6 +268,7 @@ class _Location:
     path: str
     line: int | None
     field: str
+    column: int | None = None
 
 
 def _located(
@@ -260,12 +281,19 @@ def _located(
     place = place_of(where)
     if place is None or (place.elsewhere and lines.has(place.elsewhere)):
         where = written_at(place.elsewhere if place else where, lines)
-        return _Location(rank=0, path=path, line=lines.line(where), field=field_name(where, names))
+        return _Location(
+            rank=0,
+            path=path,
+            line=lines.line(where),
+            column=lines.column(where),
+            field=field_name(where, names),
+        )
     name = names.get(place.image) if place.image is not None else None
     field = ".".join(filter(None, (shown(name) if name else "", field_name(place.key, {}))))
     if place.cell:
         field = f"{field} ({place.cell})" if field else place.cell
-    return _Location(rank=place.rank, path=place.path, line=place.row, field=field)
+    column = column_of(place.cell) if place.cell else None
+    return _Location(rank=place.rank, path=place.path, line=place.row, column=column, field=field)
 
 
 def written_at(where: Where, lines: Lines) -> Where:
@@ -313,109 +341,3 @@ def unknown_name(where: Where, name: str, known: Collection[str], found: Problem
 
 _LISTS = {"images": "an image", "inventory": "an inventory", "waves": "a wave"}
 """What one table of a list is called."""
-
-# --- Texts ----------------------------------------------------------------------------------------------
-
-SILENT = frozenset({"credentials", "iam_endpoint", "ims_endpoint", "obs_endpoint"})
-"""Keys whose wrong values are not repeated: people paste secrets into them."""
-
-MISSING = {
-    "plan": 'add a [plan] table with name = "..."',
-    "name": 'give it one: name = "..."',
-    "targets": 'add a table such as [targets.north] with region = "cn-north-4"',
-    "images": "add an [[images]] table for each disk image, or an [[inventory]] that lists them",
-    "file": 'name the spreadsheet: file = "disks.csv" or "disks.xlsx"',
-    "region": 'set it, for example region = "cn-north-4"',
-    "target": "the plan has several targets: name one here, or once in [defaults]",
-    "image_url": f'set image_url = "bucket:{METHOD.example("folder/disk")}", or object with a bucket here or '
-    "in [defaults]",
-    "min_disk": "set it in GB, larger than the disk in the file, here or in [defaults]",
-    "os_version": 'a system disk needs one such as "CentOS 7.6 64bit", here or in [defaults]; '
-    'for a data disk set type = "DataImage"',
-    "os_type": 'a data disk needs "Linux" or "Windows", here or in [defaults]',
-}
-"""What to do when a required key is not there."""
-
-_PLAIN = ("holds a control character", "keep it to one line of ordinary text")
-PATTERNS = {
-    **{row.key: row.unfit for row in FIELDS if row.unfit is not None},
-    "plan.name": (
-        "is not a plan name",
-        'use up to 63 of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit',
-    ),
-    "plan.description": _PLAIN,
-    "waves.name": (
-        "is not a name for a wave",
-        'use up to 63 of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit',
-    ),
-    "targets": (
-        "is not a target name",
-        'use up to 63 of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit',
-    ),
-    "file": ("is not a spreadsheet that can be read", "save it as .csv or .xlsx"),
-    "project_id": (
-        "is not a project id",
-        "it has 32 hex digits; leave it out to have it looked up by region",
-    ),
-    "region": ("is not a region id", 'it looks like "cn-north-4"'),
-    "credentials": (
-        "does not name a source of credentials",
-        'write "env", "env:PREFIX", "profile:NAME" or "metadata"; never the secret itself',
-    ),
-}
-"""What a pattern asks for, by the key it belongs to: what is wrong, and what would be right."""
-
-_TYPES = {
-    "string_type": "must be text in quotes",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "int_parsing_size": "is too large a number",
-    "bool_type": "must be true or false",
-    "dict_type": "must be a table",
-    "model_type": "must be a table",
-    "list_type": "must be a list",
-    "tuple_type": 'must be a list such as ["app.shop"]',
-}
-
-
-def explained(error: Mapping[str, Any], where: Where) -> tuple[str, str]:
-    """What is wrong and what to do, for one of pydantic's errors about a value."""
-    context = error.get("ctx", {})
-    keys = [part for part in where if isinstance(part, str)]
-    match error["type"]:
-        case "string_pattern_mismatch":
-            if (key := ".".join(keys)) in PATTERNS:
-                return PATTERNS[key]
-            for key in reversed(keys):
-                if key in PATTERNS:
-                    return PATTERNS[key]
-            return _PLAIN
-        case "literal_error" | "enum":
-            choices = [choice.strip(" '") for choice in context["expected"].replace(" or ", ", ").split(", ")]
-            listed = ", ".join(map(shown, choices))
-            return f"must be one of {listed}", did_you_mean(error["input"], choices)
-        case "string_too_long":
-            return f"has {len(error['input'])} characters; at most {context['max_length']} are allowed", ""
-        case "string_too_short":
-            return "must not be empty", MISSING.get(keys[-1], "")
-        case "greater_than_equal":
-            return f"must be at least {context['ge']}", ""
-        case "less_than_equal":
-            return f"must be at most {context['le']}", ""
-        case "too_long":
-            return f"has {context['actual_length']} entries; at most {context['max_length']} are allowed", ""
-        case "datetime_type" | "timezone_aware":
-            value = error["input"]
-            complete = isinstance(value, datetime)
-            no_zone = "has no zone, so it is a different moment for everybody"
-            form = "write it without quotes" if isinstance(value, str) else "write all of it"
-            if complete:
-                form = "add one"
-            return (
-                no_zone if complete else "must be a date and time",
-                f"{form}, as in 2026-12-01T20:00:00+08:00, or with Z for UTC",
-            )
-        case "value_error":
-            return "is not understood", str(context["error"])
-        case kind:
-            return _TYPES.get(kind) or str(error["msg"]), ""

@@ -12,7 +12,7 @@ from itertools import islice
 
 from migrator.domain.sheets import How, Row, Unreadable, is_blank, text_of
 from migrator.domain.text import UNPRINTABLE, shown
-from migrator.plan.inventory import understood
+from migrator.plan.headings import understood
 
 _SLUG = re.compile(r"[^a-z0-9._-]+")
 _AS_IT_IS = How()

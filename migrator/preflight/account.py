@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from migrator.domain.cloud import Quota
 from migrator.domain.image import Image, ImageType
 from migrator.domain.plan import OnExisting, OnQuota, Policy
+from migrator.domain.units import span
 from migrator.ims.os_versions import family
 from migrator.preflight.facts import LARGEST_SKEW, TargetFacts, Unknown, UnknownReason, living
 from migrator.preflight.finding import Finding, Item, grouped
@@ -55,7 +56,7 @@ def _clock(facts: TargetFacts) -> Iterator[Finding]:
         case float() as ahead if abs(ahead) > NOTABLE_SKEW:
             code = "PF004" if abs(ahead) > LARGEST_SKEW else "PF005"
             way = "ahead of" if ahead > 0 else "behind"
-            says = f"it is {abs(ahead) / 60:.0f} minutes {way} the service's"
+            says = f"it is {span(abs(ahead))} {way} the service's"
             yield Finding(code=code, target=facts.target.name, says=says)
 
 

@@ -69,14 +69,12 @@ _VARIABLE = re.compile(
 
 
 def normalised(message: str, names: Iterable[str] = ()) -> str:
-    """The message with what differs from image to image replaced: its own `names`, ids and numbers."""
+    """The message with "…" for what differs from image to image: its own `names`, ids and numbers."""
     for name in names:
         # A short name would be found inside ordinary words.
         if len(name) > 3 and name in message:
-            message = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "<name>", message)
-    return _VARIABLE.sub(
-        lambda found: found[0] if found["code"] else "#" if found["number"] else "<id>", message
-    )
+            message = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "…", message)
+    return _VARIABLE.sub(lambda found: found[0] if found["code"] else "…", message)
 
 
 def causes(members: Iterable[tuple[CauseKind, Fault, Planned, State]]) -> tuple[Cause, ...]:

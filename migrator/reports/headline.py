@@ -3,13 +3,12 @@
 Both are plain text on one line. Names in them come from the plan, so a format that has a syntax escapes them.
 """
 
-from migrator.domain.units import Moment
+from migrator.domain.units import Moment, span
 from migrator.domain.zone import Zone
 from migrator.reports.estimate import Range
 from migrator.reports.glossary import HELD, RUNS, STATUSES, TO_GO
 from migrator.reports.runs import RunState
 from migrator.reports.summary import Summary, WaveLine
-from migrator.reports.times import span
 from migrator.reports.untrusted import one_line
 from migrator.workflow.states import Phase
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from migrator.domain.cloud import Fault
-from migrator.domain.units import Moment
+from migrator.domain.units import Moment, span
 from migrator.domain.zone import UTC_ZONE, Zone
 from migrator.reports.estimate import Estimate
 from migrator.reports.glossary import BUSY, DONE, FAILED, HELD, OPEN, RUNS, STATUSES, statuses_of
@@ -24,7 +24,6 @@ from migrator.reports.runs import RunState
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
 from migrator.reports.throughput import Throughput
-from migrator.reports.times import span
 from migrator.reports.untrusted import spelled_out
 from migrator.workflow.states import IN_CLOUD, Phase
 

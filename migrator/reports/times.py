@@ -30,18 +30,3 @@ def iso(moment: Moment) -> str:
         f"{_day(minute // 1440)}{_MINUTES[minute % 1440]}{_SECONDS[second % 60]}"
         f"{_THOUSANDTHS[thousandths % 1000]}"
     )
-
-
-def span(seconds: float) -> str:
-    """A duration in its two largest units: "45 s", "12 min", "3 h 20 min", "2 d 4 h"."""
-    if round(seconds) < 60:
-        return f"{round(seconds)} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    # Hours are rounded before they are split, so that no day has twenty-four of them left over.
-    days, hours = divmod(round(seconds / 3600), 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"

@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 from migrator.domain.cloud import Fault
 from migrator.domain.plan import Plan
-from migrator.domain.units import Moment
+from migrator.domain.units import Moment, span
 from migrator.domain.zone import Zone
 from migrator.pacing.estimate import Spread
 from migrator.reports.causes import Cause, CauseKind
 from migrator.reports.glossary import CAUSES, HELD, STATUSES
-from migrator.reports.times import span
 from migrator.reports.untrusted import one_line, plain
 from migrator.workflow.ledger import Planned
 from migrator.workflow.states import FINISHED, Phase, State

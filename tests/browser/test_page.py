@@ -206,6 +206,23 @@ def test_the_pages_hold_every_image_once(visit: Visiting, path: Path, facts: Sum
     expect(page.locator("[data-page=previous]")).to_be_disabled()
 
 
+def test_an_owner_s_failures_lead_to_their_rows_and_the_address_keeps_them(
+    visit: Visiting, path: Path, facts: Summary
+):
+    page = visit(path).open()
+    owner, tally = max(facts.by_label["owner"].items(), key=lambda found: found[1].failed)
+
+    page.locator(f"#owners tr:has(th bdi:text-is('{owner}')) td.bad a").click()
+
+    expect(page.locator("#found")).to_contain_text(f"of {tally.failed} that match")
+    assert "status=failed" in page.url
+    again = visit(path).context.new_page()
+    again.goto(page.url)
+    expect(again.locator("#found")).to_contain_text(f"of {tally.failed} that match")
+    again.get_by_role("button", name="Clear").click()
+    assert "status" not in again.url
+
+
 def test_a_cause_shows_its_images_in_the_table(visit: Visiting, path: Path, facts: Summary):
     page = visit(path).open(charts=False)
 

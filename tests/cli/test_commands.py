@@ -424,6 +424,5 @@ def test_twenty_thousand_problems_are_said_on_a_page(desk, options):
 
     assert result.code == 2
     assert "the plan has 80000 problems" in result.err
-    assert "and 19,990 more like this: min_disk: is missing" in result.err
+    assert "and 19,997 more like this in lines 8 to 20004: min_disk: is missing" in result.err
     assert len(result.err) < 20_000
-    assert len(result.out) < 20_000

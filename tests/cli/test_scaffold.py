@@ -66,7 +66,7 @@ def test_an_rvtools_export_becomes_a_plan_that_says_what_to_decide(desk):
     assert written.code == 0
     assert "2 machines, 2 disks" in written.err
     assert 'to decide for 1: what is "Oracle Solaris 11 (64-bit)"?' in written.err
-    assert [said.split(": ")[1] for said in refused.objects[0]["problems"]] == [
+    assert [problem["path"] for problem in refused.objects[0]["problems"]] == [
         "targets.north.region",
         "defaults.bucket",
         'images[1] "sol".os_version',

@@ -25,6 +25,7 @@ DOCUMENTED = {
     *(f"APIGW.{code}" for code in GATEWAY.split()),
     *(f"IAM.{code}" for code in IAM.split()),
     *(str(code) for code in range(1100, 1119)),
+    "EPS.0004",  # of the enterprise project service; seen, and in no list of this service's codes
 }
 
 

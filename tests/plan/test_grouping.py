@@ -14,13 +14,29 @@ def test_ten_of_a_kind_are_all_told():
     assert found.count == len(found.lines) == 10
 
 
-def test_the_others_are_counted_after_the_tenth():
-    found = grouped(problem(n, f'images[{n}] "web-{n}".name', "is missing") for n in range(1, 13))
+def test_of_more_the_first_three_are_told_and_the_lines_of_the_others():
+    found = grouped(problem(n, f'images[{n}] "web-{n}".name', "is missing") for n in [*range(1, 12), 20])
 
     assert found.count == 12
-    assert found.lines[9:] == [
-        'plan.toml:10: images[10] "web-10".name: is missing',
-        "plan.toml: and 2 more like this: name: is missing",
+    assert found.lines[2:] == [
+        'plan.toml:3: images[3] "web-3".name: is missing',
+        "plan.toml: and 9 more like this in lines 4 to 11, 20: name: is missing",
+    ]
+
+
+def test_two_faults_in_every_row_are_told_one_after_the_other():
+    rows = range(2, 302)
+    found = grouped(
+        problem(row, f'"web-{row}".{key} (C{row})', reason, "disks.csv")
+        for row in rows
+        for key, reason in (("object", "is no image"), ("min_disk", "must be a whole number"))
+    )
+
+    assert [line.partition(": ")[2] for line in found.lines] == [
+        *(f'"web-{row}".object (C{row}): is no image' for row in (2, 3, 4)),
+        "and 297 more like this in lines 5 to 301: object: is no image",
+        *(f'"web-{row}".min_disk (C{row}): must be a whole number' for row in (2, 3, 4)),
+        "and 297 more like this in lines 5 to 301: min_disk: must be a whole number",
     ]
 
 
@@ -29,15 +45,16 @@ def test_what_differs_in_names_and_numbers_only_is_of_one_kind():
         problem(n, f"images[{n}].name", f'is the same as that of "web-{n}" (line {n})') for n in range(100)
     )
 
-    assert len(found.lines) == 11
-    assert found.lines[-1].startswith("plan.toml: and 90 more like this: name: is the same as that of")
+    assert len(found.lines) == 4
+    said = "plan.toml: and 97 more like this in lines 3 to 99: name: is the same as that of"
+    assert found.lines[-1].startswith(said)
 
 
 def test_a_cell_of_a_spreadsheet_is_of_the_kind_of_its_key():
     found = grouped(problem(n, f'"web-{n}".min_disk (C{n})', "is missing", "disks.csv") for n in range(100))
 
-    assert len(found.lines) == 11
-    assert found.lines[-1] == "disks.csv: and 90 more like this: min_disk: is missing"
+    assert len(found.lines) == 4
+    assert found.lines[-1] == "disks.csv: and 97 more like this in lines 3 to 99: min_disk: is missing"
 
 
 def test_other_keys_files_and_reasons_are_other_kinds():

@@ -16,7 +16,7 @@ from migrator.domain.plan import Plan
 from migrator.domain.sheets import MOST_IMAGES, Broken, Cell, Row, Sheet, Unreadable, letters, text_of
 from migrator.plan import parse_plan
 from migrator.plan.forms import IMAGE_KEYS
-from migrator.plan.inventory import understood
+from migrator.plan.headings import understood
 
 HEAD = """\
 [plan]

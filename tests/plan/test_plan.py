@@ -224,7 +224,8 @@ def test_what_is_no_number_is_named_in_the_defaults_as_it_is_in_an_image(value):
     by_image = errors(f"{HEAD}{table}min_disk = {value}\n")
 
     for said in (by_default, by_image):
-        assert [line.partition("min_disk: ")[2] for line in said] == [f"{value} must be a whole number"]
+        (line,) = (line.partition("min_disk: ")[2] for line in said)
+        assert line.partition(";")[0] == f"{value} must be a whole number"
 
 
 def test_labels_of_the_defaults_are_added_and_the_images_own_win():
@@ -524,6 +525,7 @@ def test_a_warning_knows_its_parts():
         Problem(
             path="plan.toml",
             line=9,
+            column=1,
             field='images[0] "web-01".min_disk',
             value="5",
             reason="is below the 10 GB that newer documents ask for with Linux",
@@ -848,7 +850,7 @@ def test_the_garbage_collector_is_left_as_it_was(was_on):
         (gc.enable if before else gc.disable)()
 
 
-def test_of_many_errors_of_one_kind_ten_are_told_and_the_others_counted():
+def test_of_many_errors_of_one_kind_three_are_told_and_the_others_counted():
     data = large(300).replace(b"min_disk = 60", b"min_disk = 0")
 
     with pytest.raises(PlanError) as caught:
@@ -857,9 +859,9 @@ def test_of_many_errors_of_one_kind_ten_are_told_and_the_others_counted():
     assert caught.value.count == 300
     *told, last = [problem.split(": ", 1)[1] for problem in caught.value.problems]
     assert [problem.split(": ")[0] for problem in told] == [
-        f'images[{n}] "web-{n:06}".min_disk' for n in range(10)
+        f'images[{n}] "web-{n:06}".min_disk' for n in range(3)
     ]
-    assert last.startswith("and 290 more like this: min_disk: ")
+    assert last.startswith("and 297 more like this in lines ")
 
 
 def test_twenty_thousand_empty_images_are_told_on_a_page():
@@ -870,7 +872,7 @@ def test_twenty_thousand_empty_images_are_told_on_a_page():
 
     assert caught.value.count == 80_000
     assert len("\n".join(caught.value.problems)) < 10_000
-    assert len(caught.value.problems) == 44
+    assert len(caught.value.problems) == 16
 
 
 def test_problems_beyond_a_hundred_thousand_are_only_counted(monkeypatch):
@@ -880,7 +882,6 @@ def test_problems_beyond_a_hundred_thousand_are_only_counted(monkeypatch):
         parse_plan(large(300).replace(b"min_disk = 60", b"min_disk = 0"), path="plan.toml")
 
     assert caught.value.count == 300
-    assert caught.value.problems[-2:] == [
-        "plan.toml: and 90 more like this: min_disk: " + caught.value.problems[-2].rpartition(": ")[2],
-        "and 200 problems more, which were only counted",
-    ]
+    alike, more = caught.value.problems[-2:]
+    assert alike.startswith("plan.toml: and 97 more like this in lines ")
+    assert more == "and 200 problems more, which were only counted"

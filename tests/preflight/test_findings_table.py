@@ -190,8 +190,9 @@ def test_credentials_come_before_everything_else_in_the_exit_code():
 
 
 def test_a_clock_tells_by_how_much_and_which_way_it_is_off():
-    assert of(facts(date=1800.0))["PF004"].says == "it is 30 minutes ahead of the service's"
-    assert of(facts(date=-1800.0))["PF004"].says == "it is 30 minutes behind the service's"
+    assert of(facts(date=1800.0))["PF004"].says == "it is 30 min ahead of the service's"
+    assert of(facts(date=-1800.0))["PF004"].says == "it is 30 min behind the service's"
+    assert of(facts(date=86_400.0))["PF004"].says == "it is 1 d ahead of the service's"
     assert of(facts(date=299.0)) == {}
 
 

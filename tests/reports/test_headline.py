@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 
 from migrator.domain.cloud import Fault
+from migrator.domain.units import span
 from migrator.domain.zone import UTC_ZONE, zone
 from migrator.reports.estimate import Estimate, Range
 from migrator.reports.headline import between, headline, next_step
 from migrator.reports.summary import Summary, summary
-from migrator.reports.times import span
 from migrator.workflow.events import (
     AttemptBegan,
     AttemptHeld,

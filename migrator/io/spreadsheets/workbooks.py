@@ -29,7 +29,7 @@ from migrator.domain.sheets import (
     is_blank,
     letters,
 )
-from migrator.domain.text import shown
+from migrator.domain.text import shown, stretches
 
 MOST_UNPACKED = 1024**3
 """Bytes of all XML in a workbook, once unpacked; most of it is never read."""
@@ -348,7 +348,7 @@ class _Unseen:
         found = []
         if self._rows_found:
             noun = "row" if len(self._rows_found) == 1 else "rows"
-            found.append(f"{noun} {', '.join(_spans(self._rows_found))}")
+            found.append(f"{noun} {stretches(self._rows_found)}")
         if self._columns_found:
             noun = "column" if len(self._columns_found) == 1 else "columns"
             found.append(f"{noun} {', '.join(letters(column) for column in sorted(self._columns_found))}")
@@ -361,23 +361,6 @@ class _Unseen:
 
 def _is_set(value: str | None) -> bool:
     return value in ("1", "true")
-
-
-def _spans(numbers: list[int]) -> Iterator[str]:
-    """ "4 to 6", "9"; the first few of many."""
-    spans: list[list[int]] = []
-    for number in numbers:
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    for first, last in spans[:_SPANS]:
-        yield str(first) if first == last else f"{first} to {last}"
-    if len(spans) > _SPANS:
-        yield "and more"
-
-
-_SPANS = 8
 
 
 def _rows(source: IO[bytes], sheet: Any, texts: list[str], work: _Work, unseen: _Unseen) -> Iterator[Row]:

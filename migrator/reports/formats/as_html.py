@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import quote
 
 from pydantic_core import to_json
 
 from migrator import __version__
 from migrator.domain.cloud import Fault
-from migrator.domain.units import Moment
+from migrator.domain.units import Moment, span
 from migrator.reports.causes import Cause
 from migrator.reports.columns import COLUMNS, Kind, ReportColumn, getter
 from migrator.reports.glossary import (
@@ -47,7 +48,7 @@ from migrator.reports.rows import ImageRow, ImageRows
 from migrator.reports.runs import RunState
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
-from migrator.reports.times import iso, minutes, span
+from migrator.reports.times import iso, minutes
 from migrator.reports.untrusted import one_line, plain
 from migrator.workflow.states import Attempt, Outcome, Phase
 
@@ -119,6 +120,7 @@ def _page(summary: Summary) -> str:
         named=NAMED,
         share=_share(summary.totals),
         wave_lines=summary.waves,
+        asked_of=_asked_of(summary),
         first=[(position + 1, summary.images[position]) for position in order[:FIRST]],
         listed=len(order),
         data=_data(summary, order, causes),
@@ -140,6 +142,12 @@ def _standing(summary: Summary) -> tuple[str, str]:
 
 def _sentence(text: str) -> str:
     return label(text) + "."
+
+
+def _asked_of(summary: Summary) -> list[tuple[str, Tally]]:
+    """Owners with failed images, the most first."""
+    owners = [(owner, tally) for owner, tally in summary.by_label.get("owner", {}).items() if tally.failed]
+    return sorted(owners, key=lambda found: -found[1].failed)[:VALUES]
 
 
 def _share(totals: Tally) -> str:
@@ -183,6 +191,7 @@ def _assets() -> _Assets:
         "line": one_line,
         "span": span,
         "segments": _segments,
+        "fragment": _fragment,
         "label": label,
     }
     environment.globals |= {
@@ -222,6 +231,11 @@ def _counted(tally: Tally) -> str:
     """A bar in words: "412 done, 3 failed"."""
     parts = [f"{count:,} {group.word}" for group in GROUPS if (count := _in_group(tally, group))]
     return ", ".join(parts) or "no images"
+
+
+def _fragment(value: str) -> str:
+    """A value in the address of the page, whatever it holds."""
+    return quote(value, safe="", errors="replace")
 
 
 def _value(row: ImageRow, column: ReportColumn) -> Any:

@@ -236,10 +236,20 @@ const report = (() => {
       else head.removeAttribute("aria-sort");
     }
   };
+  // The address keeps what is shown, so that it can be sent to somebody.
+  const kept = ["query", "status", "target", "wave", "owner", "sort"];
+  const remember = () => {
+    const told = new URLSearchParams(kept.filter((name) => view[name]).map((name) => [name, view[name]]));
+    if (view.down) told.set("down", "1");
+    if (view.cause !== null) told.set("cause", view.cause);
+    const fragment = String(told);
+    if (fragment || location.hash.includes("=")) history.replaceState(null, "", "#" + fragment);
+  };
   const again = () => {
     view.page = 0;
     choose();
     draw();
+    remember();
   };
 
   // --- What a reader can do ------------------------------------------------------------------------------
@@ -273,6 +283,35 @@ const report = (() => {
       again();
     }, 80);
   });
+  const tellCause = () => {
+    const all = make("button", { type: "button", class: "link" }, "Show all images");
+    all.addEventListener("click", () => {
+      $("filters").reset();
+      $("query").focus();
+    });
+    $("by-cause").replaceChildren("Only those of one cause: ", bdi(data.causes[view.cause]), " ", all);
+  };
+  const recall = () => {
+    if (!location.hash.includes("=")) return false;
+    const told = new URLSearchParams(location.hash.slice(1));
+    for (const name of kept) view[name] = told.get(name) || "";
+    view.down = told.has("down");
+    view.cause = data.causes[Number(told.get("cause"))] !== undefined && told.has("cause") ? Number(told.get("cause")) : null;
+    if (!data.table.some(([name]) => name === view.sort)) view.sort = "";
+    for (const name of ["status", "target", "wave", "owner"]) {
+      $("by-" + name).value = view[name];
+      if ($("by-" + name).value !== view[name]) view[name] = $("by-" + name).value = "";
+    }
+    $("query").value = view.query;
+    if (view.cause !== null) tellCause();
+    return true;
+  };
+  addEventListener("hashchange", () => {
+    if (!recall()) return;
+    again();
+    $("images").scrollIntoView();
+    $("table-scroll").focus({ preventScroll: true });
+  });
   const clear = () => {
     clearTimeout(typing);
     Object.assign(view, { query: "", status: "", target: "", wave: "", owner: "", cause: null, sort: "", down: false });
@@ -286,12 +325,7 @@ const report = (() => {
     button.addEventListener("click", () => {
       $("filters").reset();
       view.cause = Number(button.dataset.cause);
-      const all = make("button", { type: "button", class: "link" }, "Show all images");
-      all.addEventListener("click", () => {
-        $("filters").reset();
-        $("query").focus();
-      });
-      $("by-cause").replaceChildren("Only those of one cause: ", bdi(data.causes[view.cause]), " ", all);
+      tellCause();
       again();
       $("images").scrollIntoView();
       $("table-scroll").focus({ preventScroll: true });
@@ -325,6 +359,7 @@ const report = (() => {
     draw();
   });
   for (const id of ["filters", "pager"]) $(id).hidden = false;
+  recall();
   choose();
   draw();
 

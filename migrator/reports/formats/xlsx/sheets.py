@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
+from migrator.domain.units import span
 from migrator.reports.causes import Cause
 from migrator.reports.formats.xlsx.workbook import MOST_ROWS, Book, TextLines
 from migrator.reports.glossary import CAUSES, DONE, FAILED, RUNS, STATUSES, TO_GO, label
 from migrator.reports.headline import headline, next_step
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
-from migrator.reports.times import span
 from migrator.workflow.states import Phase
 
 _RUNS = 50
