@@ -10,7 +10,8 @@ from migrator.domain.errors import UsageError
 from migrator.domain.sheets import How, Row, Unreadable
 from migrator.io.files import read_inventory_bytes
 from migrator.io.spreadsheets import guessed, is_workbook, rows_of, sheet_names
-from migrator.plan.rvtools import plan_of_rvtools, tab_of, tabs
+from migrator.plan.rvtools import plan_of_rvtools
+from migrator.plan.rvtools_tabs import tab_of, tabs
 from migrator.plan.scaffold import Scaffold, plan_of_list
 
 

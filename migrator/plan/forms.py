@@ -126,7 +126,7 @@ class InventoryTable(TypedDict, total=False):
 
     hidden: Literal["read", "skip"]
     """What becomes of rows and columns of a workbook that are hidden, by hand or by a filter; without it they
-    are an error."""
+    are an error. A hidden sheet is read with "read" alone."""
 
     target: str
     """Target of its images, where their rows name none."""

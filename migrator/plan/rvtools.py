@@ -8,48 +8,30 @@ one there that `migrator validate` refuses.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from migrator.domain.sheets import Cell, Row, Unreadable, is_blank, text_of
+from migrator.domain.sheets import Row, Unreadable
 from migrator.ims.fields import CHINESE
 from migrator.ims.methods import METHOD
 from migrator.plan.guests import Guest, guest_of
+from migrator.plan.rvtools_tabs import (
+    CAPACITIES,
+    YES,
+    disk_number,
+    identity_of,
+    left_out,
+    numbers,
+    paths_of,
+    system_first,
+    tab_rows,
+    value_of,
+)
 from migrator.plan.scaffold import Scaffold, head, plain, quoted
-
-TABS = ("vInfo", "vDisk")
 
 _CONFIGURED = "OS according to the configuration file"
 _RUNNING = "OS according to the VMware Tools"
-_CAPACITIES = ("Capacity MiB", "Capacity MB")
-"""The same unit: older versions wrote MB and meant MiB."""
-
-_TAB = re.compile(r"(?:rvtools[ _-]*)?(?:tab)?v(info|disk)(?:\.csv)?", re.IGNORECASE)
-"""What a tab is called as a sheet ("vInfo", "tabvInfo") or as a file ("RVTools_tabvInfo.csv")."""
-
-_DATABASE_NAMES = {
-    "vinfo": {
-        "vmname": "vm",
-        "os": "osaccordingtotheconfigurationfile",
-        "ostools": "osaccordingtothevmwaretools",
-        "uuid": "vmuuid",
-        "notes": "annotation",
-    },
-    "vdisk": {"vmname": "vm", "name": "disk"},
-}
-"""Headings of -DBColumnNames, without the name of their tab before them, that are not the usual ones in one
-word ("vDiskCapacityMiB"). As seen in readers of such exports; no manual of RVTools lists them."""
-
-_VMDK = re.compile(r"\[[^\]]+\].*|.*\.vmdk", re.IGNORECASE)
-"""Where the file of a disk lies in vSphere: "[datastore] folder/name.vmdk"."""
-
-_GUEST = re.compile(r"[A-Za-z]:[\\/]?|/.*")
-"""Where the guest has a disk: "C:\\", "/var"."""
-
-_SYSTEM = re.compile(r"[cC]:[\\/]?|/|/boot(?:/.*)?")
-_YES = frozenset({"true", "1", "yes", "wahr", "ja", "vrai", "verdadero", "是"})
-"""A spreadsheet writes TRUE in the language of whoever saved it."""
 
 _NOT_IN_NAMES = re.compile(rf"[^A-Za-z0-9._{CHINESE} -]+")
 _NOT_IN_KEYS = re.compile(rf"[^A-Za-z0-9._{CHINESE}-]+")
@@ -65,41 +47,12 @@ _FEW = 10
 _ABOUT = (
     "",
     "Lines with CHECK are for you to decide or to confirm. What else was taken for granted:",
-    '- Where the export does not tell which disk holds C:\\ or /, "Hard disk 1" is taken for it.',
+    '- Where the export does not tell which disk holds C:\\ or /, "Hard disk 1" is put first, with CHECK.',
     "- Files lie in the bucket under the names that object says. Put yours there, or change the line.",
     "- min_disk is in GB and has to be larger than the disk in the file: one of exactly 40 GiB asks for 41.",
     f"  Linux asks for 10 at least, Windows for 20. Nothing above {METHOD.largest_disk} can be imported.",
     "- A description would be sent to the cloud; those of the export are commented out.",
 )
-
-
-def tab_of(name: str) -> str | None:
-    """Which tab a sheet or a file of that name is, "vInfo" or "vDisk"; None for another."""
-    found = _TAB.fullmatch(name.strip())
-    return f"v{found[1].capitalize()}" if found else None
-
-
-def tabs(names: Iterable[str]) -> dict[str, str]:
-    """Those of the sheets or files that are tabs of an export, by tab; the first of each. Raises Unreadable
-    where there are machines and no disks."""
-    found: dict[str, str] = {}
-    for name in names:
-        if (tab := tab_of(name)) is not None:
-            found.setdefault(tab, name)
-    if "vInfo" in found and "vDisk" not in found:
-        raise Unreadable(
-            "has the tab vInfo of an RVTools export, and not vDisk, which lists the disks",
-            "export all tabs, and keep both together",
-        )
-    return found if "vInfo" in found else {}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Table:
-    """A sheet, its cells as text."""
-
-    columns: frozenset[str]
-    rows: list[dict[str, str]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,31 +63,36 @@ class _Notes:
     renamed: list[tuple[str, str]] = field(default_factory=list)
     assumed: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     undecided: Counter[str] = field(default_factory=Counter)
+    doubted: int = 0
+    """Machines whose system may lie on another disk."""
+    unowned: int = 0
+    """Disks of machines that are not listed."""
     images: int = 0
 
 
 def plan_of_rvtools(info: Iterator[Row], disks: Iterator[Row], *, source: str, name: str) -> Scaffold:
     """A plan of the machines in an export, whose two sheets these are. Raises Unreadable."""
-    machines = _table(info, "vInfo", [("VM",)])
-    listed = _table(disks, "vDisk", [("VM",), _CAPACITIES])
-    identity = _identity(machines, listed)
+    machines = tab_rows(info, "vInfo", [("VM",)])
+    listed = tab_rows(disks, "vDisk", [("VM",), CAPACITIES])
+    identity = identity_of(machines, listed)
     by_machine: dict[tuple[str, ...], list[dict[str, str]]] = defaultdict(list)
     for row in listed.rows:
         by_machine[identity(row)].append(row)
     again = Counter(identity(row) for row in machines.rows)
     notes, names = _Notes(), _Names()
+    notes.unowned = sum(len(rows) for owner, rows in by_machine.items() if owner not in again)
     paths: set[tuple[str, str]] = set()
     lines: list[str] = []
     chosen = []
     for row in machines.rows:
-        if (reason := _left_out(row)) is None:
+        if (reason := left_out(row)) is None:
             chosen.append(row)
         else:
             notes.left_out[reason] += 1
     for row, system in zip(chosen, _systems(chosen, names), strict=True):
         twice = again[identity(row)] > 1
-        own = [] if twice else sorted(by_machine[identity(row)], key=_number)
-        ordered, doubt = _system_first(own)
+        own = [] if twice else sorted(by_machine[identity(row)], key=disk_number)
+        ordered, doubt = system_first(own)
         lines += _machine(row, system, ordered, names, paths, notes, twice=twice, doubt=doubt)
     if not (count := len(chosen)):
         raise Unreadable("lists no machine", "its sheet vInfo has templates and placeholders at most")
@@ -146,88 +104,6 @@ def plan_of_rvtools(info: Iterator[Row], disks: Iterator[Row], *, source: str, n
         'bucket = "CHECK"   # CHECK: the OBS bucket with the uploaded files, in the same region',
     ]
     return Scaffold(text="\n".join([*begin, *shared, *lines]) + "\n", notes=_noted(notes, count))
-
-
-def _table(rows: Iterator[Row], sheet: str, needed: Sequence[tuple[str, ...]]) -> _Table:
-    """A sheet by its headings. Raises Unreadable when none of a group of `needed` ones is there."""
-    heading: Sequence[Cell] = next((cells for _, cells in rows if not all(map(is_blank, cells))), ())
-    names = [_heading(text_of(cell), sheet.casefold()) for cell in heading]
-    for group in needed:
-        if not {_plain(one) for one in group} & set(names):
-            raise Unreadable(
-                f"is no RVTools export: its tab {sheet} has no column {group[0]}", "export it again"
-            )
-    table = [
-        {name: text_of(cell) for name, cell in zip(names, cells, strict=False) if name}
-        for _, cells in rows
-        if not all(map(is_blank, cells))
-    ]
-    return _Table(columns=frozenset(names), rows=[row for row in table if row.get("vm")])
-
-
-def _heading(written: str, tab: str) -> str:
-    """What a heading is known by, whether it is written for people or for a database."""
-    squeezed = _plain(written)
-    if squeezed.startswith(tab) and squeezed != tab:
-        own = squeezed.removeprefix(tab)
-        return _DATABASE_NAMES[tab].get(own, own)
-    return squeezed
-
-
-def _plain(heading: str) -> str:
-    return "".join(char for char in heading.casefold() if char.isalnum())
-
-
-def _of(row: Mapping[str, str], *headings: str) -> str:
-    """The first of these columns that the row has a text in."""
-    return next((text for one in headings if (text := row.get(_plain(one), ""))), "")
-
-
-def _identity(machines: _Table, disks: _Table) -> Callable[[Mapping[str, str]], tuple[str, ...]]:
-    """What tells machines apart, in both sheets: an id if there is one, or else the name."""
-    server = _plain("VI SDK Server")
-    for key in map(_plain, ("VM UUID", "VM ID")):
-        if key in machines.columns & disks.columns and all(row.get(key) for row in machines.rows):
-            return lambda row: (row.get(server, ""), row.get(key, ""), row["vm"])
-    return lambda row: (row.get(server, ""), row["vm"])
-
-
-def _left_out(row: Mapping[str, str]) -> str | None:
-    for heading, reason in (("Template", "templates"), ("SRM Placeholder", "placeholders of SRM")):
-        if _of(row, heading).casefold() in _YES:
-            return reason
-    return None
-
-
-def _number(disk: Mapping[str, str]) -> tuple[int, str]:
-    """Hard disk 2 comes before Hard disk 10."""
-    digits = re.findall(r"\d{1,9}", _of(disk, "Disk"))
-    return (int(digits[-1]) if digits else 0, _of(disk, "Disk Key"))
-
-
-def _paths(disk: Mapping[str, str]) -> tuple[str, str]:
-    """Where a disk's file lies, and where the guest has it; empty where the export does not say. Which column
-    says which changed between versions, so each is told by its form."""
-    said = [text for one in ("Disk Path", "Path") if (text := _of(disk, one))]
-    file = next((text for text in said if _VMDK.fullmatch(text)), "")
-    return file, next((text for text in said if _GUEST.fullmatch(text)), "")
-
-
-def _system_first(disks: list[dict[str, str]]) -> tuple[list[dict[str, str]], str]:
-    """The disks with the one that holds the system before the others, and why that is in doubt."""
-    guests = [_paths(disk)[1] for disk in disks]
-    system = [place for place, guest in enumerate(guests) if _SYSTEM.fullmatch(guest)]
-    roots = [place for place in system if not guests[place].startswith("/boot")] or system
-    if len(roots) == 1:
-        place = roots[0]
-        return [disks[place], *disks[:place], *disks[place + 1 :]], ""
-    if not any(guests) or len(disks) < 2:
-        return disks, ""
-    named = ", ".join(
-        f"{_of(disk, 'Disk')} is {guest or 'unknown'}" for disk, guest in zip(disks, guests, strict=True)
-    )
-    many = "two of them hold a system" if roots else "none is C:\\ or /"
-    return disks, f"which disk holds the system? {many}: {named}"
 
 
 # --- One machine ----------------------------------------------------------------------------------------
@@ -292,9 +168,11 @@ def _machine(
     """The tables of one machine; `doubt` is why its system disk may be another."""
     called = _called(row)
     guest = guest_of(
-        configured=_of(row, _CONFIGURED), running=_of(row, _RUNNING), detailed=_of(row, "Guest Detailed Data")
+        configured=value_of(row, _CONFIGURED),
+        running=value_of(row, _RUNNING),
+        detailed=value_of(row, "Guest Detailed Data"),
     )
-    labels = {"vm": called, "cluster": _of(row, "Cluster"), "power": _of(row, "Powerstate")}
+    labels = {"vm": called, "cluster": value_of(row, "Cluster"), "power": value_of(row, "Powerstate")}
     if system != called:
         notes.renamed.append((called, system))
     for position, disk in enumerate(disks or [{}]):
@@ -307,7 +185,8 @@ def _machine(
         yield from _content(name, disk, paths)
         if position == 0:
             if doubt:
-                yield f"# CHECK: {plain(doubt)}"
+                notes.doubted += 1
+                yield f"# CHECK: which disk holds the system? {plain(doubt)}"
             yield from _system(row, guest, notes)
         else:
             yield 'type = "DataImage"'
@@ -318,15 +197,15 @@ def _machine(
         if twice:
             missing = "several machines bear this name, and the export has nothing else to tell them apart"
         yield _size(disk, _LEAST.get(guest.os_type or "", 10), missing)
-        yield _labels({**labels, "disk": _of(disk, "Disk")})
+        yield _labels({**labels, "disk": value_of(disk, "Disk")})
 
 
 def _content(name: str, disk: Mapping[str, str], paths: set[tuple[str, str]]) -> Iterator[str]:
     """Where the file of a disk is expected, unless the disk is of a kind that has none of its own."""
-    path = (_of(disk, "VI SDK Server"), _paths(disk)[0])
+    path = (value_of(disk, "VI SDK Server"), paths_of(disk)[0])
     shared = path[1] != "" and path in paths
     paths.add(path)
-    if _of(disk, "Raw").casefold() in _YES:
+    if value_of(disk, "Raw").casefold() in YES:
         yield 'object = "CHECK"   # CHECK: a raw device mapping; copy what is on it, or take this table out'
     elif shared:
         yield 'object = "CHECK"   # CHECK: another machine has the same disk; take one of the two tables out'
@@ -347,9 +226,9 @@ def _system(row: Mapping[str, str], guest: Guest, notes: _Notes) -> Iterator[str
         )
     else:
         yield f"os_version = {quoted(guest.os_version)}"
-    if (firmware := _FIRMWARE.get(_of(row, "Firmware").casefold())) is not None:
+    if (firmware := _FIRMWARE.get(value_of(row, "Firmware").casefold())) is not None:
         yield f"hw_firmware_type = {quoted(firmware)}"
-    about = " ".join(plain(_of(row, "Annotation")).replace("<", " ").replace(">", " ").split())
+    about = " ".join(plain(value_of(row, "Annotation")).replace("<", " ").replace(">", " ").split())
     if _SECRET.search(about):
         yield "# its annotation seems to hold a secret, and was left out"
     elif about:
@@ -358,45 +237,23 @@ def _system(row: Mapping[str, str], guest: Guest, notes: _Notes) -> Iterator[str
 
 def _size(disk: Mapping[str, str], least: int, missing: str) -> str:
     """min_disk: the next whole GB above the disk."""
-    written = _of(disk, *_CAPACITIES)
+    written = value_of(disk, *CAPACITIES)
     if not written:
         return f"min_disk = 0   # CHECK: {missing}"
-    readings = sorted(value for value in _numbers(written) if value > 0)
+    readings = sorted(value for value in numbers(written) if value > 0)
     if not readings:
         return f'min_disk = 0   # CHECK: the export says "{plain(written)[:40]}" MiB'
     sizes = [max(int(value) // 1024 + 1, least) for value in readings]
     gigabytes = sizes[-1]
     if len(set(sizes)) > 1:
         read = " or ".join(
-            f"{value:,.0f} MiB ({size} GB)"
+            f"{value:.15g} MiB (write {size})"
             for value, size in ((readings[-1], gigabytes), (readings[0], sizes[0]))
         )
         return f'min_disk = 0   # CHECK: the export says "{plain(written)[:40]}": {read}?'
     if gigabytes > METHOD.largest_disk:
         return f"min_disk = {gigabytes}   # CHECK: {METHOD.disk_too_large}"
     return f"min_disk = {gigabytes}"
-
-
-_SEPARATED = re.compile(r"\d{1,3}(?:([.,' \u00a0\u202f\u2019])\d{3})(?:\1\d{3})*")
-_SIGNS = ".,' \u00a0\u202f\u2019"
-
-
-def _numbers(written: str) -> list[float]:
-    """What a number that a spreadsheet wrote may mean: 102,400 is a hundred thousand or a hundred."""
-    text = written.strip()
-    if not re.fullmatch(rf"[\d{_SIGNS}]{{1,25}}", text):
-        return []
-    found = set()
-    if _SEPARATED.fullmatch(text):
-        found.add(float(re.sub(r"\D", "", text)))
-    whole, sign, part = text.rpartition("." if text.rfind(".") > text.rfind(",") else ",")
-    if sign and whole.isdigit() and part.isdigit():
-        found.add(float(f"{whole}.{part}"))
-    elif sign and part.isdigit() and _SEPARATED.fullmatch(whole) and sign not in whole:
-        found.add(float(f"{re.sub(r'[^0-9]', '', whole)}.{part}"))
-    elif text.isdigit():
-        found.add(float(text))
-    return sorted(found)
 
 
 def _labels(labels: Mapping[str, str]) -> str:
@@ -411,6 +268,12 @@ def _noted(notes: _Notes, machines: int) -> list[str]:
     """The plan in a few lines: what is in it, what is not, and what to decide."""
     lines = [f"{machines} machines, {notes.images} disks"]
     lines += [f"left out, as {reason}: {count}" for reason, count in notes.left_out.items()]
+    if notes.unowned:
+        lines.append(
+            f"left out, as vInfo does not list their machines: {notes.unowned} of the disks in vDisk"
+        )
+    if notes.doubted:
+        lines.append(f"to decide for {notes.doubted}: which disk holds the system?")
     lines += _few(
         [f"renamed: {quoted(called)} is {quoted(name)}" for called, name in notes.renamed], "more renamed"
     )

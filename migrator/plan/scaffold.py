@@ -16,6 +16,9 @@ from migrator.plan.headings import understood
 
 _SLUG = re.compile(r"[^a-z0-9._-]+")
 _AS_IT_IS = How()
+_OF_EXPORTS = frozenset({"vm", "vinfovmname", "vdiskvmname"})
+"""What an RVTools export calls the name of a machine."""
+
 _UNPRINTABLE = re.compile(f"[{UNPRINTABLE}]+")
 
 
@@ -79,7 +82,13 @@ def plan_of_list(rows: Iterator[Row], *, file: str, name: str, how: How = _AS_IT
         elif not is_blank(cell):
             strange.append(text_of(cell))
     if not places:
-        raise Unreadable("has no heading that a plan understands", 'such as "name", "object" and "min_disk"')
+        remedy = 'such as "name", "object" and "min_disk"'
+        if _OF_EXPORTS & {one.casefold() for one in strange}:
+            remedy = (
+                "if it is a tab of an RVTools export, call it RVTools_tabvInfo.csv or RVTools_tabvDisk.csv, "
+                "and put both into one folder"
+            )
+        raise Unreadable("has no heading that a plan understands", remedy)
     seen: dict[str, dict[str, None]] = {"target": {}, "wave": {}}
     count = 0
     for _, cells in rows:

@@ -66,7 +66,7 @@ def test_an_rvtools_export_becomes_a_plan_that_says_what_to_decide(desk):
     assert written.code == 0
     assert "2 machines, 2 disks" in written.err
     assert 'to decide for 1: what is "Oracle Solaris 11 (64-bit)"?' in written.err
-    assert [said.split(": ")[1] for said in refused.objects[0]["problems"]] == [
+    assert [problem["path"] for problem in refused.objects[0]["problems"]] == [
         "targets.north.region",
         "defaults.bucket",
         'images[1] "sol".os_version',
@@ -81,7 +81,13 @@ def test_an_rvtools_export_becomes_a_plan_that_says_what_to_decide(desk):
         ("x.xlsx", b"PK\3\4", "x.xlsx: is not a workbook that can be read", "Open it in a spreadsheet"),
         ("x.csv", b'a,"b', "x.csv:1: opens a quote that nothing closes", "Close it, or double it"),
         ("x.txt", b"name,object\n", "x.txt: is called neither .csv nor .xlsx", "Rename it"),
-        ("x.csv", b"VM,Powerstate\n", "x.csv: has no heading that a plan understands", "Such as"),
+        (
+            "x.csv",
+            b"VM,Powerstate\n",
+            "x.csv: has no heading that a plan understands",
+            "If it is a tab of an RVTools export",
+        ),
+        ("y.csv", b"Host,Rack\n", "y.csv: has no heading that a plan understands", "Such as"),
     ],
 )
 def test_what_is_no_list_is_a_usage_error_and_writes_nothing(desk, name, content, said, hint):

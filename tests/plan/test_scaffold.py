@@ -16,7 +16,8 @@ from migrator.domain.sheets import Broken, Cell, Sheet, Unreadable
 from migrator.ims.os_versions import known_systems
 from migrator.plan import parse_plan
 from migrator.plan.guests import guest_of
-from migrator.plan.rvtools import plan_of_rvtools, tabs
+from migrator.plan.rvtools import plan_of_rvtools
+from migrator.plan.rvtools_tabs import tabs
 from migrator.plan.scaffold import Scaffold, plan_of_list, slug
 
 INFO = [
@@ -229,7 +230,7 @@ def test_min_disk_is_the_next_whole_number_above_the_disk(mib, gigabytes):
         pytest.param(1048576, "min_disk = 1025   # CHECK: more than quick import takes", id="too large"),
         pytest.param(
             "40,960",
-            'min_disk = 0   # CHECK: the export says "40,960": 40,960 MiB (41 GB) or 41 MiB (10 GB)?',
+            'min_disk = 0   # CHECK: the export says "40,960": 40960 MiB (write 41) or 40.96 MiB (write 10)?',
             id="a comma, or a point?",
         ),
         pytest.param(None, "min_disk = 0   # CHECK: vDisk lists no disk of it", id="no number"),

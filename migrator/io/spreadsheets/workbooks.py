@@ -29,7 +29,7 @@ from migrator.domain.sheets import (
     is_blank,
     letters,
 )
-from migrator.domain.text import stretches
+from migrator.domain.text import shown, stretches
 
 MOST_UNPACKED = 1024**3
 """Bytes of all XML in a workbook, once unpacked; most of it is never read."""
@@ -94,9 +94,8 @@ def sheet_rows(data: bytes, name: str | None, hidden: Hidden | None = None) -> I
             sheet = _named(_sheets(archive, parts), name, hidden)
             work = _Work()
             texts = [text for part in parts.texts for text in _texts(archive, part, work)]
-            rows = _rows(
-                stack.enter_context(archive.open(sheet._worksheet_path)), sheet, texts, work, _Unseen(hidden)
-            )
+            source = stack.enter_context(archive.open(sheet._worksheet_path))
+            rows = _rows(source, sheet, texts, work, _Unseen(hidden, str(sheet.title)))
         while True:
             with _strange_files():  # some at a time, so that openpyxl's warnings stay in here
                 some = list(islice(rows, _SOME_ROWS))
@@ -109,25 +108,26 @@ def _named(sheets: list[Any], name: str | None, hidden: Hidden | None) -> Any:
     if not sheets:
         raise Unreadable("has no sheet with cells", "is it the right file?")
     if name is None:
-        if hidden is Hidden.SKIP:
-            return next((sheet for sheet in sheets if sheet.sheet_state == "visible"), sheets[0])
-        if hidden is None and sheets[0].sheet_state != "visible":
-            raise Unreadable(
-                f'would be read from a sheet that is not shown, "{sheets[0].title}"',
-                f"name the sheet: {_listed(sheets)}",
-            )
-        return sheets[0]
+        first = (sheet for sheet in sheets if hidden is not Hidden.SKIP or sheet.sheet_state == "visible")
+        remedy = 'write hidden = "skip" below file to read the first sheet that is shown, or hidden = "read"'
+        return _seen(next(first, sheets[0]), sheets, hidden, remedy)
     for sheet in sheets:
         if str(sheet.title).strip().casefold() == name.strip().casefold():
-            return sheet
+            return _seen(sheet, sheets, hidden, 'write hidden = "read" below file, or name another sheet')
     raise Unreadable(f'has no sheet "{name}"', f"its sheets are {_listed(sheets)}")
 
 
+def _seen(sheet: Any, sheets: list[Any], hidden: Hidden | None, remedy: str) -> Any:
+    """The sheet. Raises Unreadable where it is not shown, and nobody said that it is to be read."""
+    if sheet.sheet_state != "visible" and hidden is not Hidden.READ:
+        reason = f'would be read from a sheet that is not shown, "{sheet.title}"'
+        raise Unreadable(reason, f"{remedy}: {_listed(sheets)}")
+    return sheet
+
+
 def _listed(sheets: list[Any]) -> str:
-    shown = (sheet.sheet_state == "visible" for sheet in sheets[:20])
     return ", ".join(
-        f'"{sheet.title}"{"" if seen else " (hidden)"}'
-        for sheet, seen in zip(sheets[:20], shown, strict=True)
+        f'"{sheet.title}"{"" if sheet.sheet_state == "visible" else " (hidden)"}' for sheet in sheets[:20]
     )
 
 
@@ -313,8 +313,9 @@ def _text(element: Element) -> str:
 class _Unseen:
     """What a sheet does not show: rows and columns that somebody, or a filter, has hidden."""
 
-    def __init__(self, hidden: Hidden | None) -> None:
+    def __init__(self, hidden: Hidden | None, sheet: str) -> None:
         self._hidden = hidden
+        self._sheet = sheet
         self._columns: set[int] = set()
         """0 is A."""
         self._rows_found: list[int] = []
@@ -352,7 +353,8 @@ class _Unseen:
             noun = "column" if len(self._columns_found) == 1 else "columns"
             found.append(f"{noun} {', '.join(letters(column) for column in sorted(self._columns_found))}")
         raise Unreadable(
-            f"has {' and '.join(found)} that it does not show, by hand or by a filter",
+            f"has {' and '.join(found)} that it does not show, by hand or by a filter, in its sheet "
+            f"{shown(self._sheet)}",
             'write hidden = "skip" below file to leave out what is hidden, or hidden = "read"',
         )
 
