@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from migrator.cli import completion
 from migrator.cli.command_line import Commands, RehearsableCommand
 from migrator.cli.common import Console, command, plural, run_async
 from migrator.cli.options import Options, ProblemFormat
@@ -177,10 +178,18 @@ def run(
     ] = False,
     only: Annotated[
         str | None,
-        typer.Option("--only", metavar="EXPR", help="""Only these, as in 'name~"web-*" and wave==pilot'."""),
+        typer.Option(
+            "--only",
+            metavar="EXPR",
+            autocompletion=completion.conditions,
+            help="""Only these, as in 'name~"web-*" and wave==pilot'.""",
+        ),
     ] = None,
     wave: Annotated[
-        str | None, typer.Option("--wave", metavar="NAME", help="Only images of this wave.")
+        str | None,
+        typer.Option(
+            "--wave", metavar="NAME", autocompletion=completion.waves, help="Only images of this wave."
+        ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many new imports.")
@@ -188,7 +197,12 @@ def run(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Failed images as well.")] = False,
     again: Annotated[
         list[str] | None,
-        typer.Option("--again", metavar="KEY", help="Import TARGET/NAME again, whatever became of it."),
+        typer.Option(
+            "--again",
+            metavar="KEY",
+            autocompletion=completion.keys,
+            help="Import TARGET/NAME again, whatever became of it.",
+        ),
     ] = None,
     max_duration: Annotated[
         str | None, typer.Option("--max-duration", metavar="4h", help="Stop after so long; run again later.")
@@ -202,6 +216,7 @@ def run(
         typer.Option(
             "--simulate",
             metavar="[calm|busy|storm]",
+            autocompletion=completion.fault_profiles,
             help="Rehearse on a stand-in cloud, at speed; windows of waves are ignored.",
         ),
     ] = None,
@@ -316,7 +331,13 @@ def reconcile(
 def simulate(
     *,
     scenario: Annotated[
-        str, typer.Option("--scenario", metavar="NAME", help="calm, busy, storm, demo or chaos.")
+        str,
+        typer.Option(
+            "--scenario",
+            metavar="NAME",
+            autocompletion=completion.scenarios,
+            help="calm, busy, storm, demo or chaos.",
+        ),
     ] = "calm",
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed, the same faults.")] = 0,
     port: Annotated[

@@ -378,7 +378,7 @@ def test_a_machine_that_asks_for_the_demo_hears_nothing_about_what_to_do_next(de
 
     result = it("demo", "--json")
 
-    assert result.code == 0
+    assert result.code == json.loads(result.out.splitlines()[-1])["exit_code"] == 3
     assert "next:" not in result.err + result.out
 
 
