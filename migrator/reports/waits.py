@@ -137,4 +137,5 @@ def held(count: int) -> str:
 def with_remedy(fault: Fault) -> str:
     """A fault and what to do about it, in one line."""
     clean = plain(fault)
-    return f"{clean}: {clean.remedy}" if clean.remedy else str(clean)
+    said = str(clean).rstrip(".")
+    return f"{said}: {clean.remedy}" if clean.remedy else said
