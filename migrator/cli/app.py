@@ -81,29 +81,23 @@ def init(
     console: Console,
 ) -> int:
     """Write a commented plan to start from."""
+    from migrator.cli.new_plan import full_example, write_new
     from migrator.domain.errors import UsageError
     from migrator.plan import STARTER
 
-    text, notes = STARTER, list[str]()
+    files, notes = {path: STARTER.encode()}, list[str]()
     if full and source is not None:
         raise UsageError("--full and --from do not go together", hint="Take one of them out.")
     if full:
-        from importlib import resources
-
-        text = resources.files("migrator").joinpath("data/full.toml").read_text(encoding="utf-8")
+        files = full_example(path)
+        notes = [f"wrote {beside}, which the plan reads" for beside in files if beside != path]
     elif source is not None:
         from migrator.cli.scaffold import scaffold
         from migrator.domain.sheets import How
 
         begun = scaffold(source, path, How(encoding=encoding, hidden=hidden))
-        text, notes = begun.text, begun.notes
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise UsageError(f"{path} is there already", hint="Name another file; nothing was changed.") from None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="Name another file.") from None
+        files, notes = {path: begun.text.encode()}, begun.notes
+    write_new(files)
     for note in notes:
         console.say(note)
     console.say(f"wrote {path}; edit it, then: migrator validate {path}")
