@@ -8,7 +8,7 @@ import typer
 
 from migrator.cli import completion
 from migrator.cli.command_line import Commands, RehearsableCommand
-from migrator.cli.common import Console, command, plural, run_async
+from migrator.cli.common import Console, command, plural, run_async, run_virtually
 from migrator.cli.options import Options, ProblemFormat
 from migrator.domain.sheets import Hidden
 
@@ -251,7 +251,7 @@ def run(
         source = ctx.get_parameter_source("reports_dir")
         named = source is not None and source.name == "COMMANDLINE"
         keep = reports_dir if named else None
-        rehearsal = run_async(rehearse, found, options, console, fault_profile, keep)
+        rehearsal = run_virtually(rehearse, found, options, console, fault_profile, keep)
         show(rehearsal, warnings, console)
         return rehearsal.exit_code
     return run_async(run_session, found, options, console)

@@ -26,7 +26,7 @@ from migrator.cli.preflight import preflight_before_run
 from migrator.cli.progress import Progress
 from migrator.cli.reporting import snapshot, write_reports
 from migrator.cli.service import ServiceWatch
-from migrator.cli.wiring import TargetServices, clock_for, open_clouds, plan_folder
+from migrator.cli.wiring import Surroundings, TargetServices, clock_for, open_clouds, plan_folder
 from migrator.cli.work import (
     Work,
     check_keys,
@@ -64,14 +64,18 @@ _STOPS = {
 }
 
 
-async def run(plan: Plan, options: Options, console: Console) -> int:
+async def run(
+    plan: Plan, options: Options, console: Console, surroundings: Surroundings | None = None
+) -> int:
     """Start or resume a plan, and return the exit code. Raises MigratorError before the first request."""
     collector.spared()  # the plan
-    clock = clock_for(plan, options.environ)
+    clock = surroundings.clock if surroundings else clock_for(plan, options.environ)
+    location = surroundings.journal if surroundings else journal_of(plan, options.reports_dir)
+    road = surroundings.road if surroundings else None
     check_keys(plan, options)
     async with (
-        open_clouds(plan, clock, options.environ) as services,
-        open_journal(journal_of(plan, options.reports_dir)) as journal,
+        open_clouds(plan, clock, options.environ, road) as services,
+        open_journal(location) as journal,
     ):
         ledger = await journal.ledger(listed(plan))
         items = planned(plan, ledger.planned)

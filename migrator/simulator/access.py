@@ -86,12 +86,13 @@ class Guard:
         return known
 
     def region_of(self, project_id: str) -> str | None:
-        return next((name for name, its in self.settings.regions.items() if its == project_id), None)
+        found = next((name for name, its in self.settings.regions.items() if its == project_id), None)
+        return found or self.settings.projects.get(project_id)
 
     def known_project(self, project_id: str) -> bool:
         if self.settings.any_project:
             return _PROJECT.fullmatch(project_id) is not None
-        return project_id in self.settings.regions.values()
+        return project_id in self.settings.regions.values() or project_id in self.settings.projects
 
     def host_region(self, call: Call) -> str | None:
         """The region that the Host header names; None for an address such as 127.0.0.1."""

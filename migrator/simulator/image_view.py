@@ -6,9 +6,9 @@ Shapes: IMS API reference, "Querying Images", "Image Attributes".
 from typing import Any
 
 from migrator.domain.units import Moment
-from migrator.simulator.jobs import Record
+from migrator.simulator.jobs import Drawn, Record
 from migrator.simulator.settings import Settings
-from migrator.simulator.wire import stamp
+from migrator.simulator.wire import encode, stamp
 
 _WRITTEN = {
     "os_version": "__os_version",
@@ -35,6 +35,29 @@ def _shown(when: str, after: float, record: Record, now: Moment) -> bool:
     if when == "at_end":
         return now >= record.job.ends
     return when == "at_once" or now >= record.job.accepted + after * record.lag
+
+
+def shown_as_json(record: Record, now: Moment, settings: Settings) -> str:
+    """`view` as JSON, made anew only when something of it has changed: lists show the same images again."""
+    state = (record.status(now), now >= record.job.ends, tags_shown(record, now, settings))
+    last = record.drawn
+    if (
+        last is not None
+        and last.state == state
+        and last.settings is settings
+        and last.tags == record.tags
+        and last.attributes == record.attributes
+    ):
+        return last.text
+    text = encode(view(record, now, settings))
+    record.drawn = Drawn(
+        state=state,
+        settings=settings,
+        tags=dict(record.tags),
+        attributes=dict(record.attributes),
+        text=text,
+    )
+    return text
 
 
 def view(record: Record, now: Moment, settings: Settings) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from typing import Any
 
 from migrator.domain.units import Moment
 from migrator.simulator.filters import filters
-from migrator.simulator.image_view import view, visible
+from migrator.simulator.image_view import shown_as_json, visible
 from migrator.simulator.jobs import Project, Record
 from migrator.simulator.validate import os_list
-from migrator.simulator.wire import Call, Reply, empty, ims_error, ok
+from migrator.simulator.wire import Call, Reply, empty, ims_error, ok, ok_json
 
 DEFAULT_LIMIT = 500
 MOST_IMAGES = 1000
@@ -33,7 +33,8 @@ def list_images(project: Project, call: Call, now: Moment) -> Reply:
         return ims_error("IMG.0001")
     except KeyError:
         return ims_error("IMG.0144")
-    return ok({"images": [view(record, now, project.settings) for record in islice(found, limit)]})
+    rows = [shown_as_json(record, now, project.settings) for record in islice(found, limit)]
+    return ok_json(f'{{"images":[{",".join(rows)}]}}')
 
 
 def page(

@@ -16,7 +16,7 @@ from migrator.domain.units import Moment
 from migrator.ims.error_codes import CODES
 
 JSON_TYPE = {"Content-Type": "application/json"}
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +80,13 @@ def stamp(moment: Moment, digits: int = 0, *, suffix: str = "Z") -> str:
 
 def ok(payload: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
     """An answer in JSON."""
-    body = _encode(payload).encode()
+    body = encode(payload).encode()
     return Reply(status=status, headers={**JSON_TYPE, **headers} if headers else JSON_TYPE, body=body)
+
+
+def ok_json(text: str) -> Reply:
+    """An answer whose JSON is there already."""
+    return Reply(status=200, headers=JSON_TYPE, body=text.encode())
 
 
 def empty(status: int = 204) -> Reply:
