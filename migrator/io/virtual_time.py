@@ -7,6 +7,7 @@ time stays real: what is drawn or written every few seconds for a person goes on
 import asyncio
 import heapq
 import selectors
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -15,6 +16,9 @@ import anyio
 
 from migrator.domain.units import Moment
 
+LOOK_EVERY = 0.01
+"""Real seconds between two looks at what comes from outside, while there is something to do."""
+
 
 class _IdleSelector(selectors.DefaultSelector):
     """Asks for something to do before it waits."""
@@ -22,12 +26,21 @@ class _IdleSelector(selectors.DefaultSelector):
     on_idle: Callable[[], bool] | None = None
     """Whether it found any."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._looked = 0.0
+
     def select(self, timeout: float | None = None) -> Any:
-        ready = super().select(0)
-        if ready or (timeout is not None and timeout <= 0):
-            return ready
+        # A look at the real world costs as much as a step of the simulated one: signals can wait so long.
+        if (now := time.monotonic()) - self._looked > LOOK_EVERY:
+            self._looked = now
+            ready = super().select(0)
+            if ready:
+                return ready
+        if timeout is not None and timeout <= 0:
+            return []
         if self.on_idle is not None and self.on_idle():
-            return ready
+            return []
         return super().select(timeout)
 
 

@@ -4,8 +4,10 @@ Names and values: IMS API reference, "Querying Images".
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
+from math import inf
 from typing import Any
 
 from migrator.domain.units import Moment
@@ -70,7 +72,7 @@ def _checks(project: Project, call: Call, name: str, value: str, now: Moment, na
         case "owner":
             return [_equal(lambda r: r.project_id, value)]
         case "__imagetype" | "visibility":
-            return [_equal(lambda _: "private", value)]
+            return [] if value == "private" else [lambda _: False]
         case "__isregistered":
             return [_equal(lambda _: "true", value.lower())]
         case "tag":
@@ -99,6 +101,15 @@ def _checks(project: Project, call: Call, name: str, value: str, now: Moment, na
     raise ValueError(name)
 
 
+def oldest(pairs: Iterable[tuple[str, str]]) -> Moment:
+    """Before this moment there is no image that the filters of a call let pass."""
+    moments = [-inf]
+    for name, value in pairs:
+        if name == "created_at" and value.startswith(("gt:", "gte:")):
+            moments.append(_moment(value.partition(":")[2]))
+    return max(moments)
+
+
 def _equal(of: Callable[[Record], object], value: str) -> Check:
     return lambda record: of(record) == value
 
@@ -119,10 +130,15 @@ def _time_check(text: str, of: Callable[[Record], Moment]) -> Check:
     compare = _COMPARE.get(sign) if colon else None
     if compare is None:
         raise ValueError(text)
+    then = _moment(moment)
+    return lambda record: compare(of(record), then)
+
+
+@lru_cache(maxsize=1024)
+def _moment(text: str) -> Moment:
     for form in ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S"):
         try:
-            then = datetime.strptime(moment, form).replace(tzinfo=UTC).timestamp()
+            return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()
         except ValueError:
             continue
-        return lambda record: compare(of(record), then)
     raise ValueError(text)

@@ -4,13 +4,13 @@ Rules and shapes: IMS API reference, "Querying Images", "Deleting an Image", "Qu
 "Querying the OSs Supported by Images".
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from migrator.domain.units import Moment
-from migrator.simulator.filters import filters
+from migrator.simulator.filters import filters, oldest
 from migrator.simulator.image_view import shown_as_json, visible
 from migrator.simulator.jobs import Project, Record
 from migrator.simulator.validate import os_list
@@ -51,7 +51,8 @@ def page(
         raise ValueError
     marker_id = call.one("marker")
     marker = project.by_id[marker_id] if marker_id else None
-    rows = _in_order(_candidates(project, call), sort_key, sort_dir, marker, now)
+    least = oldest(call.query)
+    rows = _in_order(_candidates(project, call), sort_key, sort_dir, marker, least, now)
     shown = (r for r in rows if visible(r, now, project.settings) and all(check(r) for check in checks))
     return shown, limit
 
@@ -71,8 +72,14 @@ def _candidates(project: Project, call: Call) -> list[Record]:
 
 
 def _in_order(
-    records: list[Record], sort_key: str, sort_dir: str, marker: Record | None, now: Moment
+    records: list[Record],
+    sort_key: str,
+    sort_dir: str,
+    marker: Record | None,
+    least: Moment,
+    now: Moment,
 ) -> Iterable[Record]:
+    """The records in the order asked for; those created before `least` may be left out."""
     if sort_key != "created_at":
         keys: dict[str, Callable[[Record], Any]] = {
             "name": lambda r: (r.name, r.number),
@@ -81,13 +88,15 @@ def _in_order(
         }
         records = sorted(records, key=keys.get(sort_key, lambda r: r.number), reverse=sort_dir == "desc")
         return records[records.index(marker) + 1 :] if marker in records else records
+    oldest_place = bisect_left(records, least, key=lambda r: r.created)
     if sort_dir == "asc":
         start = 0 if marker is None else bisect_right(records, marker.number, key=lambda r: r.number)
+        start = max(start, oldest_place)
         return _slice(records, range(start, len(records)))
     start = len(records)
     if marker is not None:
         start = bisect_right(records, marker.number - 1, key=lambda r: r.number)
-    return _slice(records, range(start - 1, -1, -1))
+    return _slice(records, range(start - 1, oldest_place - 1, -1))
 
 
 def _slice(records: list[Record], places: range) -> Iterator[Record]:
