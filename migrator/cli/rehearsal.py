@@ -13,11 +13,9 @@ The rules:
 5. What is measured is the run; preflight came before, and its requests do not count.
 """
 
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -130,24 +128,22 @@ async def rehearse(
     if any(wave.not_before is not None or wave.not_after is not None for wave in plan.waves):
         console.say("the windows of waves (not_before, not_after) are ignored in a rehearsal")
     settings = settings_for(plan, fault_profile)
-    with ExitStack() as stack:
-        if keep is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="migrator-rehearsal-")))
-        else:
-            folder = keep
-        named = plan.model_copy(update={"name": f"{plan.name[:36]}-rehearsal-{_stamp()}"})
-        isolated = replace(options, path=None, reports_dir=folder, environ={})
-        ledger, selected = await ledger_ahead(named, isolated)
-        keys = choose(named, ledger, options.limit, selected).keys
-        console.say(
-            f"rehearsing {plan.name} under fault profile {fault_profile}: {plural(len(keys), 'image')} in "
-            "simulated time; nothing leaves this machine"
-        )
-        clock = VirtualClock(time.time())
-        cloud = StandIn(settings, (target.region for target in plan.targets.values()), clock)
-        began = time.monotonic()
-        outcome = await _carry_out(_redirected(named), isolated, settings, cloud, console)
-        speed = clock.monotonic() / max(time.monotonic() - began, 1e-3)
+    named = plan.model_copy(update={"name": f"{plan.name[:36]}-rehearsal-{_stamp()}"})
+    folder = keep or Path()
+    isolated = replace(options, path=None, reports_dir=folder, environ={})
+    ledger, selected = await ledger_ahead(named, isolated)
+    keys = choose(named, ledger, options.limit, selected).keys
+    console.say(
+        f"rehearsing {plan.name} under fault profile {fault_profile}: {plural(len(keys), 'image')} in "
+        "simulated time; nothing leaves this machine"
+    )
+    clock = VirtualClock(time.time())
+    cloud = StandIn(settings, (target.region for target in plan.targets.values()), clock)
+    began = time.monotonic()
+    outcome = await _carry_out(
+        _redirected(named), isolated, settings, cloud, console, reports=keep is not None
+    )
+    speed = clock.monotonic() / max(time.monotonic() - began, 1e-3)
     return Rehearsal(
         plan=plan.name,
         fault_profile=fault_profile,
@@ -267,7 +263,7 @@ class _ProgressOnly(Console):
 
 
 async def _carry_out(
-    plan: Plan, options: Options, settings: Settings, cloud: StandIn, console: Console
+    plan: Plan, options: Options, settings: Settings, cloud: StandIn, console: Console, *, reports: bool
 ) -> _Outcome:
     environ = {"HUAWEICLOUD_SDK_AK": settings.access_key, "HUAWEICLOUD_SDK_SK": settings.secret_key}
     silent = _ProgressOnly(quiet=console.quiet, color=console.color)
@@ -282,9 +278,10 @@ async def _carry_out(
                 exit_code=preflight.exit_code, reason="preflight would refuse the run", preflight=preflight
             )
     cloud.forget_requests()
-    plan_folder(options.reports_dir, plan).mkdir(parents=True)  # which a journal on disk would make
+    if reports:
+        plan_folder(options.reports_dir, plan).mkdir(parents=True)  # which a journal on disk would make
     journal = journal_in_memory()
-    there = Surroundings(clock=clock, road=cloud.http, journal=journal)
+    there = Surroundings(clock=clock, road=cloud.http, journal=journal, reports=reports)
     code = await run(plan, replace(options, preflight=False, environ=environ), silent, there)
     ledger = await journal.read().ledger(listed(plan))
     last = ledger.runs[-1]

@@ -89,6 +89,7 @@ async def run(
             ledger=ledger,
             items=items,
             selected=selected_keys(plan, ledger, options),
+            reports=surroundings is None or surroundings.reports,
             watch=ServiceWatch(plan, plan_folder(options.reports_dir, plan), services),
         )
         sizes = await session.preflight(services) if options.preflight else {}
@@ -111,7 +112,8 @@ async def run(
         console.object(
             {"reason": end.reason, "exit_code": end.exit_code, "reports": [str(path) for path in paths]}
         )
-    console.say(_where(paths))
+    if paths:
+        console.say(_where(paths))
     return end.exit_code
 
 
@@ -130,6 +132,8 @@ class _Session:
     """Keys that the options select; None for all."""
 
     watch: ServiceWatch
+    reports: bool
+    """Whether any are to be written."""
 
     async def preflight(self, services: Mapping[str, TargetServices]) -> dict[str, int]:
         """Preflight of the ledger as this run is about to leave it; the journal gets none of that.
@@ -234,7 +238,9 @@ class _Session:
         formats: Collection[str] = tuple(FORMATS),
         asked_to_wait: Iterable[str] = (),
     ) -> list[Path]:
-        """Every report, or some; the files' paths. Raises ReportError."""
+        """Every report, or some; the files' paths, none where nobody would read them. Raises ReportError."""
+        if not self.reports:
+            return []
         folder = plan_folder(self.options.reports_dir, self.plan)
         now, seen = self.clock.now(), self.watch.seen(self.ledger)
         paths = await write_reports(

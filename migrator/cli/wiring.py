@@ -113,6 +113,8 @@ class Surroundings:
     clock: Clock
     road: Road
     journal: JournalLocation
+    reports: bool
+    """Whether anybody will read them."""
 
 
 @asynccontextmanager

@@ -72,6 +72,8 @@ class Guard:
         """Seconds that simulated time is ahead of the clocks by which callers date signatures."""
         self.skew = SKEW
         """Seconds of simulated time that a signature's date may be off."""
+        self.trusting = False
+        """Take every signature of the right form for genuine: for a caller that is this very process."""
         self._dice = Random(f"{settings.seed}:guard")  # noqa: S311
         self._strikes: dict[str, int] = {}
         self._locked: dict[str, Moment] = {}
@@ -192,7 +194,7 @@ class Guard:
         if not signature.well_formed(call, said):
             # Whoever signs in another form does not guess at the secret: it costs nobody the key.
             return gateway_error("APIGW.0301", "verify aksk signature fail")
-        if not signature.genuine(call, said, key.secret):
+        if not (self.trusting or signature.genuine(call, said, key.secret)):
             self.strike(who, now, LOCK)
             return gateway_error("APIGW.0301", "verify aksk signature fail")
         if call.headers.get("x-security-token", "") != key.security_token:

@@ -11,7 +11,7 @@ from typing import Any
 
 from migrator.domain.units import Moment
 from migrator.simulator.filters import filters, oldest
-from migrator.simulator.image_view import shown_as_json, visible
+from migrator.simulator.image_view import listed_as_json
 from migrator.simulator.jobs import Project, Record
 from migrator.simulator.validate import os_list
 from migrator.simulator.wire import Call, Reply, empty, ims_error, ok, ok_json
@@ -33,7 +33,7 @@ def list_images(project: Project, call: Call, now: Moment) -> Reply:
         return ims_error("IMG.0001")
     except KeyError:
         return ims_error("IMG.0144")
-    rows = [shown_as_json(record, now, project.settings) for record in islice(found, limit)]
+    rows = [record.drawn.text for record in islice(found, limit) if record.drawn]  # as `page` drew them
     return ok_json(f'{{"images":[{",".join(rows)}]}}')
 
 
@@ -44,16 +44,20 @@ def page(
 
     Raises ValueError for a question that cannot be read, KeyError for a marker that is no image.
     """
-    checks = filters(project, call, now, native=native)
-    limit = min(MOST_IMAGES, int(call.one("limit") or default))
+    settings = project.settings
     sort_key, sort_dir = call.one("sort_key") or "created_at", call.one("sort_dir") or "desc"
+    # In the order of creation, `_in_order` begins where `created_at` does.
+    checks = filters(project, call, now, native=native, created_since=sort_key != "created_at")
+    limit = min(MOST_IMAGES, int(call.one("limit") or default))
     if limit < 0 or sort_key not in _SORT_KEYS or sort_dir not in ("asc", "desc"):
         raise ValueError
     marker_id = call.one("marker")
     marker = project.by_id[marker_id] if marker_id else None
     least = oldest(call.query)
     rows = _in_order(_candidates(project, call), sort_key, sort_dir, marker, least, now)
-    shown = (r for r in rows if visible(r, now, project.settings) and all(check(r) for check in checks))
+    shown = (
+        row for row in rows if listed_as_json(row, now, settings) and all(check(row) for check in checks)
+    )
     return shown, limit
 
 
@@ -92,15 +96,11 @@ def _in_order(
     if sort_dir == "asc":
         start = 0 if marker is None else bisect_right(records, marker.number, key=lambda r: r.number)
         start = max(start, oldest_place)
-        return _slice(records, range(start, len(records)))
+        return records[start:]
     start = len(records)
     if marker is not None:
         start = bisect_right(records, marker.number - 1, key=lambda r: r.number)
-    return _slice(records, range(start - 1, oldest_place - 1, -1))
-
-
-def _slice(records: list[Record], places: range) -> Iterator[Record]:
-    return (records[place] for place in places)
+    return reversed(records[oldest_place:start])
 
 
 # --- One image ---

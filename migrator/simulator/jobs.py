@@ -75,11 +75,21 @@ class Record:
 class Drawn:
     """An image as a list showed it, and what that depends on."""
 
-    state: tuple[object, ...]
+    since: Moment
+    until: Moment
+    """It holds from the one moment to just before the other."""
+
+    ends: Moment
+    """When its job was to end."""
+
     settings: Settings
     tags: dict[str, str]
     attributes: dict[str, Any]
+    tagged: bool
+    """Whether lists find it by its tags."""
+
     text: str
+    """Empty while lists do not show it."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

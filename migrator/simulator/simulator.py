@@ -9,8 +9,9 @@ The order in which a call is dealt with:
 
 import heapq
 from collections.abc import Callable
-from dataclasses import replace
 from random import Random
+
+from msgspec.structs import replace
 
 from migrator.domain.units import Moment
 from migrator.simulator import attributes, images, native, objects, tags

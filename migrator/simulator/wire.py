@@ -6,11 +6,13 @@ OBS API reference, "Error Responses".
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from html import escape
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from migrator.domain.units import Moment
 from migrator.ims.error_codes import CODES
@@ -19,8 +21,7 @@ JSON_TYPE = {"Content-Type": "application/json"}
 encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """One HTTP request as it arrived."""
 
     method: str
@@ -36,7 +37,7 @@ class Call:
     query: tuple[tuple[str, str], ...] = ()
     """Decoded pairs, in the order sent."""
 
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     """Names in lower case."""
 
     body: bytes = b""
@@ -57,12 +58,11 @@ class Act(StrEnum):
     TRUNCATE = "truncate"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Struct, frozen=True, kw_only=True):
     """One HTTP answer, and how it is to be delivered."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     body: bytes = b""
     delay: float = 0.0
     """Simulated seconds before it leaves."""
