@@ -348,12 +348,17 @@ def simulate(
         Path | None,
         typer.Option("--as", metavar="FILE", help="Behave as the service of a service.json was seen to."),
     ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option("--region", metavar="NAME", help="At an address of its own; repeat it."),
+    ] = None,
     console: Console,
 ) -> int:
     """Serve a stand-in cloud on 127.0.0.1, to rehearse."""
-    from migrator.cli import offline
+    from migrator.cli import serving
 
-    return run_async(offline.simulate, scenario, seed, port, speed, quota, as_seen, console)
+    stand_in = serving.StandInOptions(scenario, seed, port, speed, quota, as_seen, tuple(region or ()))
+    return run_async(serving.simulate, stand_in, console)
 
 
 @app.command()

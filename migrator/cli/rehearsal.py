@@ -272,7 +272,7 @@ async def _carry_out(
         ledger, selected = await ledger_ahead(plan, options)
         keys = choose(plan, ledger, options.limit, selected).keys
         async with open_clouds(plan, clock, environ, cloud.http) as services:
-            preflight = await run_preflight(plan, ledger, keys, services, clock, silent)
+            preflight = await run_preflight(plan, ledger, keys, services, clock, silent, wall=clock)
         if preflight.exit_code:
             return _Outcome(
                 exit_code=preflight.exit_code, reason="preflight would refuse the run", preflight=preflight

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
@@ -105,6 +106,7 @@ class InProcessHttp:
         if reply.act is Act.TRUNCATE:
             raise _lost("truncated", "the answer was cut short")
         headers = {name.lower(): value for name, value in reply.headers.items()}
+        headers["date"] = _date(int(self._clock.now()))
         body = b"" if request.method == "HEAD" else reply.body
         return Response(status=reply.status, headers=headers, body=body)
 
@@ -133,6 +135,11 @@ def call_of(request: Request) -> Call:
         headers=headers,
         body=request.body,
     )
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 @lru_cache(maxsize=1024)  # a job is asked about again and again
