@@ -1,15 +1,15 @@
 """The stand-in cloud in process: Http without a socket, under whatever clock the test holds."""
 
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit
 
+from migrator.cli.stand_in import call_of
 from migrator.domain.cloud import Fault
 from migrator.domain.errors import OutcomeUnknown, RetryableError
 from migrator.domain.http import Request, Response
 from migrator.domain.ports import Clock
 from migrator.domain.units import Moment
 from migrator.simulator.simulator import Simulator
-from migrator.simulator.wire import Act, Call
+from migrator.simulator.wire import Act
 
 
 @dataclass(kw_only=True)
@@ -61,20 +61,3 @@ class SimulatedHttp:
             raise OutcomeUnknown(Fault(code="MIG.network", message="the answer was cut short"))
         headers = {name.lower(): value for name, value in reply.headers.items()}
         return Response(status=reply.status, headers=headers, body=reply.body)
-
-
-def call_of(request: Request) -> Call:
-    """The call that a server would read from this request."""
-    parts = urlsplit(request.url)
-    path = request.url.partition("://")[2].partition("/")[2]
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    headers.setdefault("host", parts.netloc)
-    return Call(
-        method=request.method,
-        host=headers["host"],
-        path=f"/{path}",
-        raw_path=quote(f"/{path}", safe="/-_.~"),
-        query=request.query,
-        headers=headers,
-        body=request.body,
-    )

@@ -8,7 +8,7 @@ import typer
 
 from migrator.cli import completion
 from migrator.cli.command_line import Commands, RehearsableCommand
-from migrator.cli.common import Console, command, plural, run_async
+from migrator.cli.common import Console, command, plural, run_async, run_virtually
 from migrator.cli.options import Options, ProblemFormat
 from migrator.domain.sheets import Hidden
 
@@ -81,29 +81,23 @@ def init(
     console: Console,
 ) -> int:
     """Write a commented plan to start from."""
+    from migrator.cli.new_plan import full_example, write_new
     from migrator.domain.errors import UsageError
     from migrator.plan import STARTER
 
-    text, notes = STARTER, list[str]()
+    files, notes = {path: STARTER.encode()}, list[str]()
     if full and source is not None:
         raise UsageError("--full and --from do not go together", hint="Take one of them out.")
     if full:
-        from importlib import resources
-
-        text = resources.files("migrator").joinpath("data/full.toml").read_text(encoding="utf-8")
+        files = full_example(path)
+        notes = [f"wrote {beside}, which the plan reads" for beside in files if beside != path]
     elif source is not None:
         from migrator.cli.scaffold import scaffold
         from migrator.domain.sheets import How
 
         begun = scaffold(source, path, How(encoding=encoding, hidden=hidden))
-        text, notes = begun.text, begun.notes
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise UsageError(f"{path} is there already", hint="Name another file; nothing was changed.") from None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="Name another file.") from None
+        files, notes = {path: begun.text.encode()}, begun.notes
+    write_new(files)
     for note in notes:
         console.say(note)
     console.say(f"wrote {path}; edit it, then: migrator validate {path}")
@@ -257,7 +251,7 @@ def run(
         source = ctx.get_parameter_source("reports_dir")
         named = source is not None and source.name == "COMMANDLINE"
         keep = reports_dir if named else None
-        rehearsal = run_async(rehearse, found, options, console, fault_profile, keep)
+        rehearsal = run_virtually(rehearse, found, options, console, fault_profile, keep)
         show(rehearsal, warnings, console)
         return rehearsal.exit_code
     return run_async(run_session, found, options, console)
@@ -354,12 +348,17 @@ def simulate(
         Path | None,
         typer.Option("--as", metavar="FILE", help="Behave as the service of a service.json was seen to."),
     ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option("--region", metavar="NAME", help="At an address of its own; repeat it."),
+    ] = None,
     console: Console,
 ) -> int:
     """Serve a stand-in cloud on 127.0.0.1, to rehearse."""
-    from migrator.cli import offline
+    from migrator.cli import serving
 
-    return run_async(offline.simulate, scenario, seed, port, speed, quota, as_seen, console)
+    stand_in = serving.StandInOptions(scenario, seed, port, speed, quota, as_seen, tuple(region or ()))
+    return run_async(serving.simulate, stand_in, console)
 
 
 @app.command()

@@ -287,6 +287,15 @@ def _start_log(console: Console) -> None:
     )
 
 
+def run_virtually(function: Callable[[*Given], Awaitable[Answer]], *arguments: *Given) -> Answer:
+    """What a coroutine function returns, on a loop that simulated time can pass on."""
+    import anyio
+
+    from migrator.io.virtual_time import VirtualLoop
+
+    return anyio.run(function, *arguments, backend_options={"loop_factory": VirtualLoop})
+
+
 def run_async(function: Callable[[*Given], Awaitable[Answer]], *arguments: *Given) -> Answer:
     """What a coroutine function returns, on the fastest loop that is installed."""
     import anyio

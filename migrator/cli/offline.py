@@ -1,4 +1,4 @@
-"""The commands that need no cloud: status, report, dry run, simulator and demo."""
+"""The commands that need no cloud: status, report, dry run and demo."""
 
 import json
 import shlex
@@ -38,9 +38,7 @@ from migrator.reports import terminal
 from migrator.reports.glossary import FAILED, STATUSES
 from migrator.reports.summary import Summary, summary
 from migrator.reports.untrusted import spelled_out
-from migrator.simulator.as_seen import settings_as_seen
 from migrator.simulator.server import serve
-from migrator.simulator.settings import SCENARIOS, Settings
 from migrator.simulator.settings import scenario as settings_of
 from migrator.workflow.events import ImagePlanned
 from migrator.workflow.ledger import Ledger
@@ -249,61 +247,6 @@ def _at_best(floor: Floor, plan: Plan) -> str:
         f"{floor.target}: {plural(floor.images, 'import')}{after}, {limits.max_jobs} at once and "
         f"{limits.submit_rate}: {span(floor.seconds)} at best, if one takes {span(floor.typical)} ({how})"
     )
-
-
-async def simulate(
-    scenario: str,
-    seed: int,
-    port: int,
-    speed: float,
-    quota: int | None,
-    as_seen: Path | None,
-    console: Console,
-) -> int:
-    """Serve the stand-in cloud until a signal ends it; `quota` None is what its scenario says.
-
-    `as_seen` is a service.json, whose service it is to resemble.
-    """
-    if scenario not in SCENARIOS:
-        raise UsageError(
-            f"there is no scenario {scenario!r}", hint=f"There are: {', '.join(sorted(SCENARIOS))}."
-        )
-    settings = settings_of(scenario, seed=seed)
-    if as_seen is not None:
-        settings = _as_seen(as_seen, settings)
-    if quota is not None:
-        settings = settings.model_copy(update={"quota": quota})
-    try:
-        async with serve(settings, port=port, speed=speed) as running:
-            if console.json:
-                console.object({"url": running.url, "ak": settings.access_key, "sk": settings.secret_key})
-            else:
-                console.out(f"serving {scenario} at {running.url} (Ctrl-C ends it)")
-                console.out(f"export HUAWEICLOUD_SDK_AK={settings.access_key}")
-                console.out(f"export HUAWEICLOUD_SDK_SK={settings.secret_key}")
-                console.out(
-                    f'plan: ims_endpoint, iam_endpoint and obs_endpoint = "{running.url}", '
-                    f'region = "{next(iter(settings.regions))}"; inspect {running.url}/_sim/ledger'
-                )
-            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                async for _ in signals:
-                    break
-    except OSError as error:
-        raise UsageError(
-            f"port {port} of 127.0.0.1 cannot be used: {error.strerror}",
-            hint="Name another --port; 0 takes any free one.",
-        ) from None
-    return 0
-
-
-def _as_seen(path: Path, settings: Settings) -> Settings:
-    try:
-        return settings_as_seen(path.read_bytes(), settings)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"--as {path}: not a service.json: {getattr(error, 'strerror', None) or error}",
-            hint="A run writes one beside its reports: reports/PLAN/service.json.",
-        ) from None
 
 
 async def demo(seed: int, reports_dir: Path, console: Console) -> int:

@@ -95,10 +95,15 @@ async def run_preflight(
     clock: Clock,
     console: Console,
     *,
+    wall: Clock | None = None,
     every_target: bool = False,
     thorough: bool = False,
 ) -> PreflightResult:
-    """The engine's preflight, showing how far it is; with `every_target`, also of targets without work."""
+    """The engine's preflight, showing how far it is; with `every_target`, also of targets without work.
+
+    `wall` is the clock by which the services date their answers; None is that of this machine, however fast
+    a rehearsal against a simulator is.
+    """
     shown_at = 0.0
 
     def on_answer(answers: int) -> None:
@@ -114,7 +119,6 @@ async def run_preflight(
         for name, one in services.items()
     }
     rng = random.SystemRandom()
-    wall = SystemClock()  # answers are dated by real time, however fast a rehearsal is
     try:
         result = await engine_preflight(
             plan,
@@ -122,7 +126,7 @@ async def run_preflight(
             keys,
             asked,
             clock,
-            wall,
+            wall or SystemClock(),
             rng,
             targets=plan.targets if every_target else (),
             thorough=thorough,

@@ -1,59 +1,44 @@
-"""`migrator run PLAN --simulate`: a plan run on a stand-in cloud in this process, at speed; what it measures.
+"""`migrator run PLAN --simulate`: a plan run on a stand-in cloud in this process; what it measures.
 
 The rules:
 
 1. Nothing is read but the plan: no credentials, no journal, no proxy, none of the environment.
-2. Nothing is sent but to 127.0.0.1, and nothing is left behind but in a folder that somebody named; there the
-   rehearsal has a name of its own, so that no real run takes its journal for its own.
-3. Everything is as the plan says, rates, limits and policy, but for four things: every object is there and
-   fits on its disk, the windows of waves are open, requests that hang are given up on by real seconds, and
-   the quota holds the plan; where the default one would not, that is said.
-4. What is measured is the run; preflight came before, and its requests do not count.
+2. Nothing is sent at all, and nothing is left behind but reports in a folder that somebody named; there the
+   rehearsal has a name of its own.
+3. Everything is as the plan says, rates, limits and policy, but for three things: every object is there and
+   fits on its disk, the windows of waves are open, and the quota holds the plan; where the default one would
+   not, that is said.
+4. Time is simulated: it passes when nothing is left to do, so that no figure depends on this machine. Each
+   region is a cloud of its own.
+5. What is measured is the run; preflight came before, and its requests do not count.
 """
 
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import exp
 from pathlib import Path
 
 from migrator.cli.common import Console, plural
-from migrator.cli.journals import journal_of, ledger_ahead
+from migrator.cli.journals import ledger_ahead
 from migrator.cli.options import FAULT_PROFILES, Options
 from migrator.cli.preflight import run_preflight
 from migrator.cli.session import run
-from migrator.cli.wiring import clock_for, open_clouds, plan_folder, zone_of
+from migrator.cli.stand_in import ADDRESS, StandIn
+from migrator.cli.wiring import Surroundings, open_clouds, plan_folder, zone_of
 from migrator.cli.work import check_keys, choose
 from migrator.domain.errors import UsageError
 from migrator.domain.image import Image, ImageType
 from migrator.domain.plan import Plan, Target
-from migrator.domain.units import span
 from migrator.engine.preflight import PreflightResult
 from migrator.ims.methods import method_of
-from migrator.io.clock import REHEARSAL
-from migrator.pacing.floor import TYPICAL, floors
+from migrator.io.virtual_time import VirtualClock
+from migrator.journal.stores import journal_in_memory
+from migrator.pacing.floor import TYPICAL
 from migrator.plan import at_endpoint
 from migrator.reports.summary import Summary, summary
-from migrator.simulator.server import Running, serve
 from migrator.simulator.settings import SCENARIOS, BucketSettings, ObjectSettings, Settings
-from migrator.simulator.stats import Stats
-from migrator.workflow.ledger import Ledger
 from migrator.workflow.resume import listed
-
-REAL_SECONDS = 22.0
-"""How long a rehearsal should take."""
-
-SECONDS_PER_IMAGE = 0.03
-"""Real seconds that each image may need of this machine, which plays both sides."""
-
-FASTEST = 600.0
-"""Simulated seconds in a real one, at most: beyond it a real millisecond would be felt."""
-
-PATIENCE = 2.0
-"""Real seconds after which a request that hangs is given up on at the earliest, however fast time runs."""
 
 DEFAULT_QUOTA = Settings().quota
 """Private images that a project may have unless somebody had its quota raised."""
@@ -78,7 +63,7 @@ class Rehearsal:
 
     fault_profile: str
     speed: float
-    """Simulated seconds in a real one."""
+    """Simulated seconds in a real one, as it came out."""
 
     job_seconds: float
     """How long one import was assumed to take on average."""
@@ -143,24 +128,22 @@ async def rehearse(
     if any(wave.not_before is not None or wave.not_after is not None for wave in plan.waves):
         console.say("the windows of waves (not_before, not_after) are ignored in a rehearsal")
     settings = settings_for(plan, fault_profile)
-    with ExitStack() as stack:
-        if keep is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="migrator-rehearsal-")))
-        else:
-            folder = keep
-        named = plan.model_copy(update={"name": f"{plan.name[:36]}-rehearsal-{_stamp()}"})
-        isolated = replace(options, path=None, reports_dir=folder, environ={})
-        ledger, selected = await ledger_ahead(named, isolated)
-        keys = choose(named, ledger, options.limit, selected).keys
-        simulated = expected_seconds(plan, ledger, keys, settings)
-        speed = speed_for(simulated, len(keys))
-        console.say(
-            f"rehearsing {plan.name} under fault profile {fault_profile}, {speed:.0f} times as fast: "
-            f"{plural(len(keys), 'image')}, about {span(simulated / speed)}; nothing leaves this machine"
-        )
-        async with serve(settings, speed=speed, anchor=time.time()) as running:
-            outcome = await _carry_out(_redirected(named, running), isolated, settings, running, console)
-    stats = running.simulator.stats
+    named = plan.model_copy(update={"name": f"{plan.name[:36]}-rehearsal-{_stamp()}"})
+    folder = keep or Path()
+    isolated = replace(options, path=None, reports_dir=folder, environ={})
+    ledger, selected = await ledger_ahead(named, isolated)
+    keys = choose(named, ledger, options.limit, selected).keys
+    console.say(
+        f"rehearsing {plan.name} under fault profile {fault_profile}: {plural(len(keys), 'image')} in "
+        "simulated time; nothing leaves this machine"
+    )
+    clock = VirtualClock(time.time())
+    cloud = StandIn(settings, (target.region for target in plan.targets.values()), clock)
+    began = time.monotonic()
+    outcome = await _carry_out(
+        _redirected(named), isolated, settings, cloud, console, reports=keep is not None
+    )
+    speed = clock.monotonic() / max(time.monotonic() - began, 1e-3)
     return Rehearsal(
         plan=plan.name,
         fault_profile=fault_profile,
@@ -172,12 +155,12 @@ async def rehearse(
         preflight=outcome.preflight,
         summary=outcome.summary,
         seconds=outcome.seconds,
-        peak_imports=peak([stats.seconds.get("import", {})]),
-        peak_queries=peak([counts for kind, counts in stats.seconds.items() if kind not in _NOT_QUERIES]),
-        most_jobs=running.simulator.most_running,
-        requests=dict(stats.requests),
-        error_codes=dict(stats.codes),
-        undelivered=dict(stats.acts),
+        peak_imports=peak([counts for kind, counts in cloud.seconds() if kind == "import"]),
+        peak_queries=peak([counts for kind, counts in cloud.seconds() if kind not in _NOT_QUERIES]),
+        most_jobs=cloud.most_running,
+        requests=dict(cloud.requests),
+        error_codes=dict(cloud.codes),
+        undelivered=dict(cloud.acts),
         reports=plan_folder(folder, named) if keep is not None and outcome.summary is not None else None,
     )
 
@@ -192,9 +175,7 @@ def settings_for(plan: Plan, fault_profile: str) -> Settings:
     job lasts TYPICAL seconds on average in "calm", and as much longer in another fault profile as that says.
     """
     base = SCENARIOS[fault_profile]
-    regions: dict[str, str] = {}
-    for number, target in enumerate(plan.targets.values(), 1):
-        regions.setdefault(target.region, target.project_id or f"{number:032x}")
+    regions, projects = _projects(list(plan.targets.values()))
     buckets: dict[str, BucketSettings] = {}
     objects: dict[str, ObjectSettings] = {}
     for image in plan.images:
@@ -208,6 +189,7 @@ def settings_for(plan: Plan, fault_profile: str) -> Settings:
         update={
             "any_project": True,
             "regions": regions,
+            "projects": projects,
             "buckets": buckets,
             "objects": objects,
             "quota": max(base.quota, 2 * len(plan.images)),
@@ -240,32 +222,22 @@ def _size(image: Image) -> int:
     return max(image.min_disk, least) * _GB // 2
 
 
-def expected_seconds(plan: Plan, ledger: Ledger, keys: list[str], settings: Settings) -> float:
-    """Simulated seconds that the rehearsal takes, roughly: the plan's floor, and the longest job after it."""
-    floor = max((floor.seconds for floor in floors(plan, ledger, keys, time.time())), default=0.0)
-    sigma = settings.job_sigma
-    tail = settings.job_seconds * (exp(2.0 * sigma - sigma**2 / 2) - 1)
-    return floor * settings.job_seconds / TYPICAL + tail if keys else 0.0
+def _projects(targets: Sequence[Target]) -> tuple[dict[str, str], dict[str, str]]:
+    """The project that each region's name stands for, and those besides that targets name, by id."""
+    regions: dict[str, str] = {}
+    named = {target.project_id: target.region for target in targets if target.project_id}
+    for number, region in enumerate(dict.fromkeys(target.region for target in targets), 1):
+        regions[region] = f"{number:032x}"
+    return regions, named
 
 
-def speed_for(simulated: float, images: int) -> float:
-    """How fast time runs, so that it takes REAL_SECONDS, and longer where this machine could not keep up."""
-    real = max(REAL_SECONDS, images * SECONDS_PER_IMAGE)
-    return min(max(simulated / real, 1.0), FASTEST)
-
-
-def _redirected(plan: Plan, running: Running) -> Plan:
-    """The plan as it is rehearsed: every service on this machine, other credentials, and windows open."""
-
-    def at_speed(target: Target) -> Target:
-        timeout = target.limits.request_timeout
-        shorter = min(timeout, max(timeout / running.speed, PATIENCE))
-        limits = target.limits.model_copy(update={"request_timeout": shorter})
-        return target.model_copy(update={"credentials": "env", "limits": limits})
-
+def _redirected(plan: Plan) -> Plan:
+    """The plan as it is rehearsed: every service in this process, other credentials, and windows open."""
     waves = tuple(replace(wave, not_before=None, not_after=None) for wave in plan.waves)
-    targets = {name: at_speed(target) for name, target in plan.targets.items()}
-    return at_endpoint(plan.model_copy(update={"targets": targets, "waves": waves}), running.url)
+    targets = {
+        name: target.model_copy(update={"credentials": "env"}) for name, target in plan.targets.items()
+    }
+    return at_endpoint(plan.model_copy(update={"targets": targets, "waves": waves}), ADDRESS)
 
 
 # --- The run --------------------------------------------------------------------------------------------
@@ -291,36 +263,34 @@ class _ProgressOnly(Console):
 
 
 async def _carry_out(
-    plan: Plan, options: Options, settings: Settings, running: Running, console: Console
+    plan: Plan, options: Options, settings: Settings, cloud: StandIn, console: Console, *, reports: bool
 ) -> _Outcome:
-    environ = {
-        "HUAWEICLOUD_SDK_AK": settings.access_key,
-        "HUAWEICLOUD_SDK_SK": settings.secret_key,
-        REHEARSAL: f"{running.speed}@{running.anchor}",
-    }
+    environ = {"HUAWEICLOUD_SDK_AK": settings.access_key, "HUAWEICLOUD_SDK_SK": settings.secret_key}
     silent = _ProgressOnly(quiet=console.quiet, color=console.color)
-    preflight = None
+    clock, preflight = cloud.clock, None
     if options.preflight:
-        clock = clock_for(plan, environ)
         ledger, selected = await ledger_ahead(plan, options)
         keys = choose(plan, ledger, options.limit, selected).keys
-        async with open_clouds(plan, clock, environ) as services:
-            preflight = await run_preflight(plan, ledger, keys, services, clock, silent)
+        async with open_clouds(plan, clock, environ, cloud.http) as services:
+            preflight = await run_preflight(plan, ledger, keys, services, clock, silent, wall=clock)
         if preflight.exit_code:
             return _Outcome(
                 exit_code=preflight.exit_code, reason="preflight would refuse the run", preflight=preflight
             )
-    now = running.now()
-    running.simulator.stats = Stats(began_at=now, last_at=now)
-    code = await run(plan, replace(options, preflight=False, environ=environ), silent)
-    ledger = await journal_of(plan, options.reports_dir).read().ledger(listed(plan))
+    cloud.forget_requests()
+    if reports:
+        plan_folder(options.reports_dir, plan).mkdir(parents=True)  # which a journal on disk would make
+    journal = journal_in_memory()
+    there = Surroundings(clock=clock, road=cloud.http, journal=journal, reports=reports)
+    code = await run(plan, replace(options, preflight=False, environ=environ), silent, there)
+    ledger = await journal.read().ledger(listed(plan))
     last = ledger.runs[-1]
     return _Outcome(
         exit_code=code,
         reason=last.reason or "",
         preflight=preflight,
-        summary=summary(ledger, plan=plan, now=running.now(), zone=zone_of(plan)),
-        seconds=max((last.ended_at or running.now()) - last.began_at, 0.0),
+        summary=summary(ledger, plan=plan, now=clock.now(), zone=zone_of(plan)),
+        seconds=max((last.ended_at or clock.now()) - last.began_at, 0.0),
     )
 
 

@@ -26,7 +26,7 @@ from migrator.cli.preflight import preflight_before_run
 from migrator.cli.progress import Progress
 from migrator.cli.reporting import snapshot, write_reports
 from migrator.cli.service import ServiceWatch
-from migrator.cli.wiring import TargetServices, clock_for, open_clouds, plan_folder
+from migrator.cli.wiring import Surroundings, TargetServices, clock_for, open_clouds, plan_folder
 from migrator.cli.work import (
     Work,
     check_keys,
@@ -64,14 +64,18 @@ _STOPS = {
 }
 
 
-async def run(plan: Plan, options: Options, console: Console) -> int:
+async def run(
+    plan: Plan, options: Options, console: Console, surroundings: Surroundings | None = None
+) -> int:
     """Start or resume a plan, and return the exit code. Raises MigratorError before the first request."""
     collector.spared()  # the plan
-    clock = clock_for(plan, options.environ)
+    clock = surroundings.clock if surroundings else clock_for(plan, options.environ)
+    location = surroundings.journal if surroundings else journal_of(plan, options.reports_dir)
+    road = surroundings.road if surroundings else None
     check_keys(plan, options)
     async with (
-        open_clouds(plan, clock, options.environ) as services,
-        open_journal(journal_of(plan, options.reports_dir)) as journal,
+        open_clouds(plan, clock, options.environ, road) as services,
+        open_journal(location) as journal,
     ):
         ledger = await journal.ledger(listed(plan))
         items = planned(plan, ledger.planned)
@@ -85,6 +89,7 @@ async def run(plan: Plan, options: Options, console: Console) -> int:
             ledger=ledger,
             items=items,
             selected=selected_keys(plan, ledger, options),
+            reports=surroundings is None or surroundings.reports,
             watch=ServiceWatch(plan, plan_folder(options.reports_dir, plan), services),
         )
         sizes = await session.preflight(services) if options.preflight else {}
@@ -107,7 +112,8 @@ async def run(plan: Plan, options: Options, console: Console) -> int:
         console.object(
             {"reason": end.reason, "exit_code": end.exit_code, "reports": [str(path) for path in paths]}
         )
-    console.say(_where(paths))
+    if paths:
+        console.say(_where(paths))
     return end.exit_code
 
 
@@ -126,6 +132,8 @@ class _Session:
     """Keys that the options select; None for all."""
 
     watch: ServiceWatch
+    reports: bool
+    """Whether any are to be written."""
 
     async def preflight(self, services: Mapping[str, TargetServices]) -> dict[str, int]:
         """Preflight of the ledger as this run is about to leave it; the journal gets none of that.
@@ -230,7 +238,9 @@ class _Session:
         formats: Collection[str] = tuple(FORMATS),
         asked_to_wait: Iterable[str] = (),
     ) -> list[Path]:
-        """Every report, or some; the files' paths. Raises ReportError."""
+        """Every report, or some; the files' paths, none where nobody would read them. Raises ReportError."""
+        if not self.reports:
+            return []
         folder = plan_folder(self.options.reports_dir, self.plan)
         now, seen = self.clock.now(), self.watch.seen(self.ledger)
         paths = await write_reports(

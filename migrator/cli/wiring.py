@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from migrator.io.files import read_inventory_bytes, read_plan_bytes
 from migrator.io.http import AioHttp, trusted
 from migrator.io.machine_zone import machine_zone
 from migrator.io.proxies import proxy_for
+from migrator.journal.port import JournalLocation
 from migrator.plan import parse_plan
 from migrator.plan.grouping import Grouped, grouped
 from migrator.preflight.windows import closed
@@ -101,35 +102,38 @@ def clock_for(plan: Plan, environ: Mapping[str, str]) -> SystemClock | FastClock
     return clock_of(addresses, environ)
 
 
+Road = Callable[[Target], AbstractAsyncContextManager[Http]]
+"""Opens what requests to the services of a target go through."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a run is carried out in where it is not the real world."""
+
+    clock: Clock
+    road: Road
+    journal: JournalLocation
+    reports: bool
+    """Whether anybody will read them."""
+
+
 @asynccontextmanager
 async def open_clouds(
-    plan: Plan, clock: Clock, environ: Mapping[str, str] = os.environ
+    plan: Plan, clock: Clock, environ: Mapping[str, str] = os.environ, road: Road | None = None
 ) -> AsyncIterator[dict[str, TargetServices]]:
-    """The services of each target, by its name.
+    """The services of each target, by its name; over the network, unless there is another `road`.
 
     Raises CredentialsError, and UsageError for a proxy or a file of certificates that cannot be used, before
     anything is sent.
     """
     SECRETS.spare(partial(own_words, plan))
-    tls = trusted(environ)
-    proxy = partial(proxy_for, environ=environ)
-    for target in plan.targets.values():
-        for address in (target.ims_endpoint, target.iam_endpoint, target.obs_endpoint):
-            proxy(URL(address))  # one that cannot be used is said now, not by the first request
+    open_road = road or _network(plan, environ)
     async with AsyncExitStack() as stack:
         services = {}
         for name, target in plan.targets.items():
-            http = AioHttp(
-                connect_timeout=target.limits.connect_timeout,
-                request_timeout=target.limits.request_timeout,
-                max_requests=target.limits.max_requests,
-                tls=tls,
-                proxy=proxy,
-                allow_plain=PLAIN_HOSTS,
-            )
+            http = await stack.enter_async_context(open_road(target))
             identity = credentials.find(target.credentials, environ, http=http, clock=clock)
             signer = _signer(identity, target, http, clock)
-            await stack.enter_async_context(http)
             project = target.project_id or identity.project_id
             lookup = ProjectLookup(http, signer, target.iam_endpoint, target.region)
             services[name] = TargetServices(
@@ -144,6 +148,23 @@ async def open_clouds(
                 backdated=_backdated(identity, target, http, clock, project or lookup),
             )
         yield services
+
+
+def _network(plan: Plan, environ: Mapping[str, str]) -> Road:
+    """One client for each target. Raises UsageError for a proxy or certificates that cannot be used."""
+    tls = trusted(environ)
+    proxy = partial(proxy_for, environ=environ)
+    for target in plan.targets.values():
+        for address in (target.ims_endpoint, target.iam_endpoint, target.obs_endpoint):
+            proxy(URL(address))  # one that cannot be used is said now, not by the first request
+    return lambda target: AioHttp(
+        connect_timeout=target.limits.connect_timeout,
+        request_timeout=target.limits.request_timeout,
+        max_requests=target.limits.max_requests,
+        tls=tls,
+        proxy=proxy,
+        allow_plain=PLAIN_HOSTS,
+    )
 
 
 def _backdated(

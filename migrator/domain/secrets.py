@@ -141,6 +141,8 @@ class Secrets:
         self._forms: tuple[_Form, ...] = ()
         self._plain: re.Pattern[str] | None = None
         self._encoded: re.Pattern[str] | None = None
+        self.version = 0
+        """Another one whenever `masked` may answer otherwise than before."""
 
     def __repr__(self) -> str:
         return f"Secrets({len(self._known)})"
@@ -158,16 +160,19 @@ class Secrets:
             re.compile("|".join(form.prefix(encoded=either) for form in forms)) for either in (False, True)
         )
         self._forms, self._plain, self._encoded = forms, plain, encoded
+        self.version += 1
 
     def spare(self, words: Words) -> None:
         """What `words` gives, when it is called, is our own to say. It is called only where it matters."""
         self._words = (*self._words, words)
         for form in self._forms:
             form.reconsider()
+        self.version += 1
 
     def forget(self) -> None:
         """All of it; for a test that comes after another."""
         self._words, self._known, self._forms, self._plain, self._encoded = (), {}, (), None, None
+        self.version += 1
 
     def masked(self, text: str) -> str:
         """`text` without any secret: each becomes "***"."""

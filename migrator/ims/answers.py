@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from msgspec import convert
@@ -273,6 +274,7 @@ def text_hint(message: str) -> RateHint | None:
     return _hint(message) or _hint(_THRESHOLD.sub(r"limit:\1,time:\2 \3", message))
 
 
+@lru_cache(maxsize=1024)  # the same few stand in every answer
 def _hint(shown: str) -> RateHint | None:
     hints = [
         RateHint(limit=int(limit), period=int(count or 1) * _UNITS[unit.lower()])

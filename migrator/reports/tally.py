@@ -60,3 +60,24 @@ def tallies_of_label(counts: Mapping[str, Sequence[int]], totals: Sequence[int])
     if any(rest):
         complete[""] = [a + b for a, b in zip(counts.get("", [0] * len(rest)), rest, strict=True)]
     return tallies({value: complete[value] for value in sorted(complete)})
+
+
+def cells(counts: Sequence[int], room: int) -> list[int]:
+    """`room` cells of a bar shared out in proportion to `counts`; none where all are zero.
+
+    Whatever is not zero gets a cell at least, as long as there are enough; where not, the earlier ones do.
+    """
+    total = sum(counts)
+    if total == 0:
+        return [0] * len(counts)
+    there = [index for index, count in enumerate(counts) if count][:room]
+    found = [0] * len(counts)
+    for index in there:
+        found[index] = max(1, room * counts[index] // total)
+    # What rounding left over, or took too much of, goes to and comes from where the share is furthest off.
+    while there and (missing := room - sum(found)):
+        step = 1 if missing > 0 else -1
+        able = [index for index in there if step > 0 or found[index] > 1]
+        chosen = max(able, key=lambda index: step * (room * counts[index] / total - found[index]))
+        found[chosen] += step
+    return found

@@ -18,11 +18,11 @@ from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment, span
 from migrator.domain.zone import UTC_ZONE, Zone
 from migrator.reports.estimate import Estimate
-from migrator.reports.glossary import BUSY, DONE, FAILED, HELD, OPEN, RUNS, STATUSES, statuses_of
+from migrator.reports.glossary import BUSY, DONE, DOUBT, FAILED, HELD, OPEN, RUNS, STATUSES, statuses_of
 from migrator.reports.headline import between
 from migrator.reports.runs import RunState
 from migrator.reports.summary import Summary
-from migrator.reports.tally import Tally
+from migrator.reports.tally import Tally, cells
 from migrator.reports.throughput import Throughput
 from migrator.reports.untrusted import spelled_out
 from migrator.workflow.states import IN_CLOUD, Phase
@@ -155,6 +155,9 @@ def standing(summary: Summary, holder: str | None) -> str:
 _GROUPS = 6
 """Waves, and targets, that are shown one by one."""
 
+_IN_A_BAR = (DONE, BUSY, DOUBT, FAILED, OPEN)
+_COLOURS = {"done": "green", "busy": "cyan", "doubt": "yellow", "failed": "red", "open": "dim"}
+
 
 def view(
     live: LiveStatus, *, width: int = 80, height: int | None = None, encoding: str = "utf-8"
@@ -214,8 +217,8 @@ class _Page:
     def __init__(self, width: int, encoding: str) -> None:
         self.width = max(width, 1)
         self.encoding = encoding
-        fancy = spelled_out("█░…", encoding) == "█░…"
-        self.full, self.empty, self.more = "█░…" if fancy else ("#", ".", "..")
+        fancy = spelled_out("█▓▒▚░…", encoding) == "█▓▒▚░…"
+        self.marks, self.more = ("█▓▒▚░", "…") if fancy else ("#=?x.", "..")
 
     def cut(self, line: Text) -> Text:
         """The line, shortened to the width."""
@@ -248,13 +251,16 @@ class _Page:
         return [self.cut(Text(" " * indent + row, style=style)) for row in rows]
 
     def bar(self, tally: Tally, room: int) -> Text:
-        """How much is finished; it is full only when everything is, and shows even one failure."""
-        wanted = max(tally.wanted, 1)
-        finished = room * (tally.done + tally.failed) // wanted
-        failed = min(max(room * tally.failed // wanted, tally.failed > 0), room)
-        done = max(finished - failed, 0)
-        empty = self.empty * (room - done - failed)
-        return Text.assemble((self.full * done, "green"), (self.full * failed, "red"), (empty, "dim"))
+        """The groups in proportion to their images: full only when everything is done, and no group lost."""
+        counts = [sum(tally[phase] for phase in statuses_of(group)) for group in _IN_A_BAR]
+        # Where there is not a cell for each, failures have theirs first.
+        urgent = sorted(range(len(counts)), key=lambda index: _IN_A_BAR[index] is not FAILED)
+        shared = dict(zip(urgent, cells([counts[index] for index in urgent], room), strict=True))
+        parts = [
+            (mark * shared[index], _COLOURS[group.name])
+            for index, (mark, group) in enumerate(zip(self.marks, _IN_A_BAR, strict=True))
+        ]
+        return Text.assemble(*parts, (self.marks[-1] * (room - sum(shared.values())), "dim"))
 
     def total(self, live: LiveStatus) -> list[Text]:
         """The plan's name, its bar and its numbers; on two lines where one is too short."""

@@ -72,6 +72,8 @@ class Guard:
         """Seconds that simulated time is ahead of the clocks by which callers date signatures."""
         self.skew = SKEW
         """Seconds of simulated time that a signature's date may be off."""
+        self.trusting = False
+        """Take every signature of the right form for genuine: for a caller that is this very process."""
         self._dice = Random(f"{settings.seed}:guard")  # noqa: S311
         self._strikes: dict[str, int] = {}
         self._locked: dict[str, Moment] = {}
@@ -86,12 +88,13 @@ class Guard:
         return known
 
     def region_of(self, project_id: str) -> str | None:
-        return next((name for name, its in self.settings.regions.items() if its == project_id), None)
+        found = next((name for name, its in self.settings.regions.items() if its == project_id), None)
+        return found or self.settings.projects.get(project_id)
 
     def known_project(self, project_id: str) -> bool:
         if self.settings.any_project:
             return _PROJECT.fullmatch(project_id) is not None
-        return project_id in self.settings.regions.values()
+        return project_id in self.settings.regions.values() or project_id in self.settings.projects
 
     def host_region(self, call: Call) -> str | None:
         """The region that the Host header names; None for an address such as 127.0.0.1."""
@@ -191,7 +194,7 @@ class Guard:
         if not signature.well_formed(call, said):
             # Whoever signs in another form does not guess at the secret: it costs nobody the key.
             return gateway_error("APIGW.0301", "verify aksk signature fail")
-        if not signature.genuine(call, said, key.secret):
+        if not (self.trusting or signature.genuine(call, said, key.secret)):
             self.strike(who, now, LOCK)
             return gateway_error("APIGW.0301", "verify aksk signature fail")
         if call.headers.get("x-security-token", "") != key.security_token:

@@ -7,8 +7,9 @@ the form of X-Apig-Ratelimit-Api is that of the gateway's own examples.
 import json
 import math
 import re
-from dataclasses import replace
 from random import Random
+
+from msgspec.structs import replace
 
 from migrator.domain.units import Moment
 from migrator.simulator.settings import Odds, Settings

@@ -4,12 +4,14 @@ Names and values: IMS API reference, "Querying Images".
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
+from math import inf
 from typing import Any
 
 from migrator.domain.units import Moment
-from migrator.simulator.image_view import tags_shown, view
+from migrator.simulator.image_view import listed_as_json, view
 from migrator.simulator.jobs import Project, Record
 from migrator.simulator.settings import Settings
 from migrator.simulator.wire import Call
@@ -47,14 +49,20 @@ _UNANSWERED = frozenset({"flavor_id", "member_status", *_SWITCHES})
 """Documented filters that are honoured under conditions, or not at all."""
 
 
-def filters(project: Project, call: Call, now: Moment, *, native: bool = False) -> list[Check]:
+def filters(
+    project: Project, call: Call, now: Moment, *, native: bool = False, created_since: bool = True
+) -> list[Check]:
     """One test for each filter of a call.
 
     Raises ValueError for a filter that cannot be read, that nobody documented, or that this stand-in knows
     no answer to (`flavor_id`): to leave it out would be to answer another question. `native` lists take any
-    other name for that of an attribute, as OpenStack does.
+    other name for that of an attribute, as OpenStack does. Without `created_since`, the caller begins where
+    `oldest` says.
     """
     pairs = call.query
+    if not created_since:
+        oldest(pairs)  # which reads them, so that a wrong one is refused
+        pairs = tuple(pair for pair in pairs if pair[0] != "created_at" or not pair[1].startswith("gte:"))
     return [check for name, value in pairs for check in _checks(project, call, name, value, now, native)]
 
 
@@ -70,7 +78,7 @@ def _checks(project: Project, call: Call, name: str, value: str, now: Moment, na
         case "owner":
             return [_equal(lambda r: r.project_id, value)]
         case "__imagetype" | "visibility":
-            return [_equal(lambda _: "private", value)]
+            return [] if value == "private" else [lambda _: False]
         case "__isregistered":
             return [_equal(lambda _: "true", value.lower())]
         case "tag":
@@ -99,6 +107,15 @@ def _checks(project: Project, call: Call, name: str, value: str, now: Moment, na
     raise ValueError(name)
 
 
+def oldest(pairs: Iterable[tuple[str, str]]) -> Moment:
+    """Before this moment there is no image that the filters of a call let pass."""
+    moments = [-inf]
+    for name, value in pairs:
+        if name == "created_at" and value.startswith("gte:"):
+            moments.append(_moment(value.partition(":")[2]))
+    return max(moments)
+
+
 def _equal(of: Callable[[Record], object], value: str) -> Check:
     return lambda record: of(record) == value
 
@@ -107,7 +124,8 @@ def _tag_check(text: str, now: Moment, settings: Settings) -> Check:
     key, equals, value = text.partition("=")
 
     def check(record: Record) -> bool:
-        if not tags_shown(record, now, settings):
+        drawn = listed_as_json(record, now, settings)
+        if drawn is None or not drawn.tagged:
             return False
         return record.tags.get(key) == value if equals else key in record.tags
 
@@ -119,10 +137,15 @@ def _time_check(text: str, of: Callable[[Record], Moment]) -> Check:
     compare = _COMPARE.get(sign) if colon else None
     if compare is None:
         raise ValueError(text)
+    then = _moment(moment)
+    return lambda record: compare(of(record), then)
+
+
+@lru_cache(maxsize=1024)
+def _moment(text: str) -> Moment:
     for form in ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S"):
         try:
-            then = datetime.strptime(moment, form).replace(tzinfo=UTC).timestamp()
+            return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()
         except ValueError:
             continue
-        return lambda record: compare(of(record), then)
     raise ValueError(text)

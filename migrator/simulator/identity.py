@@ -138,9 +138,10 @@ class IdentityService:
         if isinstance(caller, Reply):
             return caller
         name = call.one("name")
-        rows = dict(self.settings.regions)
+        further = {f"{region}_{its[:8]}": its for its, region in self.settings.projects.items()}
+        rows = self.settings.regions | further
         if name is not None:
-            its = self.guard.project_of(name)
+            its = further.get(name) or self.guard.project_of(name)
             rows = {name: its} if its else {}
         domain = _id(self.settings.domain)
         link = f"{call.scheme}://{call.host}{call.path}"

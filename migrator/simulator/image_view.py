@@ -3,12 +3,13 @@
 Shapes: IMS API reference, "Querying Images", "Image Attributes".
 """
 
+from math import inf
 from typing import Any
 
 from migrator.domain.units import Moment
-from migrator.simulator.jobs import Record
+from migrator.simulator.jobs import Drawn, Record
 from migrator.simulator.settings import Settings
-from migrator.simulator.wire import stamp
+from migrator.simulator.wire import encode, stamp
 
 _WRITTEN = {
     "os_version": "__os_version",
@@ -35,6 +36,45 @@ def _shown(when: str, after: float, record: Record, now: Moment) -> bool:
     if when == "at_end":
         return now >= record.job.ends
     return when == "at_once" or now >= record.job.accepted + after * record.lag
+
+
+def listed_as_json(record: Record, now: Moment, settings: Settings) -> Drawn | None:
+    """`view` as JSON, and whether tags can be found; None while lists do not show it.
+
+    Lists show the same images again and again: it is made anew only when something of it has changed.
+    """
+    drawn = record.drawn
+    if (
+        drawn is None
+        or not drawn.since <= now < drawn.until
+        or drawn.ends != record.job.ends
+        or drawn.settings is not settings
+        or drawn.tags != record.tags
+        or drawn.attributes != record.attributes
+    ):
+        drawn = record.drawn = _drawn(record, now, settings)
+    return drawn if drawn.text and not record.deleted else None
+
+
+def _drawn(record: Record, now: Moment, settings: Settings) -> Drawn:
+    job = record.job
+    changes = [
+        job.starts,
+        job.ends,
+        job.accepted + settings.listed_after * record.lag,
+        job.accepted + settings.tagged_after * record.lag,
+    ]
+    shows = not record.deleted and visible(record, now, settings)
+    return Drawn(
+        since=now,
+        until=min((moment for moment in changes if moment > now), default=inf),
+        ends=job.ends,
+        settings=settings,
+        tags=dict(record.tags),
+        attributes=dict(record.attributes),
+        tagged=tags_shown(record, now, settings),
+        text=encode(view(record, now, settings)) if shows else "",
+    )
 
 
 def view(record: Record, now: Moment, settings: Settings) -> dict[str, Any]:

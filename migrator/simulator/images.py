@@ -4,17 +4,17 @@ Rules and shapes: IMS API reference, "Querying Images", "Deleting an Image", "Qu
 "Querying the OSs Supported by Images".
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from migrator.domain.units import Moment
-from migrator.simulator.filters import filters
-from migrator.simulator.image_view import view, visible
+from migrator.simulator.filters import filters, oldest
+from migrator.simulator.image_view import listed_as_json
 from migrator.simulator.jobs import Project, Record
 from migrator.simulator.validate import os_list
-from migrator.simulator.wire import Call, Reply, empty, ims_error, ok
+from migrator.simulator.wire import Call, Reply, empty, ims_error, ok, ok_json
 
 DEFAULT_LIMIT = 500
 MOST_IMAGES = 1000
@@ -33,7 +33,8 @@ def list_images(project: Project, call: Call, now: Moment) -> Reply:
         return ims_error("IMG.0001")
     except KeyError:
         return ims_error("IMG.0144")
-    return ok({"images": [view(record, now, project.settings) for record in islice(found, limit)]})
+    rows = [record.drawn.text for record in islice(found, limit) if record.drawn]  # as `page` drew them
+    return ok_json(f'{{"images":[{",".join(rows)}]}}')
 
 
 def page(
@@ -43,15 +44,20 @@ def page(
 
     Raises ValueError for a question that cannot be read, KeyError for a marker that is no image.
     """
-    checks = filters(project, call, now, native=native)
-    limit = min(MOST_IMAGES, int(call.one("limit") or default))
+    settings = project.settings
     sort_key, sort_dir = call.one("sort_key") or "created_at", call.one("sort_dir") or "desc"
+    # In the order of creation, `_in_order` begins where `created_at` does.
+    checks = filters(project, call, now, native=native, created_since=sort_key != "created_at")
+    limit = min(MOST_IMAGES, int(call.one("limit") or default))
     if limit < 0 or sort_key not in _SORT_KEYS or sort_dir not in ("asc", "desc"):
         raise ValueError
     marker_id = call.one("marker")
     marker = project.by_id[marker_id] if marker_id else None
-    rows = _in_order(_candidates(project, call), sort_key, sort_dir, marker, now)
-    shown = (r for r in rows if visible(r, now, project.settings) and all(check(r) for check in checks))
+    least = oldest(call.query)
+    rows = _in_order(_candidates(project, call), sort_key, sort_dir, marker, least, now)
+    shown = (
+        row for row in rows if listed_as_json(row, now, settings) and all(check(row) for check in checks)
+    )
     return shown, limit
 
 
@@ -70,8 +76,14 @@ def _candidates(project: Project, call: Call) -> list[Record]:
 
 
 def _in_order(
-    records: list[Record], sort_key: str, sort_dir: str, marker: Record | None, now: Moment
+    records: list[Record],
+    sort_key: str,
+    sort_dir: str,
+    marker: Record | None,
+    least: Moment,
+    now: Moment,
 ) -> Iterable[Record]:
+    """The records in the order asked for; those created before `least` may be left out."""
     if sort_key != "created_at":
         keys: dict[str, Callable[[Record], Any]] = {
             "name": lambda r: (r.name, r.number),
@@ -80,17 +92,15 @@ def _in_order(
         }
         records = sorted(records, key=keys.get(sort_key, lambda r: r.number), reverse=sort_dir == "desc")
         return records[records.index(marker) + 1 :] if marker in records else records
+    oldest_place = bisect_left(records, least, key=lambda r: r.created)
     if sort_dir == "asc":
         start = 0 if marker is None else bisect_right(records, marker.number, key=lambda r: r.number)
-        return _slice(records, range(start, len(records)))
+        start = max(start, oldest_place)
+        return records[start:]
     start = len(records)
     if marker is not None:
         start = bisect_right(records, marker.number - 1, key=lambda r: r.number)
-    return _slice(records, range(start - 1, -1, -1))
-
-
-def _slice(records: list[Record], places: range) -> Iterator[Record]:
-    return (records[place] for place in places)
+    return reversed(records[oldest_place:start])
 
 
 # --- One image ---

@@ -47,6 +47,8 @@ class Record:
     """How much later than others it shows in lists, as a factor."""
 
     deleted: bool = False
+    drawn: "Drawn | None" = None
+    """How lists showed it last."""
 
     @property
     def name(self) -> str:
@@ -67,6 +69,27 @@ class Record:
         if self.job.fate in ("ok", "different"):
             return "active"
         return "killed" if self.job.fate == "killed" or self.job.leaves_killed else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """An image as a list showed it, and what that depends on."""
+
+    since: Moment
+    until: Moment
+    """It holds from the one moment to just before the other."""
+
+    ends: Moment
+    """When its job was to end."""
+
+    settings: Settings
+    tags: dict[str, str]
+    attributes: dict[str, Any]
+    tagged: bool
+    """Whether lists find it by its tags."""
+
+    text: str
+    """Empty while lists do not show it."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

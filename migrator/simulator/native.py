@@ -4,10 +4,11 @@ Shapes: IMS API reference, "Querying Images (Native OpenStack API)", "Querying I
 API)", "Querying API Versions (Native OpenStack API)".
 """
 
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
+
+from msgspec.structs import replace
 
 from migrator.domain.units import Moment
 from migrator.simulator.image_view import view, visible

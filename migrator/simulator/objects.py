@@ -4,11 +4,12 @@ Answers: OBS API reference, "Querying Object Metadata", "Querying Bucket Metadat
 Information", "Listing Initiated Multipart Tasks", "Listing Objects in a Bucket", "Error Responses".
 """
 
-from dataclasses import replace
 from hashlib import md5
 from html import escape
 from random import Random
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from migrator.domain.units import Moment
 from migrator.simulator import signature

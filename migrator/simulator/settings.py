@@ -113,6 +113,9 @@ class Settings(_Values):
     }
     """Project id of each region; the first is taken where a request does not say."""
 
+    projects: dict[str, str] = {}
+    """Further projects by id, and the region that each of them is in."""
+
     any_project: bool = False
     """Take any 32 hex digits for a project of this account, and any region name for a region."""
 
@@ -385,6 +388,15 @@ SCENARIOS: dict[str, Settings] = {
 """Named settings to rehearse under, from faultless to hostile; `demo` is short and has a bit of all.
 
 `calm`, `busy` and `storm` are the fault profiles of `run --simulate`."""
+
+
+def of_region(settings: Settings, region: str, number: int) -> Settings:
+    """The settings of a stand-in that serves one region: the first where a request does not say, with dice
+    of its own; `number` counts them from zero."""
+    first = {region: settings.regions[region]} if region in settings.regions else {}
+    return settings.model_copy(
+        update={"regions": first | settings.regions, "seed": settings.seed + 7919 * number}
+    )
 
 
 def scenario(name: str, *, seed: int = 0) -> Settings:

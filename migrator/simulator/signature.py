@@ -7,6 +7,7 @@ OBS: OBS API reference, "User Signature Authentication", "Authentication of Sign
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -145,10 +146,17 @@ def signed_at(call: Call) -> Moment | None:
 
 @lru_cache(maxsize=64)
 def _moment(text: str) -> Moment | None:
+    # Not strptime, which takes ten times as long.
+    if (found := _STAMP(text)) is None:
+        return None
+    year, month, day, hour, minute, second = map(int, found.groups())
     try:
-        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
     except ValueError:
         return None
+
+
+_STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII).fullmatch
 
 
 DIALECTS = {"OBS": "x-obs-", "AWS": "x-amz-"}

@@ -6,21 +6,22 @@ OBS API reference, "Error Responses".
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from html import escape
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from migrator.domain.units import Moment
 from migrator.ims.error_codes import CODES
 
 JSON_TYPE = {"Content-Type": "application/json"}
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """One HTTP request as it arrived."""
 
     method: str
@@ -36,7 +37,7 @@ class Call:
     query: tuple[tuple[str, str], ...] = ()
     """Decoded pairs, in the order sent."""
 
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     """Names in lower case."""
 
     body: bytes = b""
@@ -57,12 +58,11 @@ class Act(StrEnum):
     TRUNCATE = "truncate"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Struct, frozen=True, kw_only=True):
     """One HTTP answer, and how it is to be delivered."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     body: bytes = b""
     delay: float = 0.0
     """Simulated seconds before it leaves."""
@@ -80,8 +80,13 @@ def stamp(moment: Moment, digits: int = 0, *, suffix: str = "Z") -> str:
 
 def ok(payload: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
     """An answer in JSON."""
-    body = _encode(payload).encode()
+    body = encode(payload).encode()
     return Reply(status=status, headers={**JSON_TYPE, **headers} if headers else JSON_TYPE, body=body)
+
+
+def ok_json(text: str) -> Reply:
+    """An answer whose JSON is there already."""
+    return Reply(status=200, headers=JSON_TYPE, body=text.encode())
 
 
 def empty(status: int = 204) -> Reply:

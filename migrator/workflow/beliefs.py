@@ -220,13 +220,13 @@ class ServiceSeen(Struct, kw_only=True):
 
     listed_by: dict[ListedBy, VisibilityDelays] = field(default_factory=dict)
 
-    def note(self, belief: str, holds: bool) -> None:
-        """One more observation."""
+    def note(self, belief: str, holds: bool, times: int = 1) -> None:
+        """One more observation, or so many."""
         count = self.beliefs.setdefault(belief, Count())
         if holds:
-            count.seen += 1
+            count.seen += times
         else:
-            count.against += 1
+            count.against += times
 
     def count(self, belief: str) -> Count:
         """All observations of one belief."""
@@ -321,14 +321,17 @@ class Observer:
         """A page of images was read."""
         if query.tag is not None:
             key, value = query.tag
-            for image in images:
-                self.seen.note("tag-filter-honoured", image.tags.get(key) == value)
+            self._note_all("tag-filter-honoured", [image.tags.get(key) == value for image in images])
         if query.name is not None:
-            for image in images:
-                self.seen.note("name-filter-honoured", image.name == query.name)
+            self._note_all("name-filter-honoured", [image.name == query.name for image in images])
         for image in images:
             if image.status == "active" and (asked := self._asked.get(image.name)) is not None:
                 self._compare(image, *asked)
+
+    def _note_all(self, belief: str, held: list[bool]) -> None:
+        for holds in (True, False):
+            if times := held.count(holds):
+                self.seen.note(belief, holds, times)
 
     def _compare(self, found: CloudImage, image: Image, marker: Marker | None) -> None:
         if marker is not None and found.tags and found.tags.get("migrator_item") != marker.item:

@@ -13,7 +13,6 @@ import pytest
 import tomli
 
 from migrator.domain.sheets import Unreadable
-from migrator.io.files import read_inventory_bytes
 from tests.cli.conftest import Desk
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -459,10 +458,27 @@ def test_a_plan_may_name_a_hidden_sheet_where_it_says_so(desk):
 # --- A plan to begin with -------------------------------------------------------------------------------
 
 
-def test_the_plan_with_every_key_comes_with_the_program(desk):
+def test_the_plan_with_every_key_comes_with_the_program_and_is_valid_where_it_is_written(desk):
     it = desk()
+    (it.folder / "new").mkdir()
 
-    it("init", it.folder / "full.toml", "--full")
+    written = it("init", "new/dc.toml", "--full")
 
-    assert (it.folder / "full.toml").read_bytes() == (CASES.parents[1] / "plans" / "full.toml").read_bytes()
-    assert read_inventory_bytes(str(it.folder / "full.toml"))
+    assert written.code == 0
+    assert "wrote new/full.xlsx, which the plan reads" in written.err
+    examples = CASES.parents[1] / "plans"
+    assert (it.folder / "new" / "dc.toml").read_bytes() == (examples / "full.toml").read_bytes()
+    assert it("validate", "new/dc.toml").code == 0
+
+
+@pytest.mark.parametrize("there", ["dc.toml", "full.xlsx"])
+def test_neither_the_plan_nor_its_list_is_written_over(desk, there):
+    it = desk()
+    (it.folder / there).write_text("mine")
+
+    result = it("init", "dc.toml", "--full")
+
+    assert result.code == 2
+    assert f"{there} is there already" in result.err
+    assert [path.name for path in it.folder.iterdir()] == [there]
+    assert (it.folder / there).read_text() == "mine"

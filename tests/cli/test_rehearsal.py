@@ -12,19 +12,9 @@ import pytest
 
 from migrator.cli import rehearsal, rehearsal_output
 from migrator.cli.common import Console
-from migrator.cli.rehearsal import (
-    FASTEST,
-    Rehearsal,
-    expected_seconds,
-    over_quota,
-    peak,
-    settings_for,
-    speed_for,
-)
+from migrator.cli.rehearsal import Rehearsal, over_quota, peak, settings_for
 from migrator.plan import parse_plan
 from migrator.plan.grouping import Grouped
-from migrator.workflow.ledger import Ledger
-from migrator.workflow.resume import planned, startup_events
 from tests.cli.conftest import AK, SK, Desk
 
 CANARIES = {
@@ -40,11 +30,7 @@ CANARIES = {
 
 @pytest.fixture
 def desk(desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Desk:
-    """A desk whose plans are for a real cloud, whose time flies, and whose runs start with preflight."""
-    monkeypatch.setattr(rehearsal, "REAL_SECONDS", 0.5)
-    monkeypatch.setattr(rehearsal, "SECONDS_PER_IMAGE", 0.0)
-    monkeypatch.setattr(rehearsal, "FASTEST", 3000.0)
-    monkeypatch.setattr(rehearsal, "PATIENCE", 1.0)
+    """A desk whose plans are for a real cloud, and whose runs start with preflight."""
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
@@ -158,7 +144,7 @@ def test_neither_credentials_nor_the_reports_of_the_plan_are_touched(desk, monke
     assert result.code == 0
     assert not any(canary in result.out + result.err for canary in ("canary", AK, SK))
     assert set(looked_up).isdisjoint(CANARIES)
-    assert addresses <= {"127.0.0.1"}
+    assert addresses == set()
     assert (mine / "journal.db").read_text() == "not a journal at all"
     assert [one.name for one in mine.iterdir()] == ["journal.db"]
     assert [one.name for one in desk.reports.iterdir()] == ["dc-east"]
@@ -288,37 +274,6 @@ def test_the_time_that_is_over_is_simulated_time_as_well(desk):
     assert result.code == 7
     assert result.objects[0]["expected_seconds"] < 3600
     assert "max-duration is over" in result.objects[0]["reason"]
-
-
-@pytest.mark.parametrize(
-    ("simulated", "images", "speed"),
-    [
-        pytest.param(0.0, 0, 1.0, id="never slower than real"),
-        pytest.param(rehearsal.REAL_SECONDS * 90, 20, 90.0, id="as long as it should take"),
-        pytest.param(300_000.0, 10_000, FASTEST, id="never faster than can be measured"),
-        pytest.param(30_000.0, 10_000, 100.0, id="slower where there is much to do"),
-    ],
-)
-def test_time_runs_so_fast_that_a_rehearsal_is_short(simulated, images, speed):
-    assert speed_for(simulated, images) == pytest.approx(speed)
-
-
-def test_a_larger_plan_is_expected_to_take_longer_and_a_storm_longer_still():
-    head = (
-        b'[plan]\nname = "p"\n[targets.n]\nregion = "cn-north-4"\n[defaults]\nmin_disk = 40\nbucket = "b-b"\n'
-    )
-    head += b'os_version = "CentOS 7.6 64bit"\n'
-
-    def expected(count: int, fault_profile: str) -> float:
-        rows = b"".join(b'[[images]]\nname = "v-%d"\nobject = "%d.raw"\n' % (n, n) for n in range(count))
-        plan, _ = parse_plan(head + rows, path="p.toml")
-        ledger = Ledger()
-        for event in startup_events(planned(plan), ledger, 0.0):
-            ledger.apply(event)
-        return expected_seconds(plan, ledger, list(ledger.states), settings_for(plan, fault_profile))
-
-    assert 600 < expected(1, "calm") < expected(400, "calm") < expected(400, "storm")
-    assert 6000 < expected(400, "calm") < 10_000
 
 
 def measured(**more: Any) -> Rehearsal:

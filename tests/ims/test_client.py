@@ -20,6 +20,7 @@ from migrator.domain.http import Response
 from migrator.domain.image import Image, ImageType, Marker
 from migrator.domain.object_ref import ObjectRef
 from migrator.domain.plan import JobApi, Target
+from migrator.domain.secrets import SECRETS
 from migrator.ims.client import (
     Ims,
     os_versions_request,
@@ -539,6 +540,26 @@ def test_an_image_is_read_with_all_that_matters():
             data_origin="file,mig-bucket:images/web01-sys.zvhd2",
         ),
     )
+
+
+def test_a_list_that_comes_again_is_read_with_what_is_secret_by_then():
+    told = {**LISTED, "__description": "the word is canary-secret-0001"}
+    page = answer(200, {"images": [told]})
+    assert read_images(page, ImageQuery()).images[0].description == "the word is canary-secret-0001"
+
+    SECRETS.register("canary-secret-0001")
+
+    assert read_images(page, ImageQuery()).images[0].description == "the word is ***"
+    further = answer(200, {"images": [told, LISTED]})
+    assert read_images(further, ImageQuery()).images[0].description == "the word is ***"
+
+
+def test_two_lists_that_differ_in_one_image_are_two():
+    first, second = ({"images": [LISTED, {**LISTED, "id": "b", "status": status}]} for status in ("a", "b"))
+
+    pages = [read_images(answer(200, body), ImageQuery()) for body in (first, second, first)]
+
+    assert [page.images[1].status for page in pages] == ["a", "b", "a"]
 
 
 def image_with(**more: object) -> CloudImage:

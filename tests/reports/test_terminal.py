@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from migrator.domain.cloud import Fault
 from migrator.reports.estimate import Estimate, Range
 from migrator.reports.summary import Summary, summary
-from migrator.reports.tally import Tally
+from migrator.reports.tally import Tally, cells
 from migrator.reports.terminal import (
     Failure,
     LiveStatus,
@@ -122,7 +122,7 @@ def test_everything_an_engineer_asks_for_is_there_and_fits(width):
 def test_columns_stay_in_line_under_wide_names():
     bars = [line for line in text(CROWDED, width=80) if line.startswith("  wave ")]
 
-    starts = {cell_len(line[: re.search("[█░]", line).start()]) for line in bars}  # type: ignore[union-attr]
+    starts = {cell_len(line[: re.search("[█▓▒▚░]", line).start()]) for line in bars}  # type: ignore[union-attr]
     assert len(bars) == 2
     assert len(starts) == 1
 
@@ -145,9 +145,34 @@ def test_many_waves_show_those_that_still_have_something_to_do():
 def test_a_finished_plan_is_told_in_one_line_without_what_is_not():
     lines = text(some_facts(totals=tally(succeeded=57, failed=3), throughput=None), width=70)
 
-    assert lines == ["dc-east █████████████████ 57/60 done (95%), 3 failed"]
+    assert lines == ["dc-east ████████████████▚ 57/60 done (95%), 3 failed"]
     lines = text(some_facts(totals=tally(succeeded=60), throughput=None), width=70)
     assert lines == ["dc-east █████████████████ 60/60 done (100%)"]
+
+
+def test_the_parts_of_a_bar_are_in_proportion_and_none_is_lost():
+    totals = tally(succeeded=9_990, running=4_000, in_doubt=1, failed=9, pending=6_000)
+    bar = text(some_facts(name="", totals=totals), width=80)[0].split()[0]
+
+    assert bar == "█████████▓▓▓▒▚░░░░░░"
+    assert len(bar) == 20
+
+
+@given(counts=st.lists(st.integers(0, 10**6), min_size=1, max_size=6), room=st.integers(0, 60))
+def test_the_cells_of_a_bar_add_up_and_are_as_near_to_their_share_as_one_cell_for_each_allows(counts, room):
+    found, total = cells(counts, room), sum(counts)
+
+    assert sum(found) == (room if total else 0)
+    assert all(count or not cell for count, cell in zip(counts, found, strict=True))
+    if room >= len(counts):
+        assert all(cell for count, cell in zip(counts, found, strict=True) if count)
+        off = [cell - room * count / total for count, cell in zip(counts, found, strict=True) if count]
+        assert all(-len(counts) < one <= 1 for one in off)
+
+
+@pytest.mark.parametrize("room", [1, 2, 3])
+def test_where_there_is_not_a_cell_for_each_the_earlier_have_theirs(room):
+    assert cells([1, 50, 50, 7], room) == [1, 1, 1, 0][:room] + [0] * (4 - room)
 
 
 @pytest.mark.parametrize("height", range(1, 16))

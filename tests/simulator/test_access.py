@@ -196,3 +196,16 @@ def test_a_forbidden_call_is_refused_and_others_are_not():
 
     assert (reply.status, error(reply)) == (403, "APIGW.0302")
     assert caller.call("GET", "/v1/cloudimages/quota").status == 200
+
+
+def test_a_further_project_of_a_region_is_let_in_and_listed():
+    sub = "ab" * 16
+    caller = Caller(projects={sub: "cn-north-4"})
+
+    assert signed(caller, x_project_id=sub).status == 200
+    assert signed(caller, x_project_id="cd" * 16).code == "APIGW.0310"
+    assert caller.simulator.guard.region_of(sub) == "cn-north-4"
+    names = {one["id"]: one["name"] for one in caller.get("/v3/projects")["projects"]}
+    assert names[sub] == "cn-north-4_abababab"
+    (found,) = caller.get("/v3/projects", ("name", names[sub]))["projects"]
+    assert found["id"] == sub

@@ -1,12 +1,12 @@
 """The S3-like signature of version 4, against the examples that its authors publish."""
 
 import hmac
-from dataclasses import replace
 from email.utils import formatdate
 from hashlib import sha256
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from migrator.simulator.aws4 import (
     ALGORITHM,

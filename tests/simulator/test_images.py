@@ -1,11 +1,15 @@
 """Lists, tags and single images, as the service shows them."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.simulator.callers import PROJECT, Caller, error
+from migrator.simulator.image_view import view, visible
+from tests.simulator.callers import NOON, PROJECT, Caller, error
 
 ACTION = f"/v2/{PROJECT}/images/resource_instances/action"
 
@@ -384,3 +388,78 @@ def test_every_project_has_its_own_images():
 
     assert caller.names() == ["east"]
     assert error(caller.call("GET", "/v2/nowhere/at/all")) == "APIGW.0101"
+
+
+# --- Drawn once ------------------------------------------------------------------------------------------
+
+
+def as_it_is(caller: Caller) -> list[dict[str, Any]]:
+    """Every image that lists show now, drawn anew."""
+    settings = caller.simulator.settings
+    (project,) = caller.simulator.projects.values()
+    shown = [view(one, caller.now, settings) for one in project.records if visible(one, caller.now, settings)]
+    found: list[dict[str, Any]] = json.loads(json.dumps(shown))
+    return found
+
+
+@given(
+    moves=st.lists(
+        st.sampled_from(["submit", "wait", "long", "tag", "untag", "patch", "delete", "settings", "end"]),
+        max_size=25,
+    )
+)
+def test_a_list_shows_each_image_as_it_is_whatever_happened_since_the_last_one(moves):
+    caller = Caller(
+        job_spread="fixed", job_seconds=50, listed="later", listed_after=7, tagged="later", tagged_after=90
+    )
+    caller.job_id("first")
+    (project,) = caller.simulator.projects.values()
+    for number, move in enumerate(moves):
+        record = project.records[number % len(project.records)]
+        match move:
+            case "submit":
+                caller.submit(f"vm-{number}")
+            case "wait":
+                caller.now += 5
+            case "long":
+                caller.now += 60
+            case "tag":
+                record.tags["late"] = str(number)
+            case "untag":
+                record.tags.clear()
+            case "patch":
+                record.attributes["name"] = f"renamed-{number}"
+            case "delete":
+                project.delete(record, caller.now) if record.status(caller.now) else None
+            case "settings":
+                changed = {"tag_separator": "." if number % 2 else "=", "listed_after": float(number)}
+                caller.simulator.change(caller.simulator.settings.model_copy(update=changed))
+            case "end":
+                record.job.ends = min(record.job.ends, caller.now)
+
+        assert caller.get("/v2/cloudimages", ("sort_dir", "asc"))["images"] == as_it_is(caller)
+
+
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize("since", range(-1, 5))
+def test_a_list_since_a_moment_begins_there_and_goes_on_behind_its_marker(direction, since):
+    caller = Caller(job_seconds=1)
+    for number in range(4):
+        caller.job_id(f"vm-{number}")
+        caller.now += 60
+    moment = datetime.fromtimestamp(NOON + 60 * since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    order = [("sort_dir", direction), ("created_at", f"gte:{moment}")]
+
+    listed = caller.get("/v2/cloudimages", *order)["images"]
+
+    expected = [f"vm-{number}" for number in range(max(since, 0), 4)]
+    assert [image["name"] for image in listed] == (expected if direction == "asc" else expected[::-1])
+    for place, image in enumerate(listed):
+        rest = caller.get("/v2/cloudimages", *order, ("marker", image["id"]))["images"]
+        assert rest == listed[place + 1 :]
+
+
+def test_a_moment_that_cannot_be_read_is_refused_in_every_order():
+    for order in ("created_at", "name"):
+        reply = Caller().call("GET", "/v2/cloudimages", ("sort_key", order), ("created_at", "gte:noon"))
+        assert reply.code == "IMG.0001"

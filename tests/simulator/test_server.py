@@ -15,13 +15,13 @@ from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException, Ser
 from huaweicloudsdkims import v2 as ims
 from pydantic import SecretStr
 
+from migrator.cli.stand_in import call_of
 from migrator.domain.credentials import Keys
 from migrator.domain.http import Request
 from migrator.ims.signing import KeySigner
 from migrator.io.clock import SystemClock
 from migrator.simulator.server import serve
 from migrator.simulator.settings import BucketSettings, ObjectSettings, Settings
-from tests.simulated import call_of
 from tests.simulator.callers import PROJECT, wish
 
 pytestmark = pytest.mark.anyio

@@ -2,7 +2,6 @@
 
 import hmac
 import json
-from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -11,6 +10,7 @@ from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from migrator.simulator.signature import (
     ALGORITHM,
