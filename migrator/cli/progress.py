@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import anyio
 import anyio.to_thread
@@ -11,7 +11,6 @@ import anyio.to_thread
 from migrator.cli.common import Console
 from migrator.cli.reporting import snapshot
 from migrator.cli.wiring import zone_of
-from migrator.domain.cloud import Fault
 from migrator.domain.plan import Plan
 from migrator.domain.units import Moment
 from migrator.engine import Engine
@@ -23,8 +22,7 @@ from migrator.reports import terminal
 from migrator.reports.glossary import DONE
 from migrator.reports.summary import Summary, summary
 from migrator.reports.tally import Tally
-from migrator.reports.waits import silent
-from migrator.workflow.events import AttemptThrottled, Event, ImageEvent
+from migrator.workflow.events import Event, ImageEvent
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.states import Phase
 
@@ -39,9 +37,6 @@ SUMMARY_EVERY = 2.0
 
 SHARE = 50.0
 """A Summary is made so seldom that it takes one part in so many of a processor."""
-
-LONG_SILENCE = 10.0
-"""Seconds without a submission that are worth a line; shorter ones are part of the rate."""
 
 
 class Progress:
@@ -65,8 +60,6 @@ class Progress:
             self._targets[image.target][phase] += 1
         self._held = {key for key, state in ledger.states.items() if state.held}
         self._failures: deque[terminal.Failure] = deque(maxlen=terminal.LATEST)
-        self._refusals: dict[str, Fault] = {}
-        """By target: why the service last refused everybody."""
         self._summary: Summary | None = None
 
     def on_event(self, event: Event) -> None:
@@ -92,8 +85,6 @@ class Progress:
             self._held.add(key)
         else:
             self._held.discard(key)
-        if isinstance(event, AttemptThrottled):
-            self._refusals[image.target] = event.fault
 
     def line(self) -> str:
         """Where the run stands, in one line."""
@@ -119,17 +110,6 @@ class Progress:
             failures=tuple(self._failures),
             zone=self._zone,
         )
-
-    def asked_to_wait(self) -> list[str]:
-        """Which services asked this run to wait, a sentence each."""
-        if self.engine is None:
-            return []
-        tick, found = self.engine.clock.monotonic(), []
-        for name, worker in self.engine.workers.items():
-            silence = worker.scheduler.submits.bucket.blocked_until - tick
-            if worker.halted is None and silence > LONG_SILENCE and worker.scheduler.waiting:
-                found.append(silent(name, silence, self._refusals.get(name)))
-        return found
 
     @property
     def _live(self) -> bool:
@@ -160,17 +140,14 @@ class Progress:
                 self._summarised,
                 frozen,
                 self.engine.clock.now(),
-                self.asked_to_wait(),
                 abandon_on_cancel=True,
             )
             await anyio.sleep(pause_after(copied + spent))
 
-    def _summarised(self, ledger: Ledger, now: Moment, asked_to_wait: Iterable[str]) -> tuple[Summary, float]:
+    def _summarised(self, ledger: Ledger, now: Moment) -> tuple[Summary, float]:
         """A Summary, and the seconds of a processor that it took."""
         began = time.thread_time()
-        found = summary(
-            ledger, plan=self._plan, now=now, running=True, zone=self._zone, asked_to_wait=asked_to_wait
-        )
+        found = summary(ledger, plan=self._plan, now=now, running=True, zone=self._zone)
         return found, time.thread_time() - began
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """Reports written from a ledger, each file atomically."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
@@ -40,25 +40,15 @@ async def write_reports(
     running: bool,
     formats: Collection[str] = tuple(FORMATS),
     service: Mapping[str, ServiceSeen] = MappingProxyType({}),
-    asked_to_wait: Iterable[str] = (),
 ) -> list[Path]:
     """Reports of a plan, every one unless told otherwise, from one Summary; the files' paths.
 
-    `service` is what the service of each region was seen to do, `asked_to_wait` which services asked a run to
-    wait. Raises ReportError.
+    `service` is what the service of each region was seen to do. Raises ReportError.
     """
     frozen, zone = snapshot(ledger), zone_of(plan)
 
     def facts() -> Summary:
-        return summary(
-            frozen,
-            plan=plan,
-            now=now,
-            running=running,
-            service=service,
-            zone=zone,
-            asked_to_wait=asked_to_wait,
-        )
+        return summary(frozen, plan=plan, now=now, running=running, service=service, zone=zone)
 
     return await anyio.to_thread.run_sync(_write, facts, folder, formats)
 

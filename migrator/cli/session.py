@@ -8,7 +8,7 @@ import shlex
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVarTuple
@@ -210,7 +210,7 @@ class _Session:
         while True:
             await anyio.sleep(REPORT_EVERY)
             try:
-                await self.write_reports(running=True, asked_to_wait=progress.asked_to_wait())
+                await self.write_reports(running=True)
             except ReportError as error:
                 # The run and its journal go on; the next refresh may succeed.
                 log.error("report.stale", reason=str(error))
@@ -236,7 +236,6 @@ class _Session:
         *,
         running: bool,
         formats: Collection[str] = tuple(FORMATS),
-        asked_to_wait: Iterable[str] = (),
     ) -> list[Path]:
         """Every report, or some; the files' paths, none where nobody would read them. Raises ReportError."""
         if not self.reports:
@@ -251,7 +250,6 @@ class _Session:
             running=running,
             formats=formats,
             service=seen,
-            asked_to_wait=asked_to_wait,
         )
         self.watch.write(self.ledger, now)
         return paths

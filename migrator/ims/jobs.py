@@ -101,12 +101,14 @@ def _job_fault(job: Mapping[str, object], response: Response) -> Fault:
         message = message or _first(wrapped, "message")
         if not code and (named := _CODE.search(message)):
             code = named[0]
+        message = message.removeprefix(f"{code}: ")  # said once already
         if (code or message) and (code, message) not in said:
             said.append((code, message))
     said.sort(key=_generality)  # stable: of equals, the outermost leads
     code = next((code for code, _ in said if code), "")
     texts = [f"{other}: {words}" if other and other != code else words for other, words in said if words]
-    message = "; also ".join(dict.fromkeys(texts))
+    once = list(dict.fromkeys(texts))
+    message = "; also ".join([*(words.rstrip(".") for words in once[:-1]), *once[-1:]])
     row = error_codes.row(code) if code else None
     if row is None or row.owner == "service":
         remedy = "Run again with --retry-failed; if it fails again, ask the vendor's support about this job."

@@ -11,7 +11,7 @@ Every report is made from one Summary, so their numbers agree. The rules:
 4. What nobody knows is None, never a guess: no estimate before a job has ended, none for a run that is over.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -140,10 +140,8 @@ def summary(
     running: bool | None = None,
     service: Mapping[str, ServiceSeen] = MappingProxyType({}),
     zone: Zone = UTC_ZONE,
-    asked_to_wait: Iterable[str] = (),
 ) -> Summary:
-    """What there is to say about `ledger` at the moment `now`; `service` is what was seen, by region, and
-    `asked_to_wait` what a run knows of services that asked it to wait, a sentence each.
+    """What there is to say about `ledger` at the moment `now`; `service` is what was seen, by region.
 
     `running` tells whether a run holds the journal; None believes the last run when it has not said that it
     ended. Of `plan` only what it says of itself and its targets is used: the images are the ledger's.
@@ -160,8 +158,8 @@ def summary(
     cloud = spread(value for values in job_seconds.values() for value in values)
     listings, waiting = _listings(ledger, plan), causes(counts.waiting)
     settle = max((listing.settle for listing in listings.values()), default=0.0)
-    still = StandingStill(halted=halted, waiting=waiting, settle=settle, usual=cloud, at_work=at_work)
-    kept = waits(pairs, plan, now, zone, still)
+    run = runs[-1] if at_work else None
+    still = StandingStill(halted=halted, waiting=waiting, settle=settle, usual=cloud, run=run)
     possible = possible_per_hour(counts.targets, plan, job_seconds)
     eta = estimate(pairs, plan, halted, runs, now, at_work=at_work)
     return Summary(
@@ -184,7 +182,7 @@ def summary(
         listings=listings,
         failures=causes(counts.failed),
         waiting=waiting,
-        waits=(*(asked_to_wait if at_work else ()), *kept),
+        waits=waits(pairs, plan, now, zone, still),
         runs=runs,
         halted=halted,
         images=ImageRows(pairs, drift),

@@ -1,6 +1,7 @@
 """What the rest of a plan waits for: a sentence for each reason, the same in every report and terminal."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from migrator.domain.zone import Zone
 from migrator.pacing.estimate import Spread
 from migrator.reports.causes import Cause, CauseKind
 from migrator.reports.glossary import CAUSES, HELD, STATUSES
+from migrator.reports.runs import RunLine
 from migrator.reports.untrusted import one_line, plain
 from migrator.workflow.ledger import Planned
 from migrator.workflow.states import FINISHED, Phase, State
@@ -25,6 +27,17 @@ _HANGS_AT_LEAST = 60.0
 
 _NAMED = 3
 """Hanging jobs that are named."""
+
+_LONG_SILENCE = 10.0
+"""Seconds without a submission that are worth a sentence; shorter ones are part of the rate."""
+
+_LOOK_BACK = 60.0
+"""Seconds whose submissions tell whether the rate holds the others back."""
+
+_SHORTEST_LOOK_BACK = 30.0
+
+_NEARLY = 0.85
+"""Who submits at this fraction of the rate is held back by it."""
 
 
 class _Job(NamedTuple):
@@ -48,8 +61,8 @@ class StandingStill:
     usual: Spread | None
     """What jobs took so far."""
 
-    at_work: bool
-    """Whether a run goes on."""
+    run: RunLine | None
+    """The run that goes on; None where none does."""
 
 
 def waits(
@@ -70,11 +83,15 @@ def waits(
         return ()
     sentences = [f"target {one_line(name)} stopped: {with_remedy(fault)}" for name, fault in halted.items()]
     to_do = sum(state.phase is Phase.PENDING and item.image.target not in halted for item, state in pairs)
-    if plan.waves:
-        listed = ((item.image, state) for item, state in pairs if not state.removed)
-        if (why := Waves(plan.waves, listed).gate(now).why) is not None:
-            sentences.append(why.told(zone))
-    if still.at_work:
+    waves = Waves(plan.waves, ((item.image, state) for item, state in pairs if not state.removed))
+    gate = waves.gate(now)
+    if still.run is not None:
+        targets = _targets(pairs, waves, gate.open, max(still.run.began_at, now - _LOOK_BACK))
+        sentences += _silences(targets, halted, now)
+    if gate.why is not None:
+        sentences.append(gate.why.told(zone))
+    if still.run is not None:
+        sentences += _held_by_rate(targets, plan, min(now - still.run.began_at, _LOOK_BACK))
         sentences += _hanging(pairs, to_do, now, still.usual)
     for cause in still.waiting:
         if cause.kind in (CauseKind.RETRYING, CauseKind.OVERDUE):
@@ -115,10 +132,60 @@ def _hanging(
     return [f"{noun} {'takes' if len(jobs) == 1 else 'take'} much longer than usual: {whom}"]
 
 
-def silent(target: str, seconds: float, refusal: Fault | None) -> str:
-    """A service asked everybody to wait."""
-    why = f": {with_remedy(refusal)}" if refusal is not None else ""
-    return f"nothing is submitted to {one_line(target)} for {span(seconds)}{why}"
+@dataclass(slots=True)
+class _Target:
+    """What the images of one target say about the others of it."""
+
+    ready: int = 0
+    """Images that could be submitted now."""
+
+    under_way: int = 0
+    submitted: int = 0
+    """Lately."""
+
+    paused_until: Moment = -inf
+    refusal: Fault | None = None
+    """Why it is paused."""
+
+
+def _targets(
+    pairs: Iterable[tuple[Planned, State]], waves: Waves, open_: frozenset[int], since: Moment
+) -> dict[str, _Target]:
+    """Each target of the images; what was submitted is counted `since` then."""
+    found: defaultdict[str, _Target] = defaultdict(_Target)
+    for item, state in pairs:
+        one = found[item.image.target]
+        if state.phase is Phase.PENDING:
+            one.ready += waves.index(item.image) in open_
+        elif state.phase not in FINISHED:
+            one.under_way += 1
+        if state.paused_until is not None and state.paused_until > one.paused_until:
+            one.paused_until, one.refusal = state.paused_until, state.fault
+        one.submitted += bool(state.attempts) and state.attempts[-1].began_at > since
+    return found
+
+
+def _silences(targets: Mapping[str, _Target], halted: Mapping[str, Fault], now: Moment) -> Iterator[str]:
+    """Services that asked everybody to wait."""
+    for name, one in targets.items():
+        seconds = one.paused_until - now
+        if one.ready and seconds > _LONG_SILENCE and name not in halted and one.refusal is not None:
+            why = with_remedy(one.refusal)
+            yield f"nothing is submitted to {one_line(name)} for {span(seconds)}: {why}"
+
+
+def _held_by_rate(targets: Mapping[str, _Target], plan: Plan, seconds: float) -> Iterator[str]:
+    """Images that wait for the submit rate of their target, though more jobs may run."""
+    if seconds < _SHORTEST_LOOK_BACK:
+        return
+    for name, one in targets.items():
+        target = plan.targets.get(name)
+        if target is None or not one.ready or one.under_way >= target.limits.max_jobs:
+            continue
+        rate = target.limits.submit_rate
+        if one.submitted >= _NEARLY * rate.per_second * seconds:
+            wait = "waits" if one.ready == 1 else "wait"
+            yield f"{one.ready:,} {wait} for the submit rate of {one_line(name)}: {rate} (submit_rate)"
 
 
 def doubtful(count: int, settle: float) -> str:

@@ -56,6 +56,8 @@ class AttemptThrottled(ImageEvent, frozen=True, kw_only=True):
     """It never happened, because we ask too much or nobody may ask now: not the image's doing."""
 
     fault: Fault
+    pause: float = 0.0
+    """Seconds for which nothing is submitted to the target from then on."""
 
 
 class AttemptRejected(ImageEvent, frozen=True, kw_only=True):

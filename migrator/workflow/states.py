@@ -94,6 +94,9 @@ class State(Struct, frozen=True, kw_only=True, omit_defaults=True):
     fault: Fault | None = None
     """Why it failed, or why it waits."""
 
+    paused_until: Moment | None = None
+    """Until when nothing is submitted to its target, as far as its last attempt told."""
+
     removed: bool = False
     """No longer in the plan."""
 

@@ -94,16 +94,20 @@ def advance(state: State, event: ImageEvent) -> State:
                 attempts=(*state.attempts, attempt),
                 digest=digest,
                 fault=None,
+                paused_until=None,
                 progress=None,
                 disowned=(*state.disowned, *(one for one in leftovers if one not in state.disowned)),
             )
         case JobAccepted(at=at, job_id=job_id):
             attempts = _ended(state, Outcome.ACCEPTED, at, job_id=job_id)
             return replace(state, phase=phase, attempts=attempts, job_id=job_id, submitted_at=at)
-        case AttemptRetryable(at=at, fault=fault) | AttemptThrottled(at=at, fault=fault):
-            throttled = isinstance(event, AttemptThrottled)
-            outcome = Outcome.THROTTLED if throttled else Outcome.RETRYABLE
-            return replace(state, phase=phase, attempts=_ended(state, outcome, at, fault), fault=fault)
+        case AttemptRetryable(at=at, fault=fault):
+            attempts = _ended(state, Outcome.RETRYABLE, at, fault)
+            return replace(state, phase=phase, attempts=attempts, fault=fault)
+        case AttemptThrottled(at=at, fault=fault, pause=pause):
+            attempts = _ended(state, Outcome.THROTTLED, at, fault)
+            until = at + pause if pause else None
+            return replace(state, phase=phase, attempts=attempts, fault=fault, paused_until=until)
         case AttemptRejected(at=at, fault=fault):
             attempts = _ended(state, Outcome.REJECTED, at, fault)
             return replace(state, phase=phase, attempts=attempts, fault=fault, finished_at=at)

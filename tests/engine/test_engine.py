@@ -17,7 +17,13 @@ from migrator.domain.errors import (
 )
 from migrator.domain.plan import Limits, OnDoubt, OnExisting, OnQuota, Policy, Polling, Retry, Wave
 from migrator.domain.units import Rate, Threshold
-from migrator.workflow.events import AttemptBegan, AttemptUnknown, ImageVerified, JobAccepted
+from migrator.workflow.events import (
+    AttemptBegan,
+    AttemptThrottled,
+    AttemptUnknown,
+    ImageVerified,
+    JobAccepted,
+)
 from migrator.workflow.resume import marker, work_left
 from migrator.workflow.states import Outcome, Phase
 from migrator.workflow.verdict import StopReason
@@ -92,6 +98,19 @@ async def test_nothing_leaves_before_the_time_that_the_service_asked_for(make):
 
     first, second = bench.state("web-01").attempts
     assert second.began_at - first.began_at >= 90.0
+
+
+async def test_the_journal_tells_for_how_long_nothing_is_submitted(make):
+    script = [
+        RetryableError(BUSY, throttled=True, retry_after=90.0),
+        RetryableError(BUSY, throttled=True, job_limit_reached=True, retry_after=50.0),
+    ]
+    bench = make(2, cloud={"script": script})
+
+    await bench.run()
+
+    throttled = [event for event in await bench.journal.events() if isinstance(event, AttemptThrottled)]
+    assert [event.pause for event in throttled[:2]] == [90.0, pytest.approx(50.0)]
 
 
 async def test_a_permanent_refusal_fails_the_image_with_the_services_words(make):

@@ -372,6 +372,9 @@ def test_a_job_may_have_no_entities_yet(entities):
             id="a sub job's entities",
         ),
         pytest.param(
+            job("FAIL", error_code="IMG.0057", fail_reason="IMG.0057: not found"), id="its code twice"
+        ),
+        pytest.param(
             job("FAIL", fail_reason="not found", entities={"sub_jobs_result": [{"error_code": "IMG.0057"}]}),
             id="text here, code there",
         ),

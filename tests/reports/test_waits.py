@@ -46,11 +46,12 @@ def accepted(n: int, at: float = 0.0) -> list[Event]:
     ]
 
 
-def imported(n: int, took: float = 3.0) -> list[Event]:
+def imported(n: int, at: float = 0.0) -> list[Event]:
+    ended = START + at + 3.0
     return [
-        *accepted(n),
-        JobSucceeded(at=START + took, key=f"north/web-{n}", image_id=f"image-{n}"),
-        ImageVerified(at=START + took, key=f"north/web-{n}", image_id=f"image-{n}"),
+        *accepted(n, at),
+        JobSucceeded(at=ended, key=f"north/web-{n}", image_id=f"image-{n}"),
+        ImageVerified(at=ended, key=f"north/web-{n}", image_id=f"image-{n}"),
     ]
 
 
@@ -98,9 +99,22 @@ CASES = [
         id="a service that throttles",
     ),
     pytest.param(
-        summed(BEGAN, *listed(1), asked_to_wait=["nothing is submitted to north for 2 min"]),
-        "nothing is submitted to north for 2 min",
+        summed(
+            BEGAN,
+            *listed(1),
+            AttemptBegan(at=START, key="north/web-0", attempt=1, digest="planned"),
+            AttemptThrottled(
+                at=START, key="north/web-0", fault=Fault(code="APIGW.0308", message="slower"), pause=120.0
+            ),
+            after=1.0,
+        ),
+        "nothing is submitted to north for 2 min: APIGW.0308: slower",
         id="a service that asked us to wait",
+    ),
+    pytest.param(
+        summed(BEGAN, *listed(900), *(event for n in range(110) for event in imported(n, 245.5 + n / 2))),
+        "790 wait for the submit rate of north: 2/s (submit_rate)",
+        id="the rate",
     ),
     pytest.param(
         summed(
@@ -159,3 +173,21 @@ def test_an_end_is_never_promised_before_its_window_opens():
     (line,) = [line for line in facts.waves if line.name == "b"]
     assert line.begins is not None
     assert line.begins.earliest >= START + 3 * 86_400.0
+
+
+def test_whoever_has_jobs_enough_does_not_wait_for_the_rate():
+    busy = [event for n in range(110) for event in accepted(n, 245.5 + n / 2)]
+
+    facts = summed(BEGAN, *listed(900), *busy)
+
+    assert not any("submit rate" in sentence for sentence in facts.waits)
+
+
+def test_a_pause_that_is_over_is_no_reason():
+    slower = Fault(code="APIGW.0308", message="slower")
+    began = AttemptBegan(at=START, key="north/web-0", attempt=1, digest="planned")
+    throttled = AttemptThrottled(at=START, key="north/web-0", fault=slower, pause=120.0)
+
+    facts = summed(BEGAN, *listed(1), began, throttled, after=121.0)
+
+    assert not any("nothing is submitted" in sentence for sentence in facts.waits)

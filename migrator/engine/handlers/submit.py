@@ -98,12 +98,17 @@ def _refused(context: Context, key: str, error: RetryableError) -> Result:
         wait=round(wait, 1),
     )
     worker.scheduler.in_cloud.discard(key)  # it holds no slot: only the others did fit
-    event = AttemptThrottled if everybody else AttemptRetryable
-    return Result(
-        events=[event(at=now, key=key, fault=error.fault)],
-        after={key: 0.0 if everybody else wait},
-        halt=slow_down(context, error, wait, submit=True),
-    )
+    halt = slow_down(context, error, wait, submit=True)
+    if not everybody:
+        retryable = AttemptRetryable(at=now, key=key, fault=error.fault)
+        return Result(events=[retryable], after={key: wait}, halt=halt)
+    return Result(events=[_throttled(context, key, error.fault)], after={key: 0.0}, halt=halt)
+
+
+def _throttled(context: Context, key: str, fault: Fault) -> AttemptThrottled:
+    """Made when everybody was slowed down already, so that it tells for how long."""
+    pause = context.worker.scheduler.submits.bucket.blocked_until - context.clock.monotonic()
+    return AttemptThrottled(at=context.now(), key=key, fault=fault, pause=max(round(pause, 3), 0.0))
 
 
 def _concerns_everybody(error: RetryableError) -> bool:
@@ -114,10 +119,10 @@ def _concerns_everybody(error: RetryableError) -> bool:
 def _halted(context: Context, key: str, error: TargetHaltedError) -> Result:
     """Nobody may submit: the quota is used up, or the credentials are not enough."""
     worker = context.worker
-    throttled = Result(events=[AttemptThrottled(at=context.now(), key=key, fault=error.fault)])
+    halt = None
     if error.quota and context.plan.policy.on_quota is OnQuota.WAIT:
         context.log.warning("target.quota_used_up", target=worker.target.name, retry_in=QUOTA_PAUSE)
         worker.scheduler.submits.bucket.block(context.clock.monotonic() + QUOTA_PAUSE)
     else:
-        throttled.halt = Halt(fault=error.fault, exit_code=error.exit_code, drain=True)
-    return throttled
+        halt = Halt(fault=error.fault, exit_code=error.exit_code, drain=True)
+    return Result(events=[_throttled(context, key, error.fault)], halt=halt)
