@@ -368,7 +368,7 @@ COLUMNS: tuple[ReportColumn, ...] = (
         meaning="Of its error: what to do about it; may be empty.",
         optional=True,
         csv="remedy",
-        xlsx=SheetColumn("Remedy", 50),
+        xlsx=SheetColumn("What to do", 50),
     ),
     ReportColumn(
         name="request_id",
@@ -377,7 +377,7 @@ COLUMNS: tuple[ReportColumn, ...] = (
         meaning="Of its error: for the vendor's support; may be empty.",
         optional=True,
         csv="request_id",
-        xlsx=SheetColumn("Request ID", 20),
+        xlsx=SheetColumn("Request id", 20),
         html=PageColumn(details="Request id"),
     ),
     ReportColumn(

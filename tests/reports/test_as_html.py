@@ -29,6 +29,8 @@ from migrator.reports.times import iso
 from migrator.reports.untrusted import one_line
 from migrator.workflow.events import (
     AttemptBegan,
+    AttemptHeld,
+    AttemptUnknown,
     Event,
     ImagePlanned,
     JobAccepted,
@@ -257,6 +259,23 @@ def test_causes_are_told_with_remedy_owners_and_the_images_they_hit():
     assert "Owners li.wei" in text
     assert "north/web-00, north/web-01" in text
     assert "and 4 more" in text
+
+
+def test_who_is_waited_for_stands_first_with_what_failed_and_what_is_held_for_them():
+    damaged = Fault(code="IMG.0057", message="damaged")
+    mine = [failing(image(f"web-{number}", labels={"owner": "li.wei"}), damaged) for number in range(2)]
+    held = image("db-1", labels={"owner": "chen"})
+    doubt = [
+        ImagePlanned(at=START, key=held.key, image=held, digest="d"),
+        AttemptBegan(at=START, key=held.key, attempt=1, digest="d"),
+        AttemptUnknown(at=START, key=held.key, fault=damaged),
+        AttemptHeld(at=START, key=held.key, fault=damaged),
+    ]
+    events = [*(event for each in mine for event in each), *doubt]
+
+    text = re.sub(r"\s+", " ", page(summary(fold(events), plan=plan_for(), now=START + 99)).text)
+
+    assert "Waits for: li.wei 2 failed, chen 1 held for a person" in text
 
 
 # --- One file, that asks nobody -------------------------------------------------------------------------

@@ -148,7 +148,7 @@ def test_causes_waves_and_owners_have_a_sheet_each():
     book = read(small())
 
     (cause,) = table(book, "Failures by cause")
-    assert (cause["Code"], cause["Images"], cause["Owners"], cause["Remedy"]) == (
+    assert (cause["Code"], cause["Images"], cause["Owners"], cause["What to do"]) == (
         "IMG.0057",
         1,
         "张伟 1",
@@ -217,7 +217,7 @@ def test_whatever_an_image_is_called_its_cells_are_text_and_nothing_else(name: s
     book, files = read(facts), parts(facts)
 
     (row,) = table(book, "Images")
-    for column in ("Name", "Wave", "Error code", "Error", "Remedy", "Request ID", "label owner"):
+    for column in ("Name", "Wave", "Error code", "Error", "What to do", "Request id", "label owner"):
         assert row[column] == text(name), column
     assert table(book, "By wave")[0]["Wave"] == text(name)
     assert table(book, "By owner")[0]["Owner"] == text(name)

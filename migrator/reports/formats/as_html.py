@@ -14,6 +14,7 @@
 import base64
 import hashlib
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,7 +27,7 @@ from pydantic_core import to_json
 from migrator import __version__
 from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment, span
-from migrator.reports.causes import Cause
+from migrator.reports.causes import Cause, CauseKind
 from migrator.reports.columns import COLUMNS, Kind, ReportColumn, getter
 from migrator.reports.glossary import (
     BUSY,
@@ -144,10 +145,17 @@ def _sentence(text: str) -> str:
     return label(text) + "."
 
 
-def _asked_of(summary: Summary) -> list[tuple[str, Tally]]:
-    """Owners with failed images, the most first."""
-    owners = [(owner, tally) for owner, tally in summary.by_label.get("owner", {}).items() if tally.failed]
-    return sorted(owners, key=lambda found: -found[1].failed)[:VALUES]
+def _asked_of(summary: Summary) -> list[tuple[str, int, int]]:
+    """Owners with failed images, or with some that are held for them, and how many; the most first."""
+    if "owner" not in summary.by_label:
+        return []
+    failed, held = Counter[str](), Counter[str]()
+    for cause in summary.failures:
+        failed.update(cause.owners)
+    for cause in summary.waiting:
+        if cause.kind is CauseKind.HELD:
+            held.update(cause.owners)
+    return [(owner, failed[owner], held[owner]) for owner, _ in (failed + held).most_common(VALUES)]
 
 
 def _share(totals: Tally) -> str:

@@ -47,7 +47,7 @@ def _put_outlook(lines: TextLines, summary: Summary) -> None:
     if plan.description:
         lines.put(("About", "text"), (plan.description, "text"))
     if plan.owner:
-        lines.put(("Whom to ask", "text"), (plan.owner, "text"))
+        lines.put(("Owner", "text"), (plan.owner, "text"))
     if eta.range is not None:
         lines.put((f"Done not before {zone}", "text"), (eta.range.earliest, "moment"))
         lines.put(("… most likely", "text"), (eta.range.at, "moment"))
@@ -135,12 +135,12 @@ def causes_sheet(book: Book, causes: Sequence[Cause]) -> None:
     headings = (
         "Code",
         "Message",
-        "Remedy",
+        "What to do",
         "Images",
         "Owners",
         f"First ({book.zone.name})",
         f"Last ({book.zone.name})",
-        "Request ID",
+        "Request id",
         "Keys",
     )
     book.header(sheet, 0, headings)
