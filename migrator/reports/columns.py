@@ -56,7 +56,11 @@ class SheetColumn(NamedTuple):
     heading: str
     width: float
     section: int = 0
-    """Sections stand from left to right; within one, columns are in the order of the table."""
+    """Sections stand from left to right; within one, columns are in the order of the table. The first is
+    what is printed."""
+
+    wraps: bool = False
+    """Whether its texts may take several lines."""
 
 
 class PageColumn(NamedTuple):
@@ -100,8 +104,9 @@ class ReportColumn:
     html: PageColumn | None = None
 
 
-SOURCE, FLAGS = 1, 2
-"""Sections of the sheet behind the first: what an image is made of and became; and what is odd about it."""
+DETAILS, SOURCE, FLAGS = 1, 2, 3
+"""Sections of the sheet behind the first: how it went; what an image is made of and became; what is odd about
+it."""
 
 COLUMNS: tuple[ReportColumn, ...] = (
     ReportColumn(
@@ -120,7 +125,7 @@ COLUMNS: tuple[ReportColumn, ...] = (
         meaning="Its name in the cloud.",
         json=True,
         csv="name",
-        xlsx=SheetColumn("Name", 26),
+        xlsx=SheetColumn("Name", 26, DETAILS),
         html=PageColumn(table="Image"),
     ),
     ReportColumn(
@@ -261,7 +266,7 @@ COLUMNS: tuple[ReportColumn, ...] = (
         optional=True,
         json=True,
         csv="progress_percent",
-        xlsx=SheetColumn("Progress", 9),
+        xlsx=SheetColumn("Progress", 9, DETAILS),
         html=PageColumn(),
     ),
     ReportColumn(
@@ -270,7 +275,7 @@ COLUMNS: tuple[ReportColumn, ...] = (
         source="began_at",
         meaning="When its first request left, of those that led to where it stands.",
         optional=True,
-        xlsx=SheetColumn("First request", 19),
+        xlsx=SheetColumn("First request", 19, DETAILS),
         html=PageColumn(),
     ),
     ReportColumn(
@@ -281,7 +286,7 @@ COLUMNS: tuple[ReportColumn, ...] = (
         optional=True,
         json=True,
         csv="submitted_at",
-        xlsx=SheetColumn("Accepted", 19),
+        xlsx=SheetColumn("Accepted", 19, DETAILS),
         html=PageColumn(table="Submitted", details="Submitted"),
     ),
     ReportColumn(
@@ -291,7 +296,7 @@ COLUMNS: tuple[ReportColumn, ...] = (
         meaning="When the service said that its job ended well; it was verified after that.",
         optional=True,
         json=True,
-        xlsx=SheetColumn("Job ended", 19),
+        xlsx=SheetColumn("Job ended", 19, DETAILS),
         html=PageColumn(details="Job ended"),
     ),
     ReportColumn(
@@ -340,7 +345,7 @@ COLUMNS: tuple[ReportColumn, ...] = (
         meaning="Every submission, oldest first.",
         json=True,
         csv="attempts",
-        xlsx=SheetColumn("Attempts", 9),
+        xlsx=SheetColumn("Attempts", 9, DETAILS),
         html=PageColumn(),
     ),
     ReportColumn(
@@ -359,7 +364,7 @@ COLUMNS: tuple[ReportColumn, ...] = (
         meaning="Of its error: the service's words, on one line; untrusted.",
         optional=True,
         csv="error_message",
-        xlsx=SheetColumn("Error", 50),
+        xlsx=SheetColumn("Error", 44, wraps=True),
     ),
     ReportColumn(
         name="remedy",
@@ -368,7 +373,7 @@ COLUMNS: tuple[ReportColumn, ...] = (
         meaning="Of its error: what to do about it; may be empty.",
         optional=True,
         csv="remedy",
-        xlsx=SheetColumn("What to do", 50),
+        xlsx=SheetColumn("What to do", 44, wraps=True),
     ),
     ReportColumn(
         name="request_id",
@@ -377,7 +382,7 @@ COLUMNS: tuple[ReportColumn, ...] = (
         meaning="Of its error: for the vendor's support; may be empty.",
         optional=True,
         csv="request_id",
-        xlsx=SheetColumn("Request id", 20),
+        xlsx=SheetColumn("Request id", 20, DETAILS),
         html=PageColumn(details="Request id"),
     ),
     ReportColumn(

@@ -120,7 +120,34 @@ def test_header_filter_colours_and_reach_cover_every_image(count: int):
     assert sheet.freeze_panes == "B2"
     assert sheet.auto_filter.ref == f"A1:{reach}"
     assert sheet.max_row == (count + 1 if count else 1)
-    assert {str(area.sqref) for area in sheet.conditional_formatting} == {f"E2:E{last}" if last > 2 else "E2"}
+    assert {str(area.sqref) for area in sheet.conditional_formatting} == {f"D2:D{last}" if last > 2 else "D2"}
+
+
+def test_what_is_printed_of_an_image_is_what_somebody_has_to_know_and_fits_a_page():
+    fault = Fault(code="IMG.0057", message="The file is damaged. " * 10, remedy="Upload it again.")
+
+    sheet = read(failing(image(), fault))["Images"]
+
+    assert sheet.print_area == "'Images'!$A$1:$I$2"
+    printed = [cell.value for cell in sheet[1]][:9]
+    assert printed == [
+        *("Key", "Target", "Wave", "Status", "Finished (UTC)", "Minutes"),
+        *("Error code", "Error", "What to do"),
+    ]
+    assert sum(sheet.column_dimensions[get_column_letter(n)].width for n in range(1, 10)) <= 200
+
+
+@pytest.mark.parametrize(
+    ("message", "lines"),
+    [("damaged", 1), ("The file is damaged. " * 10, 6), ("磁盘映像已损坏" * 10, 4), ("a" * 9000, 12)],
+)
+def test_a_row_is_as_high_as_its_longest_text_for_programs_that_do_not_measure(message: str, lines: int):
+    fault = Fault(code="IMG.0057", message=message, remedy="Upload it.")
+
+    book = read(failing(image(), fault))
+
+    assert book["Images"].row_dimensions[2].height == 15 * lines
+    assert (book["Failures by cause"].row_dimensions[2].height or 15) <= 15 * lines
 
 
 def test_every_status_but_pending_has_a_colour():
@@ -321,4 +348,4 @@ def test_libreoffice_reads_it_too(tmp_path: Any):
     (made,) = tmp_path.glob("*.csv")
     lines = made.read_text(encoding="utf-8").splitlines()
     assert len(lines) == 4
-    assert lines[1].startswith("north/web-01,web-01,north,pilot,imported,100%,2026-05-28 20:26:41,")
+    assert lines[1].startswith("north/web-01,north,pilot,imported,2026-05-28 20:36:46,")

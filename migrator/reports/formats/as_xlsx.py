@@ -16,10 +16,10 @@ from typing import Any, BinaryIO, NamedTuple
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from migrator.domain.zone import Zone
-from migrator.reports.columns import COLUMNS, Kind, row_writer
+from migrator.reports.columns import COLUMNS, Kind, getter, row_writer
 from migrator.reports.formats.xlsx import sheets
 from migrator.reports.formats.xlsx.cells import EMPTY, WRITE, label_cell, moment_cell, text
-from migrator.reports.formats.xlsx.workbook import MOST_COLUMNS, MOST_ROWS, Book
+from migrator.reports.formats.xlsx.workbook import MOST_COLUMNS, MOST_ROWS, Book, height
 from migrator.reports.rows import ImageRow
 from migrator.reports.summary import Summary
 
@@ -35,6 +35,7 @@ class _Column(NamedTuple):
     format: str
     source: str
     write: Callable[[Any], str]
+    printed: bool = False
 
 
 _FORMAT = {
@@ -60,11 +61,12 @@ def _columns(labels: Iterable[str], zone: Zone) -> list[_Column]:
                 for label in labels
             ]
         else:
-            form = _FORMAT.get(column.kind, "text")
+            form = "wrapped" if sheet.wraps else _FORMAT.get(column.kind, "text")
             moment = column.kind is Kind.MOMENT
             heading = f"{sheet.heading} ({zone.name})" if moment else sheet.heading
             written = moment_cell(zone) if moment else WRITE[column.kind]
-            made = _Column(heading, sheet.width, form, column.source, written)
+            printed = sheet.section == 0
+            made = _Column(heading, sheet.width, form, column.source, written, printed)
             own.append((sheet.section, made))
     own.sort(key=lambda pair: pair[0])
     return [*(made for _, made in own), *behind][:MOST_COLUMNS]
@@ -129,9 +131,18 @@ def _stamped(
         [(column.source, column.write) for column in columns],
         unknown=EMPTY,
     )
+    wrapped = [(getter(column.source), column.width) for column in columns if column.format == "wrapped"]
+
+    def stamp(number: int, image: ImageRow) -> str:
+        stamped = row(image).replace("\0", str(number))
+        if image.state.fault is None:
+            return stamped
+        high = height((value(image), width) for value, width in wrapped)
+        return stamped.replace(">", f' ht="{high}" customHeight="1">', 1)
+
     yield sheet[:begin].encode()
-    rows = enumerate(map(row, islice(images, count)), 2)
-    while some := "".join([text.replace("\0", str(number)) for number, text in islice(rows, _ROWS)]):
+    rows = enumerate(islice(images, count), 2)
+    while some := "".join([stamp(number, image) for number, image in islice(rows, _ROWS)]):
         yield some.encode()
     yield sheet[end:].encode()
 
@@ -146,6 +157,7 @@ def _images_sheet(book: Book, columns: Sequence[_Column], rows: int) -> None:
     sheet.write_blank(last, len(columns) - 1, None, book.formats[columns[-1].format])  # how far it reaches
     sheet.freeze_panes(1, 1)
     sheet.repeat_rows(0)
+    sheet.print_area(0, 0, last, sum(column.printed for column in columns) - 1)
     sheet.autofilter(0, 0, last, len(columns) - 1)
     status = next(index for index, column in enumerate(columns) if column.source == _STATUS)
     book.colour_statuses(sheet, status, 1, last)

@@ -5,7 +5,7 @@ from itertools import islice
 
 from migrator.domain.units import span
 from migrator.reports.causes import Cause
-from migrator.reports.formats.xlsx.workbook import MOST_ROWS, Book, TextLines
+from migrator.reports.formats.xlsx.workbook import MOST_ROWS, Book, TextLines, height
 from migrator.reports.glossary import CAUSES, DONE, FAILED, RUNS, STATUSES, TO_GO, label
 from migrator.reports.headline import headline, next_step
 from migrator.reports.summary import Summary
@@ -22,7 +22,7 @@ _KEYS = 20
 def summary_sheet(book: Book, summary: Summary) -> None:
     """How it stands and what to do, on one page."""
     sheet = book.sheet("Summary")
-    sheet.set_column(0, 0, 24)
+    sheet.set_column(0, 0, 30)
     sheet.set_column(1, 1, 19)
     sheet.set_column(2, 7, 14)
     lines = TextLines(book, sheet)
@@ -129,6 +129,9 @@ def _tallied(tally: Tally) -> tuple[int, int, int]:
     return tally.done, tally.failed, tally.unfinished
 
 
+_CAUSE_WIDTHS = (14, 50, 50, 9, 26, 19, 19, 20, 60)
+
+
 def causes_sheet(book: Book, causes: Sequence[Cause]) -> None:
     """The failures, one line for each cause."""
     sheet = book.sheet("Failures by cause")
@@ -144,7 +147,7 @@ def causes_sheet(book: Book, causes: Sequence[Cause]) -> None:
         "Keys",
     )
     book.header(sheet, 0, headings)
-    for column, width in enumerate((14, 50, 50, 9, 26, 19, 19, 20, 60)):
+    for column, width in enumerate(_CAUSE_WIDTHS):
         sheet.set_column(column, column, width)
     for row, cause in enumerate(islice(causes, MOST_ROWS - 1), 1):
         more = len(cause.keys) - _KEYS
@@ -163,6 +166,10 @@ def causes_sheet(book: Book, causes: Sequence[Cause]) -> None:
         )
         for column, (value, kind) in enumerate(cells):
             book.put(sheet, row, column, value, kind)
+        widths = zip(cells, _CAUSE_WIDTHS, strict=True)
+        sheet.set_row(
+            row, height((str(value), width) for (value, kind), width in widths if kind == "wrapped")
+        )
     sheet.freeze_panes(1, 0)
     sheet.repeat_rows(0)
     sheet.autofilter(0, 0, max(len(causes), 1), len(headings) - 1)

@@ -1,7 +1,10 @@
 """A workbook with our formats, and the few ways in which its sheets are filled."""
 
 from collections.abc import Iterable, Sequence
+from math import ceil
 from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len
 
 from migrator.domain.zone import Zone
 from migrator.reports.formats.xlsx.cells import serial, text
@@ -41,6 +44,19 @@ FORMATS: dict[str, dict[str, Any]] = {
     "title": {"num_format": "@", "bold": True, "font_size": 16},
     "strong": {"num_format": "@", "bold": True},
 }
+
+
+_LINE, _MOST_LINES = 15.0, 12
+"""Points of a line of text, and lines that one row may take."""
+
+
+def height(cells: Iterable[tuple[str | None, float]]) -> float:
+    """Points that a row needs for texts in columns of these widths: not every program finds out by itself."""
+    lines = 1
+    for words, width in cells:
+        # Words are not cut, so that a line is rarely full.
+        lines = max(lines, *(ceil(1.1 * cell_len(line) / width) for line in (words or "").split("\n")))
+    return _LINE * min(lines, _MOST_LINES)
 
 
 class Book:
