@@ -380,6 +380,7 @@ LONG_FUNCTIONS = {
 
 LONG_FILES = {
     "migrator.ims.error_codes": "data: a row for each code",
+    "migrator.ims.fields": "data: a row for each key of an image",
     "migrator.reports.columns": "data: a row for each column",
 }
 """Files of more lines that are data."""

@@ -183,7 +183,15 @@ def test_the_full_example_shows_every_key():
         "InventoryTable": {"encoding", *(key for table in plan["inventory"] for key in table)},
         "WaveTable": {key for wave in plan["waves"] for key in wave},
         # Written another way there, or out of place: the comments say why.
-        "DefaultsTable": {*plan["defaults"], "tags", "license_type"},
+        "DefaultsTable": {
+            *plan["defaults"],
+            "tags",
+            "license_type",
+            "is_config",
+            "cmk_id",
+            "min_ram",
+            "max_ram",
+        },
         "ImageTable": {key for image in plan["images"] for key in image},
     }
 

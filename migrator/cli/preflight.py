@@ -61,8 +61,8 @@ async def preflight_before_run(
     services: Mapping[str, TargetServices],
     clock: Clock,
     console: Console,
-) -> dict[str, int]:
-    """Preflight of a run that is about to start; bytes of each image's file by key, as far as they are known.
+) -> PreflightResult:
+    """Preflight of a run that is about to start.
 
     Warnings are said. Raises PreflightRefused when something would go wrong for certain.
     """
@@ -84,7 +84,7 @@ async def preflight_before_run(
     _say(shown, console.say)
     if result.images:
         console.say(f"preflight: {_checked(result)}: {tally(shown) or 'nothing stands in the way'}")
-    return result.sizes
+    return result
 
 
 async def run_preflight(

@@ -31,7 +31,7 @@ from migrator.domain.errors import UsageError
 from migrator.domain.image import Image, ImageType
 from migrator.domain.plan import Plan, Target
 from migrator.engine.preflight import PreflightResult
-from migrator.ims.methods import method_of
+from migrator.ims.methods import companion_of, method_of
 from migrator.io.virtual_time import VirtualClock
 from migrator.journal.stores import journal_in_memory
 from migrator.pacing.floor import TYPICAL
@@ -183,7 +183,7 @@ def settings_for(plan: Plan, fault_profile: str) -> Settings:
         size = _size(image)
         earlier = objects.get(image.image_url)
         objects[image.image_url] = ObjectSettings(size=min(size, earlier.size) if earlier else size)
-        if (companion := method_of(image).companion(image.source)) is not None:
+        if (companion := companion_of(image)) is not None:
             objects[str(companion)] = ObjectSettings(size=100_000)
     return base.model_copy(
         update={
@@ -217,9 +217,10 @@ def _project(target: Target) -> tuple[str, str | None]:
 
 
 def _size(image: Image) -> int:
-    """Half of the disk; a data disk may be as small as one GB, and so may its file."""
+    """Half of the disk, as far as its import takes that; a data disk may be as small as one GB, and so may
+    its file."""
     least = 1 if image.type is ImageType.DATA else 2
-    return max(image.min_disk, least) * _GB // 2
+    return min(max(image.min_disk, least) * _GB // 2, method_of(image).sure_bytes)
 
 
 def _projects(targets: Sequence[Target]) -> tuple[dict[str, str], dict[str, str]]:

@@ -31,6 +31,7 @@ from migrator.cli.work import (
     Work,
     check_keys,
     choose,
+    decided_offline,
     edited,
     ending_of_plan,
     events_at_start,
@@ -42,6 +43,7 @@ from migrator.domain.errors import ReportError
 from migrator.domain.plan import Plan
 from migrator.domain.ports import Clock
 from migrator.engine import Engine
+from migrator.engine.preflight import PreflightResult
 from migrator.journal.port import Journal
 from migrator.reports.formats import FORMATS
 from migrator.workflow.events import Event, ImageEvent, JobRestored, RunBegan, RunEnded
@@ -92,13 +94,24 @@ async def run(
             reports=surroundings is None or surroundings.reports,
             watch=ServiceWatch(plan, plan_folder(options.reports_dir, plan), services),
         )
-        sizes = await session.preflight(services) if options.preflight else {}
+        checked = await session.preflight(services)
         run_id, work = await session.begin()
         progress = Progress(plan, ledger, console)
         clouds, seen = session.watch.clouds(), session.watch.known()
         rng = random.SystemRandom()
         observe = _safely("progress", progress.on_event)
-        engine = Engine(plan, ledger, clouds, journal, clock, rng, observe=observe, sizes=sizes, seen=seen)
+        engine = Engine(
+            plan,
+            ledger,
+            clouds,
+            journal,
+            clock,
+            rng,
+            observe=observe,
+            sizes=checked.sizes,
+            decided=checked.decided,
+            seen=seen,
+        )
         progress.engine = engine
         collector.spared()  # what the journal remembers, and the work
         async with anyio.create_task_group() as listening:
@@ -108,13 +121,18 @@ async def run(
             await session.end(run_id, end, observe)
             paths = await session.write_reports(running=False)
             listening.cancel_scope.cancel()
+    _tell(console, end, paths)
+    return end.exit_code
+
+
+def _tell(console: Console, end: Ending, paths: list[Path]) -> None:
+    """How the run ended, for a machine, and where the reports are, for a person."""
     if console.json:
         console.object(
             {"reason": end.reason, "exit_code": end.exit_code, "reports": [str(path) for path in paths]}
         )
     if paths:
         console.say(_where(paths))
-    return end.exit_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,11 +153,14 @@ class _Session:
     reports: bool
     """Whether any are to be written."""
 
-    async def preflight(self, services: Mapping[str, TargetServices]) -> dict[str, int]:
-        """Preflight of the ledger as this run is about to leave it; the journal gets none of that.
+    async def preflight(self, services: Mapping[str, TargetServices]) -> PreflightResult:
+        """Preflight of the ledger as this run is about to leave it, unless it goes without; the journal gets
+        none of that.
 
-        The sizes of files, by key. Raises PreflightRefused.
+        Raises PreflightRefused.
         """
+        if not self.options.preflight:
+            return PreflightResult(findings=[], sizes={}, decided=decided_offline(self.plan.images), images=0)
         ahead = snapshot(self.ledger)
         for event in events_at_start(self.items, self.ledger, self.options, self.clock.now(), self.selected):
             ahead.apply(event)

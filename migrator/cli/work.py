@@ -4,10 +4,13 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
+from migrator.cli.common import plural
 from migrator.cli.options import Options
 from migrator.domain.errors import UsageError
+from migrator.domain.image import Decided, Image
 from migrator.domain.plan import Plan
 from migrator.domain.units import Moment
+from migrator.ims.methods import method_for, wish_of
 from migrator.workflow.events import ImageEvent
 from migrator.workflow.ledger import Ledger, Planned
 from migrator.workflow.resume import drifted, startup_events, work_left
@@ -44,6 +47,28 @@ def check_keys(plan: Plan, options: Options) -> None:
             f"--again {min(unknown)!r}: the plan has no such image",
             hint="A key is TARGET/NAME, as reports and `migrator status` show it.",
         )
+
+
+def decided_offline(images: Iterable[Image]) -> dict[str, Decided]:
+    """How images go in whose plan leaves that open, by key, where nobody asks about their files.
+
+    Raises UsageError where that decides.
+    """
+    found, open_ones = {}, []
+    for image in images:
+        if image.undecided:
+            choice = method_for(wish_of(image))
+            if choice.method is None:
+                open_ones.append(f"{image.key} ({choice.why})")
+            else:
+                found[image.key] = Decided(choice.method.key, choice.why)
+    if open_ones:
+        raise UsageError(
+            f"--no-preflight: preflight would decide how {plural(len(open_ones), 'image')} of method auto "
+            f"{'goes' if len(open_ones) == 1 else 'go'} in: {open_ones[0]}",
+            hint='Leave --no-preflight out, or write method = "quick" or "normal" for them.',
+        )
+    return found
 
 
 def selected_keys(plan: Plan, ledger: Ledger, options: Options) -> frozenset[str] | None:

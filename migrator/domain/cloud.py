@@ -69,6 +69,11 @@ class CloudImage(Struct, frozen=True, kw_only=True):
     enterprise_project_id: str | None = None
     created_at: Moment | None = None
     description: str | None = None
+    cmk_id: str | None = None
+    min_ram: int | None = None
+    max_ram: int | None = None
+    """MB; 0 is no limit."""
+
     data_origin: str | None = None
     """"file,<bucket>:<key>" where the service fills it."""
 

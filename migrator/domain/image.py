@@ -1,6 +1,7 @@
 """One disk image of a plan, and the marker by which its import is found again."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -11,6 +12,10 @@ class ImageType(StrEnum):
     ECS = "ECS"
     BMS = "BMS"
     DATA = "DataImage"
+
+
+USUAL = "quick"
+"""The method of an image whose plan names none."""
 
 
 class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,12 +39,15 @@ class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
     wave: str | None = None
     """Name of its wave, the last one where the plan gives it none; None where the plan has no waves."""
 
+    method: str = USUAL
+    """How it goes in: "quick", "normal", or "auto" where that is left to what the file is."""
+
     type: ImageType = ImageType.ECS
     os_version: str | None = None
-    """System disks only."""
+    """System disks only; None leaves it to the service, which reads it from the file by normal import."""
 
     os_type: str | None = None
-    """Data disks only: "Linux" or "Windows"."""
+    """"Linux" or "Windows"; "Other" for a system disk. A system disk has one by normal import only."""
 
     architecture: str | None = None
     """"x86" or "arm"; None leaves it to the service (x86). System disks only."""
@@ -49,6 +57,18 @@ class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     license_type: str | None = None
     """"platform" or "byol"; Windows system disks only."""
+
+    is_config: bool | None = None
+    """Whether the service prepares the system in the file: drivers, disk names, network."""
+
+    cmk_id: str | None = None
+    """The KMS key with which the image is encrypted."""
+
+    min_ram: int | None = None
+    """MB that a server made of it needs at least; 0 is no limit."""
+
+    max_ram: int | None = None
+    """MB that a server made of it may have at most; 0 is no limit."""
 
     enterprise_project_id: str | None = None
     description: str | None = None
@@ -68,6 +88,11 @@ class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"{self.target}/{self.name}"
 
     @property
+    def undecided(self) -> bool:
+        """Its plan leaves open how it goes in."""
+        return self.method == "auto"
+
+    @property
     def image_url(self) -> str:
         """Its file as plans, requests and reports write it: "bucket:key"."""
         return str(self.source)
@@ -78,6 +103,16 @@ class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.tags is None:
             return dict(self.image_tags or {})
         return {key: value for key, _, value in (tag.partition(".") for tag in self.tags)}
+
+
+class Decided(NamedTuple):
+    """How an image goes in whose plan leaves that open."""
+
+    method: str
+    """"quick" or "normal"."""
+
+    why: str
+    """In a few words."""
 
 
 class Marker(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 
 import anyio
+from msgspec.structs import replace
 
 from migrator.domain.errors import CloudError, RejectedError, RetryableError, TargetHaltedError
 from migrator.engine import trouble
@@ -84,6 +85,8 @@ class Driver:
 
     async def _ask_for_import(self, key: str) -> str | CloudError:
         image = self.context.ledger.planned[key].image
+        if image.undecided:
+            image = replace(image, method=self.context.state(key).method)
         try:
             return await self.worker.cloud.submit(image, self.context.listing.marker(key))
         except CloudError as error:

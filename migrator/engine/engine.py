@@ -9,6 +9,7 @@ import anyio
 import structlog
 from structlog.typing import FilteringBoundLogger
 
+from migrator.domain.image import Decided
 from migrator.domain.plan import MarkerKind, Order, Plan, Target
 from migrator.domain.ports import Clock
 from migrator.engine.context import Context
@@ -51,6 +52,7 @@ class Engine:
         *,
         observe: Callable[[Event], None] = lambda event: None,
         sizes: Mapping[str, int] = MappingProxyType({}),
+        decided: Mapping[str, Decided] = MappingProxyType({}),
         seen: Mapping[str, ServiceSeen] = MappingProxyType({}),
     ) -> None:
         self.plan = plan
@@ -64,6 +66,8 @@ class Engine:
         """Made once: to look a logger up takes longer than to leave a line out."""
         self.sizes = sizes
         """Bytes of each image's object, by key, as far as they are known."""
+        self.decided = decided
+        """How images go in whose plan leaves that open, by key."""
         self.seen = seen
         """What each target's service was seen to do, by target."""
         self.drivers: dict[str, Driver] = {}
@@ -197,7 +201,14 @@ class Engine:
             marked=self.plan.policy.marker is MarkerKind.TAG,
         )
         worker = TargetWorker(
-            target, self.clouds[name], scheduler, self.clock, visibility, self.sizes, self.seen.get(name)
+            target,
+            self.clouds[name],
+            scheduler,
+            self.clock,
+            visibility,
+            self.sizes,
+            self.seen.get(name),
+            self.decided,
         )
         for key in keys:
             visibility.resumed(states[key], worker.tick_of)

@@ -19,7 +19,7 @@ import anyio
 
 from migrator.domain.cloud import CloudImage, Fault, ImageQuery, ObjectInfo
 from migrator.domain.errors import RetryableError
-from migrator.domain.image import Image, ImageType
+from migrator.domain.image import Decided, Image, ImageType
 from migrator.domain.object_ref import ObjectRef
 from migrator.domain.paging import NewEntries
 from migrator.domain.plan import MarkerKind, Plan
@@ -31,6 +31,7 @@ from migrator.preflight import (
     TargetFacts,
     Unknown,
     UnknownReason,
+    decided,
     exit_code,
     file_sizes,
     findings,
@@ -72,6 +73,9 @@ class PreflightResult:
     findings: list[Finding]
     sizes: dict[str, int]
     """Bytes of each image's file, by key, as far as they are known."""
+
+    decided: dict[str, Decided]
+    """How each image goes in whose plan leaves that open, by key, as far as it could be decided."""
 
     images: int
     """Images that were checked."""
@@ -116,6 +120,7 @@ async def preflight(
     return PreflightResult(
         findings=findings(plan, known),
         sizes={key: size for facts in known for key, size in file_sizes(facts).items()},
+        decided={key: how for facts in known for key, how in decided(facts).items()},
         images=sum(len(facts.work) for facts in known),
     )
 

@@ -1,5 +1,6 @@
 """One target at work: its scheduler, its cloud, and the tasks that take one work item after the other."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 
@@ -8,6 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from migrator.domain.cloud import Fault, JobStatus, RateHint
 from migrator.domain.errors import RetryableError, Unreachable
+from migrator.domain.image import USUAL, Decided
 from migrator.domain.plan import Polling, Target
 from migrator.domain.ports import Clock
 from migrator.domain.units import Moment
@@ -88,9 +90,10 @@ class TargetWorker:
         visibility: Visibility,
         sizes: Mapping[str, int] = MappingProxyType({}),
         seen: ServiceSeen | None = None,
+        decided: Mapping[str, Decided] = MappingProxyType({}),
     ) -> None:
         """`sizes` are bytes of the images' objects, by key, as far as they are known; `seen` is what the
-        service was seen to do."""
+        service was seen to do; `decided` is how images go in whose plan leaves that open."""
         self.seen = seen or ServiceSeen()
         self.target = target
         self.cloud = cloud
@@ -100,8 +103,10 @@ class TargetWorker:
         self.halt_exit_code = 0
         self.watches: dict[str, JobWatch] = {}
         self.visibility = visibility
-        self.history = History()
+        self._histories: defaultdict[str, History] = defaultdict(History)
+        """By method: one that converts takes longer."""
         self.sizes = sizes
+        self.decided = decided
         self.hints = Hints()
         self.closing = False
         """No new work item begins, whatever is due."""
@@ -230,7 +235,7 @@ class TargetWorker:
         key, tick = state.key, self._clock.monotonic()
         self._queued.discard(key)
         if state.submitted_at is not None:
-            self.history.took(tick - self.watch(state).forecast.began_at, self.sizes.get(key))
+            self._history(state).took(tick - self.watch(state).forecast.began_at, self.sizes.get(key))
         if report.status == "SUCCESS":
             self.hints.ended(key, report.end_at)
         self.visibility.ended(key, tick, well=report.status == "SUCCESS")
@@ -352,12 +357,16 @@ class TargetWorker:
         running = self.watches.keys() - self.doubts.keys()
         return bool(running) or self.scheduler.may_submit
 
+    def _history(self, state: State) -> History:
+        return self._histories[state.method or USUAL]
+
     def until_poll(self, polling: Polling, state: State) -> float:
         """Seconds until its job is worth another question."""
         forecast, now = self.watch(state).forecast, self._clock.monotonic()
         swept = self.hints.trusted and self._sweeping
         size = self.sizes.get(state.key)
-        least, expected = self.history.least(size), self.history.expected(size)
+        history = self._history(state)
+        least, expected = history.least(size), history.expected(size)
         return next_poll(polling, forecast, now, least=least, expected=expected, swept=swept)
 
     async def _sleep(self, idle: Idle) -> None:

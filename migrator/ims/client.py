@@ -52,7 +52,7 @@ _JSON = {"Content-Type": "application/json"}
 
 def submit_body(image: Image, marker: Marker | None) -> dict[str, object]:
     """The members of an import request: those that the plan sets, and the marker among the tags."""
-    takes = sent_members(method_of(image).name, image.type)
+    takes = sent_members(method_of(image), image.type)
     values = ((name, value_of(image, marker)) for name, value_of in takes)
     return {name: value for name, value in values if value is not None}
 

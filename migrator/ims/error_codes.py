@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
-from migrator.ims.methods import METHOD
+from migrator.ims.methods import advice
 
 
 class Certainty(StrEnum):
@@ -213,7 +213,7 @@ _IMS = (
     _plan(
         "IMG.0055",
         "The memory or disk size is invalid.",
-        METHOD.remedies["IMG.0055"],
+        advice.REMEDIES["IMG.0055"],
     ),
     _plan("IMG.0056", "The OS type is invalid.", _OS),
     _builder(
@@ -225,7 +225,7 @@ _IMS = (
     _builder(
         "IMG.0059",
         "The size of the image file exceeds the maximum allowed.",
-        "Make the image file smaller, or split the disk.",
+        advice.REMEDIES["IMG.0059"],
     ),
     _busy("IMG.0060", "The number of tasks exceeds the flow control limit.", job_limit_reached=True),
     _midway("IMG.0061", "Unknown system error."),
@@ -243,7 +243,7 @@ _IMS = (
     _builder(
         "IMG.0072",
         "The specified image format is not supported.",
-        METHOD.remedies["IMG.0072"],
+        advice.REMEDIES["IMG.0072"],
     ),
     _plan("IMG.0074", "The image file name is too long.", "Give the object in OBS a shorter name."),
     _plan(
@@ -274,7 +274,7 @@ _IMS = (
     _builder(
         "IMG.0111",
         "The size of the system disk exceeds the maximum allowed.",
-        METHOD.remedies["IMG.0111"],
+        advice.REMEDIES["IMG.0111"],
     ),
     _plan("IMG.0115", "The image tag is invalid.", "Correct this image's tags in the plan."),
     _plan(
@@ -299,18 +299,18 @@ _IMS = (
     _builder(
         "IMG.0158",
         "Only raw or ZVHD2 image files support Fast Create, and a raw file needs its bitmap in the bucket.",
-        METHOD.remedies["IMG.0158"],
+        advice.REMEDIES["IMG.0158"],
     ),
     _plan(
         "IMG.0159",
         "The OS version is required when image files are used to create images through Fast Create.",
-        "Set os_version of this image in the plan.",
+        advice.REMEDIES["IMG.0159"],
     ),
     _account("IMG.0161", "You do not have permission.", _GRANT),
     _builder(
         "IMG.0166",
         "OS information must be contained in the ISO files.",
-        METHOD.remedies["IMG.0166"],
+        advice.REMEDIES["IMG.0166"],
     ),
     _plan(
         "IMG.0175",

@@ -17,7 +17,7 @@ from pydantic import Field as Rule
 from migrator.domain.image import Image, ImageType, Marker
 from migrator.domain.object_ref import BUCKET, KEY, LIKELY_BUCKET, LONGEST_BUCKET, SHORTEST_BUCKET
 from migrator.domain.text import UNPRINTABLE
-from migrator.ims.methods import METHOD, METHODS
+from migrator.ims.methods import ALL, ANY_ENDING, METHOD, METHOD_KEYS, ImportMethod
 
 # --- The columns ----------------------------------------------------------------------------------------
 
@@ -44,9 +44,6 @@ class Sent:
 
     value: Value | None = None
     """None: the image's own value as it is."""
-
-    methods: frozenset[str] = frozenset(method.name for method in METHODS.values())
-    """The ways to import that take it, by their names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +87,9 @@ class Field:
 
     kinds: frozenset[ImageType] = frozenset(ImageType)
     """Kinds of disk that take it."""
+
+    usual: frozenset[ImageType] | None = None
+    """Kinds that need it if it is required, and take it from [defaults]; None: all that take it."""
 
     required: bool = False
     """Those need it, once defaults are merged."""
@@ -144,8 +144,8 @@ _UUID = "[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 Name = Annotated[str, Rule(min_length=1, max_length=128, pattern=f"^{_NAMED}(?:[ {_NAMED[1:]}*{_NAMED})?$")]
 Description = Annotated[str, Rule(max_length=1024, pattern=f"^[^<>{UNPRINTABLE}]*$")]
 Bucket = Annotated[str, Rule(min_length=SHORTEST_BUCKET, max_length=LONGEST_BUCKET, pattern=f"^{BUCKET}$")]
-Object = Annotated[str, Rule(pattern=f"^{KEY}{METHOD.ending}$")]
-ImageUrl = Annotated[str, Rule(pattern=f"^{LIKELY_BUCKET}:{KEY}{METHOD.ending}$")]
+Object = Annotated[str, Rule(pattern=f"^{KEY}{ANY_ENDING}$")]
+ImageUrl = Annotated[str, Rule(pattern=f"^{LIKELY_BUCKET}:{KEY}{ANY_ENDING}$")]
 OsVersion = Annotated[str, Rule(min_length=1, max_length=255, pattern=f"^[^{UNPRINTABLE}]*$")]
 EnterpriseProjectId = Annotated[str, Rule(pattern=f"^(?:0|{_UUID})$")]
 Tag = Annotated[str, Rule(pattern=f"^{_TAG_KEY}(?:[.]{_TAG_VALUE})?$")]
@@ -153,6 +153,8 @@ Tags = Annotated[
     dict[Annotated[str, Rule(pattern=f"^{_TAG_KEY}$")], Annotated[str, Rule(pattern=f"^{_TAG_VALUE}$")]],
     Rule(max_length=10),
 ]
+KeyId = Annotated[str, Rule(pattern=f"^{_UUID}$")]
+Megabytes = Annotated[int, Rule(ge=0, le=16_777_216)]
 _Label = Annotated[str, Rule(min_length=1, max_length=64, pattern=f"^[^{UNPRINTABLE}]*$")]
 _LabelText = Annotated[str, Rule(max_length=256, pattern=f"^[^{UNPRINTABLE}]*$")]
 
@@ -190,6 +192,10 @@ def _tags_sent(image: Image, marker: Marker | None) -> list[dict[str, str]] | No
 
 def _tags_shown(image: Image, marker: Marker | None) -> dict[str, str] | None:
     return _all_tags(image, marker) or None if image.tags is None else None
+
+
+def _os_type_sent(image: Image, marker: Marker | None) -> str | None:
+    return image.os_type or ("Linux" if image.type is ImageType.DATA else None)
 
 
 def _same(key: str, asked: object, found: object) -> str:
@@ -264,9 +270,16 @@ FIELDS: tuple[Field, ...] = (
         resolved="image_url",
     ),
     Field(
+        key="method",
+        rule=Literal[METHOD_KEYS],
+        meaning='How it goes in: "quick", "normal", or "auto", which decides by what the file is.',
+        example="auto",
+        default="quick",
+    ),
+    Field(
         key="min_disk",
-        rule=Annotated[int, Rule(ge=1, le=METHOD.largest_disk)],
-        meaning="GB; larger than the disk in the file.",
+        rule=Annotated[int, Rule(ge=1, le=max(method.largest_disk for method in ALL))],
+        meaning="GB; larger than the disk in the file. Each method has bounds of its own.",
         example=60,
         required=True,
         sent=Sent(name="min_disk"),
@@ -287,7 +300,8 @@ FIELDS: tuple[Field, ...] = (
     Field(
         key="os_version",
         rule=OsVersion,
-        meaning="Operating system, spelled as the service lists it. System disks only, and required there.",
+        meaning="Operating system, spelled as the service lists it. System disks only, and required there by "
+        "the usual method; by the normal one the service reads it from the file.",
         example="CentOS 7.6 64bit",
         kinds=_SYSTEM,
         required=True,
@@ -297,14 +311,15 @@ FIELDS: tuple[Field, ...] = (
     ),
     Field(
         key="os_type",
-        rule=Literal["Linux", "Windows"],
-        meaning="Data disks only, and required there.",
+        rule=Literal["Linux", "Windows", "Other"],
+        meaning='Required of data disks, "Linux" or "Windows". A system disk may have one by normal import '
+        "only, and does not take that of [defaults].",
         example="Linux",
-        kinds=_DATA,
+        usual=_DATA,
         required=True,
-        # Always sent: the oldest reference requires it, newer ones take Linux for granted.
-        sent=Sent(name="os_type", value=lambda image, _: image.os_type or "Linux"),
-        shown=Shown(attribute="os_type", compare=_same),
+        # Always sent for a data disk: the oldest reference requires it, newer ones take Linux for granted.
+        sent=Sent(name="os_type", value=_os_type_sent),
+        shown=Shown(attribute="os_type", value=_os_type_sent, compare=_same),
     ),
     Field(
         key="architecture",
@@ -331,6 +346,41 @@ FIELDS: tuple[Field, ...] = (
         example="byol",
         kinds=_SYSTEM,
         sent=Sent(name="license_type"),
+    ),
+    Field(
+        key="is_config",
+        rule=bool,
+        meaning="Normal import of system disks only: whether the service prepares the system in the file.",
+        example=True,
+        kinds=_SYSTEM,
+        sent=Sent(name="is_config"),
+    ),
+    Field(
+        key="cmk_id",
+        rule=KeyId,
+        meaning="Normal import only, and not for BMS: the KMS key with which the image is encrypted.",
+        example="9c2f1f5c-6e38-4f3a-9d7a-0e6b1f0c2d11",
+        unfit=("is not the id of a KMS key", "write its UUID, as the KMS console shows it"),
+        sent=Sent(name="cmk_id"),
+        shown=Shown(attribute="cmk_id", compare=_same),
+    ),
+    Field(
+        key="min_ram",
+        rule=Megabytes,
+        meaning="Normal import of system disks only: MB that a server needs at least; 0 is no limit.",
+        example=2048,
+        kinds=_SYSTEM,
+        sent=Sent(name="min_ram"),
+        shown=Shown(attribute="min_ram", compare=_same),
+    ),
+    Field(
+        key="max_ram",
+        rule=Megabytes,
+        meaning="Normal import of system disks only: MB that a server may have at most; 0 is no limit.",
+        example=65536,
+        kinds=_SYSTEM,
+        sent=Sent(name="max_ram"),
+        shown=Shown(attribute="max_ram", compare=_same),
     ),
     Field(
         key="enterprise_project_id",
@@ -400,12 +450,13 @@ FIELDS: tuple[Field, ...] = (
 
 
 @cache
-def sent_members(method: str, kind: ImageType) -> tuple[tuple[str, Value], ...]:
+def sent_members(method: ImportMethod, kind: ImageType) -> tuple[tuple[str, Value], ...]:
     """The members of a request to import a disk of this kind: their names, and what each says."""
+    left_out = method.refused | method.unsent
     return tuple(
         (field.sent.name, field.sent.value or _value_of(field.key))
         for field in FIELDS
-        if field.sent is not None and method in field.sent.methods and kind in field.kinds
+        if field.sent is not None and field.key not in left_out and kind in field.kinds
     )
 
 

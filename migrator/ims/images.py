@@ -107,6 +107,9 @@ class _Entry(Struct):
     created_at: Any = None
     data_origin: Any = field(default=None, name="__data_origin")
     description: Any = field(default=None, name="__description")
+    cmk_id: Any = field(default=None, name="__system__cmkid")
+    min_ram: Any = None
+    max_ram: Any = None
 
 
 class _Listed(Struct):
@@ -179,7 +182,15 @@ def _image(entry: _Entry) -> CloudImage | None:
         created_at=moment(entry.created_at),
         data_origin=optional_text(entry.data_origin),
         description=optional_text(entry.description),
+        cmk_id=optional_text(entry.cmk_id),
+        min_ram=whole(entry.min_ram),
+        max_ram=_megabytes(entry.max_ram),
     )
+
+
+def _megabytes(value: object) -> int | None:
+    """max_ram comes as a text, which may be empty (IMS API reference, "Querying Images")."""
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 12 else whole(value)
 
 
 def _architecture(entry: _Entry) -> str | None:

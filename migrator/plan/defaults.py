@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import SchemaValidator
 
-from migrator.domain.image import MARKER_ITEM, MARKER_PLAN
+from migrator.domain.image import MARKER_ITEM, MARKER_PLAN, ImageType
 from migrator.domain.object_ref import bucket_fault
-from migrator.plan.forms import DEFAULT_KEYS, NOT_FOR_DATA, NOT_FOR_SYSTEM, OWN_KEYS, validator_of
+from migrator.plan.forms import DEFAULT_KEYS, OWN_KEYS, not_inherited_by, validator_of
 from migrator.plan.lines import Where
 from migrator.plan.problems import NO_SECRETS, ProblemCollector, is_secret, unknown_name
 
@@ -74,8 +74,8 @@ def read_defaults(
     return Defaults(
         kind=good.get("type", "ECS"),
         bucket=written.get("bucket"),
-        system={key: value for key, value in inherited.items() if key not in NOT_FOR_SYSTEM},
-        data={key: value for key, value in inherited.items() if key not in NOT_FOR_DATA},
+        system={key: value for key, value in inherited.items() if key not in not_inherited_by(ImageType.ECS)},
+        data={key: value for key, value in inherited.items() if key not in not_inherited_by(ImageType.DATA)},
         tags=tags,
         old_tags="tags" in good,
         labels=good.get("labels", {}),

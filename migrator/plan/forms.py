@@ -189,7 +189,12 @@ def refused_by(kind: ImageType) -> tuple[str, ...]:
 
 def required_by(kind: ImageType) -> frozenset[str]:
     """Keys that a disk of this kind needs, once defaults are merged."""
-    return frozenset(field.key for field in FIELDS if field.required and kind in field.kinds)
+    return frozenset(field.key for field in FIELDS if field.required and kind in (field.usual or field.kinds))
+
+
+def not_inherited_by(kind: ImageType) -> tuple[str, ...]:
+    """Keys that a disk of this kind does not take from [defaults]."""
+    return tuple(field.key for field in FIELDS if kind not in (field.usual or field.kinds))
 
 
 NOT_FOR_DATA = refused_by(ImageType.DATA)

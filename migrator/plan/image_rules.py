@@ -1,6 +1,6 @@
 """The rules of an image that go beyond what one key may hold, each a small function with its sentence.
 
-    TRAIT_RULES      one image, but for its name and its file; judged once for all images that are alike
+    TRAIT_RULES      one image, but for its name and its file; they stand in `trait_rules`
     ADDRESS_RULES    where the file lies; asked only of addresses that are not beyond doubt at first sight
     COMMON_RULES     the images beside each other, and beside the targets and waves of the plan
 
@@ -9,9 +9,9 @@ Another rule is another function, and its name in one of the three lists.
 
 import re
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from migrator.domain.image import ImageType
 from migrator.domain.object_ref import (
@@ -23,14 +23,16 @@ from migrator.domain.object_ref import (
     ref_fault,
 )
 from migrator.domain.systems import did_you_mean_system
-from migrator.ims.methods import METHOD
-from migrator.ims.os_versions import family, known_systems
-from migrator.plan.defaults import NOT_DECIDED, UNDECIDED
+from migrator.ims.methods import (
+    ANY_SAFE_ENDING,
+    AUTO,
+    EVERY_EXTENSION,
+    METHOD_KEYS,
+    asked_keys,
+)
 from migrator.plan.merging import EXAMPLE_URL, HARMLESS_URL, NO_TABLE
 from migrator.plan.problems import Faulty, ProblemCollector, unknown_name
-
-LEAST_DISK = {"Windows": 20, "Linux": 10}
-"""GB that newer documents ask for."""
+from migrator.plan.trait_rules import OWN, TRAIT_RULES, Complaint, TraitRule, Traits
 
 _DATA = ImageType.DATA.value
 _HARMLESS = {
@@ -38,31 +40,12 @@ _HARMLESS = {
     "min_disk": 40,
     "os_version": "Other Linux(64 bit)",
     "os_type": "Linux",
+    "method": AUTO,
 }
 _SURELY_SHORT = 256
 """Characters: an address of no more cannot have a key of too many bytes."""
 
 _SUGGESTIONS = 20  # looking for a close match among all systems takes milliseconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Complaint:
-    """What a rule has against an image."""
-
-    key: str
-    """Of the image, which is wrong."""
-
-    value: object
-    reason: str
-    remedy: str = ""
-    error: bool = False
-    """The plan cannot be run with it; otherwise it is worth a second look."""
-
-    group: Hashable = None
-    """Images with complaints of one rule and one group share one warning; without it, each has its own."""
-
-    closest_of: Collection[str] = ()
-    """Names of which the one closest to the value is a better remedy, if any is close."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +87,16 @@ def _is_named(table: dict[str, Any]) -> bool:
 
 
 def _without_faults(table: dict[str, Any], faulty: set[str]) -> dict[str, Any]:
-    """The image without what was complained about, but for what it is called and belongs to."""
+    """The image with something harmless for what was complained about, but for its name and its target."""
     if not faulty:
         return table
-    kept = ("name", "target")
-    return {**_HARMLESS, **{key: value for key, value in table.items() if key in kept or key not in faulty}}
+    kept = {key: value for key, value in table.items() if key in ("name", "target") or key not in faulty}
+    harmless = {key: value for key, value in _HARMLESS.items() if key in faulty}
+    if table.get("type") == _DATA:
+        harmless.pop("os_version", None)
+    elif "os_type" in harmless:
+        del harmless["os_type"]
+    return {**harmless, **kept}
 
 
 def check_images(images: Images, found: ProblemCollector) -> None:
@@ -120,118 +108,6 @@ def check_images(images: Images, found: ProblemCollector) -> None:
 
 
 # --- One image, but for its name and its file -----------------------------------------------------------
-
-
-class Traits(NamedTuple):
-    """What the rules of one image look at; many images are alike in it."""
-
-    type: str
-    os_version: str | None
-    os_type: str | None
-    architecture: str | None
-    hw_firmware_type: str | None
-    license_type: str | None
-    min_disk: int
-
-    @property
-    def family(self) -> str:
-        """ "Windows" or "Linux"."""
-        return self.os_type or "Linux" if self.type == _DATA else family(self.os_version or "")
-
-    @property
-    def listed_version(self) -> str | None:
-        """What the service has a list for; None for a data disk."""
-        return None if self.type == _DATA else self.os_version
-
-
-def system_is_decided(image: Traits) -> Complaint | None:
-    """A person has put an operating system where `migrator init` could only write CHECK."""
-    version = image.listed_version
-    if version is None or not version.startswith(UNDECIDED):
-        return None
-    reason, remedy = NOT_DECIDED
-    return Complaint(key="os_version", value=version, reason=reason, remedy=remedy, error=True)
-
-
-def system_is_known(image: Traits) -> Complaint | None:
-    """The operating system of a system disk is one that the service is known to take."""
-    version = image.listed_version
-    if version is None or version in known_systems() or version.startswith(UNDECIDED):
-        return None
-    return Complaint(
-        key="os_version",
-        value=version,
-        reason="is not an operating system we know of",
-        remedy="compare it with the region's own list: `migrator preflight PLAN`",
-        group=version,
-        closest_of=known_systems(),
-    )
-
-
-def licence_is_for_windows(image: Traits) -> Complaint | None:
-    """Only a Windows has a licence to be named."""
-    if image.license_type is None or image.type == _DATA or image.family == "Windows":
-        return None
-    return Complaint(
-        key="license_type",
-        value=image.license_type,
-        reason="is meant for Windows only",
-        remedy="leave it out for Linux",
-        group=image.license_type,
-    )
-
-
-def arm_boots_with_uefi(image: Traits) -> Complaint | None:
-    """An arm server boots with uefi only."""
-    if image.architecture != "arm" or image.hw_firmware_type != "bios" or image.type == _DATA:
-        return None
-    return Complaint(
-        key="hw_firmware_type",
-        value="bios",
-        reason="does not boot on arm",
-        remedy='write "uefi", or leave it out',
-        error=True,
-    )
-
-
-def windows_may_be_refused(image: Traits) -> Complaint | None:
-    """Not every region takes Windows by the way in which files are imported."""
-    if image.family != "Windows":
-        return None
-    key = "os_type" if image.type == _DATA else "os_version"
-    return Complaint(
-        key=key,
-        value=getattr(image, key),
-        reason=METHOD.windows.reason,
-        remedy=METHOD.windows.remedy,
-        group="Windows",
-    )
-
-
-def disk_is_large_enough(image: Traits) -> Complaint | None:
-    """A disk is as large as newer documents ask for with its family of systems."""
-    least = LEAST_DISK[image.family]
-    if image.min_disk >= least:
-        return None
-    return Complaint(
-        key="min_disk",
-        value=image.min_disk,
-        reason=f"is below the {least} GB that newer documents ask for with {image.family}",
-        remedy=f"make it {least} or more",
-        group=least,
-    )
-
-
-TraitRule = Callable[[Traits], Complaint | None]
-
-TRAIT_RULES: tuple[TraitRule, ...] = (
-    system_is_decided,
-    system_is_known,
-    licence_is_for_windows,
-    arm_boots_with_uefi,
-    windows_may_be_refused,
-    disk_is_large_enough,
-)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -275,8 +151,13 @@ def _check_traits(images: Images, found: ProblemCollector) -> None:
     warnings = _Warnings()
     for index, image in images:
         get = image.get
+        url = image["image_url"]
+        method = get("method", "quick")
         alike = (
             image["type"],
+            method if method in METHOD_KEYS else AUTO,
+            url[url.rfind(".") :].lower() if "." in url else "",
+            asked_keys(image.items()),
             get("os_version"),
             get("os_type"),
             get("architecture"),
@@ -290,6 +171,8 @@ def _check_traits(images: Images, found: ProblemCollector) -> None:
             complaints = [(rule, wrong) for rule in TRAIT_RULES if (wrong := rule(traits)) is not None]
             judged[alike] = complaints
         for rule, complaint in complaints:
+            if complaint.value is OWN:
+                complaint = replace(complaint, value=image.get(complaint.key))
             if complaint.group is not None:
                 warnings.add(rule, complaint, index)
             elif complaint.value not in images.blamed.get(complaint.key, ()):
@@ -319,14 +202,15 @@ def key_is_short_enough(ref: ObjectRef) -> Complaint | None:
 
 def extension_is_in_small_letters(ref: ObjectRef) -> Complaint | None:
     """A file ends in what the service takes for certain."""
-    if METHOD.surely_takes(ref.key) or ref.key.startswith("//"):
+    if ref.key.endswith(EVERY_EXTENSION) or ref.key.startswith("//"):
         return None
-    return Complaint(key="image_url", value=str(ref), reason=METHOD.capitals)
+    reason = f"ends in capitals, which the service may not take for {ref.extension.lower()}"
+    return Complaint(key="image_url", value=str(ref), reason=reason)
 
 
 def characters_are_usual(ref: ObjectRef) -> Complaint | None:
     """A key has only characters that the narrowest reading of the documents allows."""
-    if _SAFE_KEY.fullmatch(ref.key) or ref.key.startswith("//") or not METHOD.surely_takes(ref.key):
+    if _SAFE_KEY.fullmatch(ref.key) or ref.key.startswith("//") or not ref.key.endswith(EVERY_EXTENSION):
         return None
     return Complaint(
         key="image_url",
@@ -346,7 +230,7 @@ ADDRESS_RULES: tuple[AddressRule, ...] = (
 )
 
 _SAFE_KEY = re.compile(SAFE_KEY)
-_BEYOND_DOUBT = re.compile(f"{SAFE_BUCKET}:{SAFE_KEY}{METHOD.safe_ending}")
+_BEYOND_DOUBT = re.compile(f"{SAFE_BUCKET}:{SAFE_KEY}{ANY_SAFE_ENDING}")
 
 
 def _address_error(ref: ObjectRef) -> Complaint:

@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import SchemaValidator, core_schema
 
-from migrator.domain.image import Image, ImageType
+from migrator.domain.image import USUAL, Image, ImageType
 from migrator.domain.object_ref import ObjectRef, ref_fault
 from migrator.ims.fields import FIELDS, Tag
-from migrator.ims.methods import METHOD
+from migrator.ims.methods import any_format_fault
 from migrator.plan.defaults import Defaults
 from migrator.plan.forms import (
     IMAGE_KEYS,
@@ -68,10 +68,24 @@ def _images() -> SchemaValidator:
     """Builds the list of Images from merged tables; made when first needed, since that takes a while."""
     system = _builder(NOT_FOR_SYSTEM, required_by(ImageType.ECS))
     data = _builder(NOT_FOR_DATA, required_by(ImageType.DATA))
-    kinds: dict[Hashable, core_schema.CoreSchema] = {"ECS": system, "BMS": system, _DATA: data}
-    return SchemaValidator(
-        core_schema.list_schema(core_schema.tagged_union_schema(kinds, discriminator="type")), STRICT
-    )
+    unread = _builder(NOT_FOR_SYSTEM, required_by(ImageType.ECS) - {"os_version"})
+    kinds: dict[Hashable, core_schema.CoreSchema] = {
+        "ECS": system,
+        "BMS": system,
+        _DATA: data,
+        _UNREAD: unread,
+    }
+    union = core_schema.tagged_union_schema(kinds, discriminator=_kind)
+    return SchemaValidator(core_schema.list_schema(union), STRICT)
+
+
+_UNREAD = "system that the service may read from the file"
+
+
+def _kind(table: dict[str, Any]) -> str:
+    """By which of the forms an image is checked."""
+    kind: str = table["type"]
+    return kind if kind == _DATA or table.get("method", USUAL) == USUAL else _UNREAD
 
 
 def _builder(refused: Collection[str], required: Collection[str]) -> core_schema.CoreSchema:
@@ -109,8 +123,7 @@ def _refused(
             remedy = "take it out; a data disk has os_type only"
             found.error(where, f"does not go with a data disk image (type {_DATA})", remedy)
         elif refused and key in NOT_FOR_SYSTEM:
-            remedy = f'a system disk has os_version; for a data disk set type = "{_DATA}"'
-            found.error(where, "does not go with a system disk image", remedy)
+            found.error(where, "does not go with a system disk image", "take it out")
         elif key == "image_url" and fault["type"] == "string_pattern_mismatch":
             found.error(where, *_address_fault(fault["input"]), value=fault["input"])
         else:
@@ -123,5 +136,5 @@ def _same(value: object, default: object) -> bool:
 
 def _address_fault(url: str) -> tuple[str, str]:
     """What is wrong with an image_url that its pattern refuses, and what to do."""
-    fault = ref_fault(url, example=EXAMPLE_URL) or METHOD.format_fault(url)
+    fault = ref_fault(url, example=EXAMPLE_URL) or any_format_fault(url)
     return fault or ("is not understood", f'write "{EXAMPLE_URL}"')

@@ -9,7 +9,7 @@ from typing import Any
 from migrator.domain.image import ImageType
 from migrator.domain.object_ref import bucket_fault, key_fault
 from migrator.domain.text import did_you_mean, shown
-from migrator.ims.methods import METHOD
+from migrator.ims.methods import METHOD, any_format_fault
 from migrator.plan.defaults import Defaults, check_names, tags_by_key
 from migrator.plan.problems import Faulty, ProblemCollector, is_secret
 
@@ -149,7 +149,7 @@ def _refuse_parts(
 
 def object_fault(key: str) -> tuple[str, str] | None:
     """What is wrong with the key of a file that is to be imported, and what to do; None where nothing is."""
-    return key_fault(key, example=EXAMPLE_URL) or METHOD.format_fault(key)
+    return key_fault(key, example=EXAMPLE_URL) or any_format_fault(key)
 
 
 # --- Tags -----------------------------------------------------------------------------------------------

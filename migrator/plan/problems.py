@@ -257,7 +257,8 @@ class ProblemCollector:
             )
             found.append((location.rank, location.line or 0, problem))
         found.sort(key=lambda item: item[:2])
-        return [problem for _, _, problem in found]
+        # What many images inherit stands in one place, and is said once.
+        return list(dict.fromkeys(problem for _, _, problem in found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from migrator.domain.object_ref import ObjectRef
 from migrator.domain.plan import MarkerKind, Plan
 from migrator.preflight.account import account_findings
 from migrator.preflight.facts import TargetFacts, Unknown, UnknownReason, unknown
-from migrator.preflight.files import file_findings, file_sizes
+from migrator.preflight.files import decided, file_findings, file_sizes
 from migrator.preflight.finding import Finding, Item, grouped
 from migrator.preflight.table import CHECKS, Check, Severity
 
@@ -24,6 +24,7 @@ __all__ = [
     "TargetFacts",
     "Unknown",
     "UnknownReason",
+    "decided",
     "exit_code",
     "file_sizes",
     "findings",

@@ -9,7 +9,7 @@ from migrator.domain.errors import CloudError, RejectedError, TargetHaltedError,
 from migrator.domain.image import Image
 from migrator.domain.object_ref import ObjectRef
 from migrator.domain.plan import Target
-from migrator.ims.methods import method_of
+from migrator.ims.methods import FileFacts, companion_of
 from migrator.workflow.lookup import ImageMatches
 from migrator.workflow.states import State
 
@@ -125,6 +125,20 @@ def living(matches: ImageMatches) -> list[CloudImage]:
     return [found for found in matches.ours if found.status != "killed"]
 
 
+def file_facts(image: Image, facts: TargetFacts) -> FileFacts | None:
+    """What is known of the file of an image; None where it is not there, or nobody could tell."""
+    found = facts.objects.get(image.source)
+    if not isinstance(found, ObjectInfo):
+        return None
+    companion = companion_of(image)
+    beside = None if companion is None else facts.objects.get(companion, UNASKED)
+    there = None if beside is UNASKED or isinstance(beside, Unknown) else beside is not None
+    return FileFacts(size=found.size, companion=None if companion is None else there)
+
+
+UNASKED = object()
+"""Stands for an object that nobody asked about."""
+
 LARGEST_SKEW = 900.0
 """Seconds at which signatures are refused (API gateway, "Signing API Requests"; OBS API reference,
 "Authentication in the Header")."""
@@ -132,5 +146,5 @@ LARGEST_SKEW = 900.0
 
 def objects_of(image: Image) -> list[ObjectRef]:
     """The objects that an import of `image` reads: its file first."""
-    companion = method_of(image).companion(image.source)
+    companion = companion_of(image)
     return [image.source] if companion is None else [image.source, companion]

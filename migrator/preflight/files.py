@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from migrator.domain.cloud import STANDARD, BucketInfo, ObjectInfo
-from migrator.domain.image import Image, ImageType
+from migrator.domain.image import Decided, Image, ImageType
 from migrator.domain.object_ref import ObjectRef
-from migrator.ims.methods import method_of
-from migrator.preflight.facts import TargetFacts, Unknown, UnknownReason
+from migrator.ims.methods import AUTO, ImportMethod, companion_of, method_for, method_of, wish_of
+from migrator.preflight.facts import TargetFacts, Unknown, UnknownReason, file_facts
 from migrator.preflight.finding import Finding, Item, grouped
 
 GB = 2**30
@@ -22,7 +22,7 @@ def file_findings(facts: TargetFacts) -> Iterator[Finding]:
     found = (pair for image in images for pair in (*_bucket(image, facts), *_file(image, facts)))
     yield from grouped(facts.target.name, found)
     known = [(image, info) for image in images if (info := _info(image, facts)) is not None]
-    small = sum(0 < info.size < method_of(image).optional_below for image, info in known)
+    small = sum(0 < info.size < _method(image, facts).optional_below for image, info in known)
     if small:
         yield Finding(code="PF065", target=facts.target.name, says=f"{small} of {len(known)}")
     unseen = sum(info.encryption is None for _, info in known)
@@ -39,6 +39,22 @@ def file_sizes(facts: TargetFacts) -> dict[str, int]:
         if info is not None:
             found[image.key] = info.size
     return found
+
+
+def decided(facts: TargetFacts) -> dict[str, Decided]:
+    """How each image goes in whose plan leaves that open, by key, as far as it could be decided."""
+    found = {}
+    for image, _ in facts.work:
+        if image.method == AUTO:
+            choice = method_for(wish_of(image), file_facts(image, facts))
+            if choice.method is not None:
+                found[image.key] = Decided(choice.method.key, choice.why)
+    return found
+
+
+def _method(image: Image, facts: TargetFacts) -> ImportMethod:
+    """The way in, as far as it is decided."""
+    return method_for(wish_of(image), file_facts(image, facts)).method or method_of(image)
 
 
 def _info(image: Image, facts: TargetFacts) -> ObjectInfo | None:
@@ -70,8 +86,12 @@ def _bucket(image: Image, facts: TargetFacts) -> Iterator[tuple[str, Item]]:
 
 
 def _file(image: Image, facts: TargetFacts) -> Iterator[tuple[str, Item]]:
-    ref, url, method = image.source, image.image_url, method_of(image)
-    if not method.takes(ref.key):
+    ref, url = image.source, image.image_url
+    choice = method_for(wish_of(image), file_facts(image, facts))
+    method = choice.method or method_of(image)
+    if choice.objection is not None:
+        yield "PF066", Item(key=image.key, says=f"{url}: {choice.why}")
+    elif not method.takes(ref.key):
         yield "PF060", Item(key=image.key, says=url)
     elif not method.surely_takes(ref.key):
         yield "PF061", Item(key=image.key, says=url)
@@ -83,13 +103,15 @@ def _file(image: Image, facts: TargetFacts) -> Iterator[tuple[str, Item]]:
         case Unknown(fault=fault):
             yield "PF096", Item(key=image.key, says=f"{url}: {fault.message}")
         case ObjectInfo() as info:
-            yield from _content(image, info)
-    if (companion := method.companion(ref)) is not None:
+            yield from _content(image, info, method)
+            if choice.method is None and choice.objection is None:
+                yield "PF067", Item(key=image.key, says=f"{url}: {choice.why}")
+    if (companion := companion_of(image)) is not None and companion == method.companion(ref):
         yield from _companion(image, companion, facts)
 
 
-def _content(image: Image, info: ObjectInfo) -> Iterator[tuple[str, Item]]:
-    url, size, method = image.image_url, info.size, method_of(image)
+def _content(image: Image, info: ObjectInfo, method: ImportMethod) -> Iterator[tuple[str, Item]]:
+    url, size = image.image_url, info.size
     if info.storage_class != STANDARD:
         yield "PF055", Item(key=image.key, says=f"{url} is {info.storage_class}")
     if info.encryption == "customer":
@@ -99,14 +121,18 @@ def _content(image: Image, info: ObjectInfo) -> Iterator[tuple[str, Item]]:
     if size == 0:
         yield "PF052", Item(key=image.key, says=url)
     elif size > method.most_bytes:
-        yield "PF053", Item(key=image.key, says=f"{url} has {gigabytes(size)}")
+        yield "PF053", Item(key=image.key, says=f"{url} has {gigabytes(size)}, {_limit(method)}")
     else:
         if size > method.sure_bytes:
-            yield "PF054", Item(key=image.key, says=f"{url} has {gigabytes(size)}")
-        yield from _disk(image, size)
+            yield "PF054", Item(key=image.key, says=f"{url} has {gigabytes(size)}, {_limit(method)}")
+        yield from _disk(image, size, method)
 
 
-def _disk(image: Image, size: int) -> Iterator[tuple[str, Item]]:
+def _limit(method: ImportMethod) -> str:
+    return f"and {method.name} takes {method.size_limit}"
+
+
+def _disk(image: Image, size: int, method: ImportMethod) -> Iterator[tuple[str, Item]]:
     """A system disk has to be larger than its file. For data disks the reference does not repeat that, but a
     disk that is smaller than the file cannot hold what is in it."""
     room = image.min_disk * GB
@@ -114,7 +140,7 @@ def _disk(image: Image, size: int) -> Iterator[tuple[str, Item]]:
         return
     needed = -(-size // GB) if image.type is ImageType.DATA else size // GB + 1
     says = f"min_disk {image.min_disk}, file {gigabytes(size)}"
-    if needed > method_of(image).largest_disk:
+    if needed > method.largest_disk:
         yield "PF064", Item(key=image.key, says=says)
     else:
         code = "PF063" if size == room else "PF062"

@@ -12,7 +12,7 @@ from `migrator.ims.methods`. What is our own judgement says so in `meaning`.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from migrator.ims.methods import METHOD
+from migrator.ims.methods import advice
 
 
 class Severity(StrEnum):
@@ -178,7 +178,7 @@ _TABLE = (
         "The list of the other architecture has it.",
         "Compare os_version and architecture in the plan.",
     ),
-    _warning("PF032", *METHOD.windows_found),
+    _warning("PF032", *advice.WINDOWS_FOUND),
     # --- Buckets ---
     _error(
         "PF040",
@@ -213,8 +213,8 @@ _TABLE = (
         "Let the upload end, or start it again.",
     ),
     _error("PF052", "the object is empty", "The import would fail (IMG.0057).", "Upload it again."),
-    _error("PF053", *METHOD.file_too_large),
-    _warning("PF054", *METHOD.file_maybe_too_large),
+    _error("PF053", *advice.FILE_TOO_LARGE),
+    _warning("PF054", *advice.FILE_MAYBE_TOO_LARGE),
     _error(
         "PF055", "the object's storage class is not Standard", "Imports need Standard (IMG.0057).", _STANDARD
     ),
@@ -230,19 +230,21 @@ _TABLE = (
         "Imports can read it where the caller may use the key.",
         "Have the account's owner check the rights to the key.",
     ),
-    _error("PF058", *METHOD.companion_missing),
-    _error("PF059", *METHOD.companion_empty),
-    _error("PF060", *METHOD.other_format),
-    _warning("PF061", *METHOD.extension_in_capitals),
+    _error("PF058", *advice.COMPANION_MISSING),
+    _error("PF059", *advice.COMPANION_EMPTY),
+    _error("PF060", *advice.OTHER_FORMAT),
+    _warning("PF061", *advice.EXTENSION_IN_CAPITALS),
     _error(
         "PF062",
         "min_disk is smaller than the file",
         "It has to be larger (IMG.0055).",
         "Raise min_disk in the plan to what stands beside each.",
     ),
-    _error("PF063", *METHOD.disk_as_large_as_file),
-    _error("PF064", *METHOD.disk_never_large_enough),
-    _info("PF065", *METHOD.files_below_optional),
+    _error("PF063", *advice.DISK_AS_LARGE_AS_FILE),
+    _error("PF064", *advice.DISK_NEVER_LARGE_ENOUGH),
+    _info("PF065", *advice.FILES_BELOW_OPTIONAL),
+    _error("PF066", *advice.NO_METHOD),
+    _error("PF067", *advice.NOT_DECIDED),
     # --- The plan itself ---
     _warning(
         "PF070",

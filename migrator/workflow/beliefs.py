@@ -180,6 +180,9 @@ BELIEFS: tuple[Belief, ...] = (
     _tells("hw_firmware_type", "the firmware"),
     _tells("enterprise_project_id", "the enterprise project"),
     _tells("description", "the description"),
+    _tells("cmk_id", "the KMS key"),
+    _tells("min_ram", "the smallest memory"),
+    _tells("max_ram", "the largest memory"),
     _tells("tags", "the tags"),
     _tells("data_origin", "the file"),
 )

@@ -39,6 +39,12 @@ class AttemptBegan(ImageEvent, frozen=True, kw_only=True):
     leftovers: tuple[str, ...] = ()
     """Ids of images that were listed for this item before: none of them is this attempt's."""
 
+    method: str = ""
+    """How it goes in; empty stands for the usual one."""
+
+    why: str = ""
+    """Why so, where the plan left it open."""
+
 
 class JobAccepted(ImageEvent, frozen=True, kw_only=True):
     """The service took it and named a job."""
@@ -138,6 +144,9 @@ class ImageVerified(ImageEvent, frozen=True, kw_only=True):
 
     uncompared: tuple[str, ...] = ()
     """Keys of the plan that the service does not tell of."""
+
+    os_version: str = ""
+    """The system that the service found in the file, where the plan named none."""
 
 
 class VerificationFailed(ImageEvent, frozen=True, kw_only=True):

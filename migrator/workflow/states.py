@@ -79,6 +79,15 @@ class State(Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest: str = ""
     """Of the image as it was last submitted; empty before the first attempt."""
 
+    method: str = ""
+    """How its latest attempt went in; empty before the first, and for the usual one that the plan named."""
+
+    method_why: str = ""
+    """Why so, where the plan left it open."""
+
+    os_version: str = ""
+    """The system that the service found in the file, where the plan named none."""
+
     job_id: str | None = None
     image_id: str | None = None
     progress: float | None = None

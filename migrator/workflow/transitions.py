@@ -93,6 +93,8 @@ def advance(state: State, event: ImageEvent) -> State:
                 phase=phase,
                 attempts=(*state.attempts, attempt),
                 digest=digest,
+                method=event.method,
+                method_why=event.why,
                 fault=None,
                 paused_until=None,
                 progress=None,
@@ -141,7 +143,7 @@ def advance(state: State, event: ImageEvent) -> State:
         case JobFailed(at=at, fault=fault, image_id=image_id):
             left = image_id or state.image_id
             return replace(state, phase=phase, fault=fault, finished_at=at, image_id=left)
-        case ImageVerified(at=at, image_id=image_id, uncompared=uncompared):
+        case ImageVerified(at=at, image_id=image_id, uncompared=uncompared, os_version=os_version):
             return replace(
                 state,
                 phase=phase,
@@ -150,6 +152,7 @@ def advance(state: State, event: ImageEvent) -> State:
                 fault=None,
                 progress=1.0,
                 uncompared=uncompared,
+                os_version=os_version,
             )
         case VerificationFailed(at=at, fault=fault) | MigrationFailed(at=at, fault=fault):
             return replace(state, phase=phase, fault=fault, finished_at=at, held=False)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import tomli
+from msgspec.structs import replace
 from pydantic import ConfigDict, TypeAdapter
 
 from migrator.cli.wiring import load
@@ -15,6 +16,7 @@ from migrator.domain.object_ref import ObjectRef
 from migrator.domain.text import UNPRINTABLE
 from migrator.ims.client import submit_body
 from migrator.ims.fields import FIELDS, Field
+from migrator.ims.methods import ALL, ImportMethod
 from migrator.plan.forms import IMAGE_KEYS
 from tests.imports import SENT, by_key, image_with
 
@@ -63,14 +65,15 @@ def patterns(schema: Any) -> Iterator[str]:
             yield from patterns(part)
 
 
-@pytest.mark.parametrize("kind", list(ImageType))
+@pytest.mark.parametrize("method", ALL, ids=lambda method: f"{method.key} {min(method.kinds)}")
 @by_key(SENT)
-def test_a_request_has_what_disks_of_its_kind_take_under_the_name_of_the_api(field: Field, kind: ImageType):
+def test_a_request_has_what_its_method_takes_under_the_name_of_the_api(field: Field, method: ImportMethod):
     assert field.sent is not None
+    kind = min(method.kinds)
 
-    body = submit_body(image_with(field, kind), None)
+    body = submit_body(replace(image_with(field, kind), method=method.key), None)
 
-    if kind in field.kinds:
+    if kind in field.kinds and field.key not in method.refused | method.unsent:
         assert body[field.sent.name] is not None
     else:
         assert field.sent.name not in body
@@ -80,7 +83,8 @@ def test_a_request_has_what_disks_of_its_kind_take_under_the_name_of_the_api(fie
 def test_what_is_for_us_alone_is_never_sent(field: Field):
     plain = Image(name="web-01", target="there", source=ObjectRef.parse("b:a.raw"), min_disk=40)
 
-    assert submit_body(image_with(field, ImageType.ECS, plain), MARKER) == submit_body(plain, MARKER)
+    other = replace(image_with(field, ImageType.ECS, plain), method=plain.method)
+    assert submit_body(other, MARKER) == submit_body(plain, MARKER)
 
 
 @by_key(FIELDS)

@@ -7,7 +7,7 @@ import pytest
 
 from migrator.domain.image import Image
 from migrator.domain.object_ref import ObjectRef, key_fault
-from migrator.ims.methods import METHOD, METHODS, method_of
+from migrator.ims.methods import ALL, METHOD, method_of
 from migrator.ims.methods.quick_import import QUICK_IMPORT
 
 ROOT = Path(__file__).parent.parent.parent
@@ -49,16 +49,16 @@ def test_only_the_folder_of_methods_knows_what_a_method_is_called_and_takes():
 
 
 def test_the_folder_of_methods_itself_is_full_of_what_is_looked_for():
-    assert len(WORDS.findall((PACKAGE / "ims/methods/quick_import.py").read_text(encoding="utf-8"))) > 20
+    assert len(WORDS.findall((PACKAGE / "ims/methods/quick_import.py").read_text(encoding="utf-8"))) > 15
 
 
-@pytest.fixture(params=METHODS.values(), ids=list(METHODS))
+@pytest.fixture(params=ALL, ids=lambda method: f"{method.key} {min(method.kinds)}")
 def method(request):
     return request.param
 
 
 def test_what_plans_are_checked_by_is_a_method_of_the_register():
-    assert METHOD in METHODS.values()
+    assert METHOD in ALL
 
 
 def test_each_extension_is_taken_by_the_question_and_by_the_pattern_alike(method):
@@ -85,8 +85,9 @@ def test_examples_are_files_that_a_method_takes(method):
 
 
 def test_limits_are_in_their_order(method):
-    assert 0 < method.optional_below <= method.sure_bytes <= method.most_bytes
-    assert method.largest_disk > 0
+    assert 0 <= method.optional_below <= method.sure_bytes <= method.most_bytes
+    for family, smallest in method.smallest_disk.items():
+        assert 0 < smallest <= method.advised_disk[family] <= method.largest_disk
 
 
 @pytest.mark.parametrize(
@@ -123,4 +124,4 @@ def test_quick_import_says_what_it_takes_instead(key, reason):
 def test_every_image_goes_in_by_a_method_of_the_register():
     image = Image(name="web", target="north", source=ObjectRef("b", "k.raw"), min_disk=1)
 
-    assert method_of(image) in METHODS.values()
+    assert method_of(image) in ALL

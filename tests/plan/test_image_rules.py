@@ -10,27 +10,32 @@ from migrator.plan import image_rules
 from migrator.plan.image_rules import (
     ADDRESS_RULES,
     COMMON_RULES,
-    TRAIT_RULES,
-    Traits,
     address_is_possible,
-    arm_boots_with_uefi,
     characters_are_usual,
     check_images,
-    disk_is_large_enough,
     extension_is_in_small_letters,
     files_are_imported_once,
     images_to_check,
     key_is_short_enough,
-    licence_is_for_windows,
     names_are_given_once,
-    system_is_decided,
-    system_is_known,
     targets_are_there,
     waves_are_there,
-    windows_may_be_refused,
 )
 from migrator.plan.merging import NO_TABLE
 from migrator.plan.problems import ProblemCollector
+from migrator.plan.trait_rules import (
+    TRAIT_RULES,
+    Traits,
+    a_method_takes_it,
+    arm_boots_with_uefi,
+    bare_metal_has_no_key,
+    data_disk_has_a_family,
+    disk_is_large_enough,
+    licence_is_for_windows,
+    system_is_decided,
+    system_is_known,
+    windows_may_be_refused,
+)
 
 LINUX = "CentOS 7.6 64bit"
 WINDOWS = "Windows Server 2019 Standard 64bit"
@@ -40,6 +45,9 @@ def a_system(**more: object) -> Traits:
     """The traits of a system disk that nobody has anything against, with some replaced."""
     good = {
         "type": "ECS",
+        "method": "quick",
+        "extension": ".zvhd2",
+        "keys": (),
         "os_version": LINUX,
         "os_type": None,
         "architecture": None,
@@ -61,6 +69,45 @@ ALONE = [
     pytest.param(system_is_known, a_system(os_version="TempleOS"), "os_version", id="unknown system"),
     pytest.param(system_is_known, a_system(os_version="CHECK"), None, id="undecided is said already"),
     pytest.param(system_is_known, a_data_disk("Linux"), None, id="a data disk has no version"),
+    pytest.param(a_method_takes_it, a_system(), None, id="quick import of what it takes"),
+    pytest.param(a_method_takes_it, a_system(extension=".vmdk"), "image_url", id="quick import of a VMDK"),
+    pytest.param(
+        a_method_takes_it, a_system(method="normal", extension=".vmdk"), None, id="normal import of a VMDK"
+    ),
+    pytest.param(a_method_takes_it, a_system(method="auto", extension=".vmdk"), None, id="auto of a VMDK"),
+    pytest.param(a_method_takes_it, a_system(keys=("cmk_id",)), "cmk_id", id="quick import with a key"),
+    pytest.param(
+        a_method_takes_it, a_system(method="normal", keys=("license_type",)), "license_type", id="licence"
+    ),
+    pytest.param(
+        a_method_takes_it, a_system(method="normal", min_disk=9), "min_disk", id="too small for normal import"
+    ),
+    pytest.param(
+        a_method_takes_it,
+        a_system(method="normal", min_disk=19, os_version=WINDOWS),
+        "min_disk",
+        id="too small for Windows by normal import",
+    ),
+    pytest.param(
+        a_method_takes_it,
+        a_data_disk("Linux", method="normal", min_disk=39),
+        "min_disk",
+        id="small data disk",
+    ),
+    pytest.param(
+        a_method_takes_it, a_data_disk("Linux", method="normal", min_disk=2048), None, id="large data disk"
+    ),
+    pytest.param(a_method_takes_it, a_data_disk("Linux", min_disk=2048), "min_disk", id="large by quick"),
+    pytest.param(
+        a_method_takes_it,
+        a_data_disk("Linux", method="auto", min_disk=39, extension=".vmdk"),
+        "min_disk",
+        id="what no method takes",
+    ),
+    pytest.param(bare_metal_has_no_key, a_system(type="BMS", keys=("cmk_id",)), "cmk_id", id="a key for BMS"),
+    pytest.param(bare_metal_has_no_key, a_system(keys=("cmk_id",)), None, id="ECS with a key"),
+    pytest.param(data_disk_has_a_family, a_data_disk("Other"), "os_type", id="a data disk of Other"),
+    pytest.param(data_disk_has_a_family, a_system(os_type="Other"), None, id="a system disk of Other"),
     pytest.param(licence_is_for_windows, a_system(), None, id="no licence"),
     pytest.param(licence_is_for_windows, a_system(license_type="byol"), "license_type", id="Linux licence"),
     pytest.param(

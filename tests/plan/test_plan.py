@@ -528,7 +528,7 @@ def test_a_warning_knows_its_parts():
             column=1,
             field='images[0] "web-01".min_disk',
             value="5",
-            reason="is below the 10 GB that newer documents ask for with Linux",
+            reason="is below the 10 GB that some documents ask for with Linux",
             remedy="make it 10 or more",
             severity="warning",
         )

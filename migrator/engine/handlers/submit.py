@@ -9,6 +9,7 @@ from migrator.domain.errors import (
     TargetHaltedError,
     Unreachable,
 )
+from migrator.domain.image import USUAL, Decided
 from migrator.domain.plan import OnQuota
 from migrator.engine.context import Context, Halt, Result
 from migrator.engine.trouble import slow_down
@@ -25,6 +26,12 @@ from migrator.workflow.events import (
     MigrationFailed,
 )
 
+UNDECIDED = Fault(
+    code="MIG.method",
+    message='method is "auto", and nobody could tell which way the image goes in',
+    remedy="Run with preflight, or write the method into the plan; then run again with --retry-failed.",
+)
+
 QUOTA_PAUSE = 300.0
 """Seconds between two submissions while a used-up quota is waited for."""
 
@@ -35,9 +42,23 @@ def intent(context: Context, key: str) -> ImageEvent:
     why = retry.exhausted(context.plan.retry, state.attempts, context.worker.retried_for(key))
     if why is not None:
         return MigrationFailed(at=now, key=key, fault=lookup.given_up(state, why))
-    digest = context.ledger.planned[key].digest
-    leftovers = tuple(sorted(context.worker.leftovers.pop(key, ())))
-    return AttemptBegan(at=now, key=key, attempt=len(state.attempts) + 1, digest=digest, leftovers=leftovers)
+    item = context.ledger.planned[key]
+    how = Decided("" if item.image.method == USUAL else item.image.method, "")
+    if item.image.undecided:
+        # What the first attempt went by is what every later one goes by.
+        known = Decided(state.method, state.method_why) if state.method else context.worker.decided.get(key)
+        if known is None:
+            return MigrationFailed(at=now, key=key, fault=UNDECIDED)
+        how = known
+    return AttemptBegan(
+        at=now,
+        key=key,
+        attempt=len(state.attempts) + 1,
+        digest=item.digest,
+        leftovers=tuple(sorted(context.worker.leftovers.pop(key, ()))),
+        method=how.method,
+        why=how.why,
+    )
 
 
 def result(context: Context, key: str, answer: str | CloudError) -> Result:

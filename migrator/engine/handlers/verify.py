@@ -65,6 +65,13 @@ def unchecked(context: Context, state: State) -> ImageEvent | None:
     return ImageVerified(at=context.now(), key=state.key, image_id=state.image_id, checked=False)
 
 
+def _verified(context: Context, key: str, image: CloudImage, uncompared: tuple[str, ...]) -> ImageVerified:
+    recognised = image.os_version if context.ledger.planned[key].image.os_version is None else None
+    return ImageVerified(
+        at=context.now(), key=key, image_id=image.id, uncompared=uncompared, os_version=recognised or ""
+    )
+
+
 def _verdicts(context: Context, found: Mapping[str, ImageMatches], asked: float) -> Result:
     """What to record of what lists say, which is as of the tick `asked`, however late it is read."""
     on_answer(context)
@@ -95,7 +102,7 @@ def _verdict(context: Context, state: State, image: CloudImage | None, asked: fl
     silent = any(map(worker.seen.usually_told, uncompared))
     watch = worker.watch(state)
     if image is not None and not wrong and not silent:
-        return ImageVerified(at=now, key=key, image_id=image.id, uncompared=uncompared)
+        return _verified(context, key, image, uncompared)
     if watch.unverified_since is None:
         watch.unverified_since = asked
     waited = asked - watch.unverified_since
@@ -106,6 +113,6 @@ def _verdict(context: Context, state: State, image: CloudImage | None, asked: fl
         return min(max(waited, 1.0), context.plan.polling.max_interval)
     if image is not None and not wrong:
         context.log.warning("image.silent", key=key, image=image.id, keys=uncompared)
-        return ImageVerified(at=now, key=key, image_id=image.id, uncompared=uncompared)
+        return _verified(context, key, image, uncompared)
     fault = rules.mismatch(image.id, wrong) if image is not None else rules.missing(state.image_id)
     return VerificationFailed(at=now, key=key, fault=fault)

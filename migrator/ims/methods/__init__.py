@@ -1,22 +1,75 @@
 """The ways to import a file. Nothing outside this folder knows what they are called or what they take.
 
-Another way is a file beside `quick_import.py`, its line in `METHODS`, and in `method_of` its images.
+Another way is a file beside `quick_import.py`, and its line in `ALL` of `choice.py`.
 """
 
 from migrator.domain.image import Image
-from migrator.ims.methods.import_method import Advice, ImportMethod
+from migrator.ims.methods import advice
+from migrator.ims.methods.choice import (
+    ALL,
+    AUTO,
+    Choice,
+    FileFacts,
+    Objection,
+    Wish,
+    asked_keys,
+    companion_of,
+    family_of,
+    method_for,
+    methods_for,
+    objection_of,
+    wish_of,
+)
+from migrator.ims.methods.import_method import ImportMethod, ending
 from migrator.ims.methods.quick_import import QUICK_IMPORT
 
-__all__ = ["METHOD", "METHODS", "Advice", "ImportMethod", "method_of"]
+__all__ = [
+    "ALL",
+    "ANY_ENDING",
+    "ANY_SAFE_ENDING",
+    "AUTO",
+    "EVERY_EXTENSION",
+    "METHOD",
+    "METHOD_KEYS",
+    "Choice",
+    "FileFacts",
+    "ImportMethod",
+    "Objection",
+    "Wish",
+    "advice",
+    "any_format_fault",
+    "asked_keys",
+    "companion_of",
+    "family_of",
+    "method_for",
+    "method_of",
+    "methods_for",
+    "objection_of",
+    "wish_of",
+]
 
-METHODS: dict[str, ImportMethod] = {
-    "quick": QUICK_IMPORT,
-}
+METHOD = QUICK_IMPORT
+"""The one for an image whose plan names none, and for examples."""
 
-METHOD = METHODS["quick"]
-"""The one that plans are checked by."""
+METHOD_KEYS = (*dict.fromkeys(method.key for method in ALL), AUTO)
+"""What a plan may say."""
+
+EVERY_EXTENSION = tuple(sorted({extension for method in ALL for extension in method.extensions}))
+ANY_ENDING = ending(EVERY_EXTENSION)
+"""Pattern of the end of a key that some method takes."""
+
+ANY_SAFE_ENDING = rf"\.(?:{'|'.join(extension[1:] for extension in EVERY_EXTENSION)})"
+"""Pattern of the end of a key that some method takes for certain."""
+
+
+def any_format_fault(key: str) -> tuple[str, str] | None:
+    """What is wrong with a key of which no method takes the end; None where one does."""
+    if key.lower().endswith(EVERY_EXTENSION):
+        return None
+    widest = max(ALL, key=lambda method: len(method.extensions))
+    return widest.format_fault(key)
 
 
 def method_of(image: Image) -> ImportMethod:
-    """The way by which `image` is imported."""
-    return METHOD
+    """The way by which `image` is imported, as far as that is known; the usual one until it is decided."""
+    return method_for(wish_of(image)).method or METHOD

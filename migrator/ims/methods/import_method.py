@@ -2,21 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from migrator.domain.image import ImageType
 from migrator.domain.object_ref import ObjectRef
 
-_OTHER_FORMATS = re.compile(r"\.(qcow2?|vmdk|vhdx?|vdi|ova|iso|img|zvhd2?|qed|raw)$", re.IGNORECASE)
+OTHER_FORMATS = re.compile(r"\.(qcow2?|vmdk|vhdx?|vdi|ova|iso|img|zvhd2?|qed|raw)$", re.IGNORECASE)
 """Files of disks that people have, by their extensions."""
-
-
-class Advice(NamedTuple):
-    """A finding of preflight: what is the matter, why it matters, and what to do."""
-
-    title: str
-    meaning: str
-    remedy: str
 
 
 class MethodWarning(NamedTuple):
@@ -26,15 +19,32 @@ class MethodWarning(NamedTuple):
     remedy: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImportMethod:
     """One way in: where the request goes, which files it takes, and what to say about the others."""
+
+    key: str
+    """As plans and journals call it."""
 
     name: str
     """As people call it, in a sentence."""
 
     path: str
     """Of the request, after the endpoint of the image service."""
+
+    # --- Images ---
+
+    kinds: frozenset[ImageType]
+    """Kinds of disk."""
+
+    refused: frozenset[str] = frozenset()
+    """Keys of an image that it has no member for."""
+
+    unsent: frozenset[str] = frozenset()
+    """Keys that its request does not repeat, because the call itself says so."""
+
+    needs_system: bool = False
+    """A system disk has to name its os_version; else the service reads it from the file."""
 
     # --- Files ---
 
@@ -44,7 +54,7 @@ class ImportMethod:
     usual_extension: str
     """The one for examples, and for files that are yet to be made."""
 
-    companions: Mapping[str, str]
+    companions: Mapping[str, str] = field(default_factory=dict)
     """By extension of a file, that of a second one of the same name which has to lie beside it."""
 
     # --- Limits ---
@@ -55,11 +65,20 @@ class ImportMethod:
     most_bytes: int
     """A larger file is refused for certain."""
 
+    size_limit: str
+    """The same in the words of the documents."""
+
+    smallest_disk: Mapping[str, int]
+    """GB by family of systems, Linux and Windows: min_disk begins there."""
+
     largest_disk: int
     """GB: min_disk ends there."""
 
+    advised_disk: Mapping[str, int]
+    """GB by family of systems that some documents ask for."""
+
     optional_below: int
-    """Bytes: smaller files could as well be imported in a way that asks for less."""
+    """Bytes: smaller files could as well be imported in a way that asks for less; 0: none."""
 
     # --- What plans and what is said about them say ---
 
@@ -69,36 +88,15 @@ class ImportMethod:
     convert: str
     """What to do with a file that it does not take."""
 
-    capitals: str
-    """What is wrong with an extension in capitals."""
-
     disk_too_large: str
     """Why a disk of a machine has to move in another way, and that it has."""
 
     windows: MethodWarning
 
-    # --- What preflight says ---
-
-    windows_found: Advice
-    file_too_large: Advice
-    file_maybe_too_large: Advice
-    companion_missing: Advice
-    companion_empty: Advice
-    other_format: Advice
-    extension_in_capitals: Advice
-    disk_as_large_as_file: Advice
-    disk_never_large_enough: Advice
-    files_below_optional: Advice
-
-    # --- What to do when the service refuses ---
-
-    remedies: Mapping[str, str]
-    """By error code, where the remedy depends on which files this way takes."""
-
     @property
     def ending(self) -> str:
         """Pattern of the end of a key that it takes, in capitals too."""
-        return rf"\.(?:{'|'.join(_in_any_case(extension[1:]) for extension in self.extensions)})"
+        return ending(self.extensions)
 
     @property
     def safe_ending(self) -> str:
@@ -123,7 +121,7 @@ class ImportMethod:
             return None
         *most, last = reversed(self.extensions)
         first = ", ".join(most)
-        if other := _OTHER_FORMATS.search(key):
+        if other := OTHER_FORMATS.search(key):
             return f"is a {other[1].lower()} file; {self.name} takes only {first} and {last}", self.convert
         reason = f"does not end in {first} or {last}, which are all that {self.name} takes"
         return reason, self.convert
@@ -132,6 +130,11 @@ class ImportMethod:
         """The object that has to lie beside a file; None where none has to."""
         extension = self.companions.get(ref.extension.lower())
         return None if extension is None else ref.with_extension(extension)
+
+
+def ending(extensions: tuple[str, ...]) -> str:
+    """Pattern of the end of a key with one of them, in capitals too."""
+    return rf"\.(?:{'|'.join(_in_any_case(extension[1:]) for extension in extensions)})"
 
 
 def _in_any_case(text: str) -> str:
