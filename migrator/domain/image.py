@@ -18,6 +18,10 @@ USUAL = "quick"
 """The method of an image whose plan names none."""
 
 
+METHODS = ("quick", "normal", "auto")
+"""What a plan may say; the last leaves it open."""
+
+
 class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One disk image of the plan, complete: defaults merged, target resolved, every rule checked.
 

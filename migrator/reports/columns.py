@@ -13,7 +13,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from migrator.domain.image import ImageType
+from migrator.domain.image import METHODS, ImageType
 from migrator.reports import glossary
 from migrator.reports.rows import ImageRow
 
@@ -190,11 +190,33 @@ COLUMNS: tuple[ReportColumn, ...] = (
         name="os",
         kind=Kind.NAME,
         source="os",
-        meaning="OS version, or the OS type of a data disk; may be empty.",
+        meaning="OS version, as the plan names it or else as the service found it in the file, or the OS "
+        "type of a data disk; may be empty.",
         json=True,
         csv="os",
         xlsx=SheetColumn("OS", 24, SOURCE),
         html=PageColumn(),
+    ),
+    ReportColumn(
+        name="method",
+        kind=Kind.CHOICE,
+        source="method",
+        meaning="How it goes in; auto until that is decided.",
+        choices=METHODS,
+        json=True,
+        csv="method",
+        xlsx=SheetColumn("Method", 10, SOURCE),
+        html=PageColumn(details="Method"),
+    ),
+    ReportColumn(
+        name="method_reason",
+        kind=Kind.NAME,
+        source="state.method_why",
+        meaning="Why so, where the plan left it open.",
+        json=True,
+        csv="method_reason",
+        xlsx=SheetColumn("Why this method", 24, SOURCE),
+        html=PageColumn(details="Why this method"),
     ),
     ReportColumn(
         name="min_disk",

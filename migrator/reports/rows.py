@@ -86,13 +86,18 @@ class ImageRow(NamedTuple):
 
     @property
     def os(self) -> str:
-        """Its OS version, or the OS type of a data disk; empty if the plan does not say."""
-        return self.image.os_version or self.image.os_type or ""
+        """Its OS version, or the OS type of a data disk; empty if neither plan nor service says."""
+        return self.image.os_version or self.state.os_version or self.image.os_type or ""
 
     @property
     def min_disk(self) -> int:
         """GB."""
         return self.image.min_disk
+
+    @property
+    def method(self) -> str:
+        """How it goes in; as the plan says until its first attempt."""
+        return self.state.method or self.image.method
 
     @property
     def image_url(self) -> str:

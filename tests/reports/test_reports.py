@@ -298,6 +298,8 @@ DOCUMENTED = (
     "status",
     "type",
     "os",
+    "method",
+    "method_reason",
     "min_disk_gb",
     "image_url",
     "image_id",
