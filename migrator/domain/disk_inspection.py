@@ -80,8 +80,8 @@ def _file_name(path: str) -> str:
 
 
 def _text(data: bytes, offset: int, length: int) -> str:
-    """Some text of a header; nothing where it does not lie in what was read."""
-    if length > 1023 or offset + length > len(data):
+    """Some text of a header; nothing where not all of it lies in what was read."""
+    if offset + length > len(data):
         return ""
     return data[offset : offset + length].decode("utf-8", "replace")
 

@@ -300,14 +300,13 @@ class PreflightTargetWorker:
         chosen = there if self._thorough else list(_spread(there, LOOKED_INTO))
         known.unread_headers = len(there) - len(chosen)
         refusals = {ref.bucket: _Refusals(expected=True) for ref in chosen}
-        breaker = self._breaker()
 
         async def look_into(ref: ObjectRef) -> None:
             info, refused = known.objects[ref], refusals[ref.bucket]
             if refused.enough is not None:
                 known.headers[ref] = refused.enough
             elif isinstance(info, ObjectInfo):
-                found = await disk_header(store, ref, info.size, breaker.ask)
+                found = await disk_header(store, ref, info.size, self._storage.ask)
                 refused.on_answer(found)
                 known.headers[ref] = found
 

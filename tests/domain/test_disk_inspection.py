@@ -180,6 +180,61 @@ def test_what_the_formats_documents_say_is_read(found, expected):
     assert found == expected
 
 
+PIECES = 'createType="%s"\nRW 2048 SPARSE "a-s001.vmdk"\nRW 2048 SPARSE "a-s002.vmdk"\n'
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "incomplete"),
+    [
+        pytest.param(PIECES % "custom", Incomplete.SPLIT, id="two extents"),
+        pytest.param('createType="twoGbMaxExtentSparse"\n', Incomplete.SPLIT, id="a kind that has several"),
+        pytest.param('createType="monolithicSparse"\nRW 2048 SPARSE "a.vmdk"\n', None, id="one extent"),
+        pytest.param(
+            'createType="monolithicSparse"\n\0\nparentCID=12345678\n', None, id="what follows the end"
+        ),
+        pytest.param('CID=1\nPARENTCID = "12345678"\n', DELTA, id="spelled in another way"),
+    ],
+)
+def test_the_descriptor_in_a_vmdk_tells_whether_more_files_belong_to_it(descriptor, incomplete):
+    assert header(a_sparse_vmdk(descriptor)).incomplete is incomplete
+
+
+def test_a_vhdx_that_has_a_parent_is_a_delta():
+    file, _ = a_case("vhdx-dynamic")
+    parameters = 3 * MIB + 64 * 1024
+    file.pieces[parameters + 4] = b"\2"
+
+    found = file.header()
+
+    assert (found.kind, found.incomplete) == ("differencing", DELTA)
+
+
+@pytest.mark.parametrize("at_end", [False, True], ids=["at the start", "at the end"])
+def test_a_footer_of_a_kind_that_there_is_not_tells_nothing(at_end):
+    pieces = {510: b"\x55\xaa", GB: a_vhd_footer(7)} if at_end else {0: a_vhd_footer(7)}
+
+    found = header(pieces, size=GB + 512)
+
+    assert found.name == ("RAW (boot sector)" if at_end else "VHD")
+    assert found.virtual_size == (GB + 512 if at_end else None)
+
+
+METADATA_REGION = bytes.fromhex("06a27c8b90479a4bb8fe575f050f886e")
+
+
+def a_region_table(offset: int, count: int = 1) -> bytes:
+    return pack("<4s4xI4x16sQII", b"regi", count, METADATA_REGION, offset, MIB, 1)
+
+
+def test_metadata_beyond_the_end_of_a_vhdx_is_not_asked_for():
+    size = 8 * MIB
+    for offset in (size, size + 1, 2**64 - 1):
+        file = SparseFile(size=size, pieces={0: b"vhdxfile", 192 * 1024: a_region_table(offset)})
+
+        assert file.header() == DiskHeader(format=DiskFormat.VHDX)
+        assert len(file.asked) == 2
+
+
 def test_luks_inside_qcow2_counts_as_encrypted_like_the_older_way():
     file, _ = a_case("qcow2")
     file.pieces[32] = pack(">I", 2)
@@ -305,6 +360,15 @@ def test_names_of_other_files_are_shown_only_where_they_are_plain_names(path):
     assert (found.incomplete, found.needs) == (DELTA, "")
 
 
+def test_half_a_name_is_not_shown():
+    file, _ = a_case("qcow2-delta")
+    file = SparseFile(
+        size=HEAD * 4, pieces={**file.pieces, 8: pack(">QI", HEAD - 4, 10), HEAD - 4: b"base.qcow2"}
+    )
+
+    assert (file.header().incomplete, file.header().needs) == (DELTA, "")
+
+
 def test_a_folder_is_no_part_of_the_name_of_another_file():
     found = header(a_vhd_delta("C:\\Users\\somebody\\base.vhd"))
 
@@ -324,6 +388,7 @@ MAGICS = [
     st.lists(st.binary(max_size=300), max_size=4),
 )
 @example(b"vhdxfile", b"", 10 * MIB, [b"regi" + b"\xff" * 300])
+@example(b"vhdxfile", b"", 10 * MIB, [b"regi\0\0\0\0\xff\xff".ljust(16, b"\0") + METADATA_REGION])
 @example(b"", b"\0" * 64 + b"\x7f\x10\xda\xbe\0\0\1\0" + b"\xff" * 400, 10**6, [])
 def test_nothing_that_a_file_holds_makes_it_fail_or_ask_beyond_the_file(magic, rest, size, answers):
     """Answers are as long as they like: a file may change while it is read."""
