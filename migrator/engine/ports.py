@@ -82,6 +82,10 @@ class ObjectStore(Protocol):
     async def uploads(self, bucket: str, prefix: str) -> frozenset[str]:
         """Keys that begin with `prefix` and whose upload in parts was never completed."""
 
+    async def read(self, bucket: str, key: str, *, first: int | None, last: int) -> bytes:
+        """The bytes of an object from number `first` to number `last`, both included; without `first`, its
+        last `last` bytes. Fewer where the object ends before. RejectedError where it is not there."""
+
 
 class Registry(Protocol):
     """The identity service of one target."""

@@ -5,7 +5,8 @@ The order, for each target at the same time:
 
 1. The time, asked without credentials: it shows whether anybody is there, and whether signatures would hold.
 2. The quota, alone: wrong credentials are met by one request, and not by many that would lock the key.
-3. Names, project, operating systems; then buckets and objects of what is not there already.
+3. Names, project, operating systems; then buckets and objects of what is not there already, and what lies
+   inside the files.
 """
 
 import random
@@ -25,6 +26,7 @@ from migrator.domain.paging import NewEntries
 from migrator.domain.plan import MarkerKind, Plan
 from migrator.domain.ports import Clock
 from migrator.engine.ports import Catalogue, ObjectStore, Registry
+from migrator.engine.preflight_headers import disk_header, readable
 from migrator.engine.preflight_requests import AnswerCount, CircuitBreaker, RequestLimiter
 from migrator.preflight import (
     Finding,
@@ -50,6 +52,9 @@ REFUSALS = 3
 
 SAMPLE = 100
 """Objects of a target whose encryption is checked where there is no time to check each."""
+
+LOOKED_INTO = 300
+"""Files of a target that are looked into where there is no time for each: half a minute at the usual rate."""
 
 WORTH_A_LIST = 3
 """Objects that are worth a list of their bucket, which shows up to a thousand at once."""
@@ -258,6 +263,7 @@ class PreflightTargetWorker:
         async with anyio.create_task_group() as group:
             for _, keys in groupby(there, key=lambda ref: ref.bucket):
                 group.start_soon(self._in_bucket, list(keys), one_by_one)
+        await self._headers(files)
 
     async def _bucket(self, bucket: str) -> None:
         answer = await self._storage.ask(lambda: self._services.objects.bucket(bucket))
@@ -291,6 +297,25 @@ class PreflightTargetWorker:
             )
             if not isinstance(uploads, Unknown):
                 self._facts.uploads |= {ObjectRef(bucket, key) for key in missing if key in uploads}
+
+    async def _headers(self, files: Sequence[ObjectRef]) -> None:
+        """Look into the files, within the same rate; whoever may not is not refused for each."""
+        known, store = self._facts, self._services.objects
+        there = readable(files, known.objects)
+        chosen = there if self._thorough else list(_spread(there, LOOKED_INTO))
+        known.unread_headers = len(there) - len(chosen)
+        refusals = {ref.bucket: _Refusals(expected=True) for ref in chosen}
+
+        async def look_into(ref: ObjectRef) -> None:
+            info, refused = known.objects[ref], refusals[ref.bucket]
+            if refused.enough is not None:
+                known.headers[ref] = refused.enough
+            elif isinstance(info, ObjectInfo):
+                found = await disk_header(store, ref, info.size, self._storage.ask)
+                refused.on_answer(found)
+                known.headers[ref] = found
+
+        await self._limiter.for_each(chosen, look_into)
 
     async def _list(self, bucket: str, keys: list[str]) -> dict[str, ObjectInfo]:
         """What lists of the bucket show of `keys`, which are in order.
@@ -328,7 +353,7 @@ class _Refusals:
     def on_answer(self, answer: object) -> None:
         if not isinstance(answer, Unknown):
             self._readable = True
-        elif answer.reason is UnknownReason.FORBIDDEN:
+        elif answer.reason in (UnknownReason.FORBIDDEN, UnknownReason.ELSEWHERE):
             self._count += 1
             if self._count >= REFUSALS and not self._readable:
                 self.enough = answer

@@ -1,8 +1,9 @@
-"""The object storage, read only: is the file there, how large is it, in which class and region?
+"""The object storage, read only: is the file there, how large is it, in which class and region? A few of its
+bytes are read where they tell more, and never all.
 
 A HEAD answer has no body, so on failure the status is all there is. The storage class header is absent for
 Standard, which is the good case. (OBS API reference: "Querying Object Metadata", "Obtaining Bucket
-Metadata", "Listing Objects in a Bucket", "Listing Initiated Multipart Tasks".)
+Metadata", "Downloading Objects", "Listing Objects in a Bucket", "Listing Initiated Multipart Tasks".)
 """
 
 import re
@@ -15,6 +16,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from migrator.domain.cloud import STANDARD, BucketInfo, Fault, ObjectInfo, ObjectPage
+from migrator.domain.disk_header import ByteRange
 from migrator.domain.errors import CredentialsError, OutcomeUnknown, RejectedError, TargetHaltedError
 from migrator.domain.http import Request, Response
 from migrator.domain.ports import Http
@@ -142,6 +144,54 @@ def read_uploads(response: Response) -> frozenset[str]:
     return frozenset(_member(entry, b"Key") for entry in _UPLOAD.findall(response.body))
 
 
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII | re.IGNORECASE)
+
+
+def range_request(endpoint: str, bucket: str, key: str, wanted: ByteRange) -> Request:
+    """Some bytes of an object (RFC 9110, "Range"): no more of the answer is read, whatever it holds."""
+    first, last = wanted
+    return Request(
+        method="GET",
+        url=f"{bucket_url(endpoint, bucket)}/{key}",
+        headers={"Range": f"bytes={'' if first is None else first}-{last}"},
+        wanted_bytes=last if first is None else last - first + 1,
+    )
+
+
+def read_range(response: Response, wanted: ByteRange) -> bytes:
+    """The bytes that were asked for, or as many of them as the object has. Raises as read_object does, and
+    RejectedError where other bytes were sent.
+    """
+    if response.status == 416:  # Range Not Satisfiable: the object ends before
+        return b""
+    _demand(response)
+    first, last = wanted
+    body = response.body
+    if response.status == 206:
+        if not _answers(response, wanted):
+            raise RejectedError(_fault(response, "the object storage sent other bytes than it was asked for"))
+        return body
+    # Whoever does not know ranges sends the object from its start, of which no more was read than was wanted.
+    if whole(response.headers.get("content-length")) == len(body):
+        return body[-last:] if first is None else body[first : last + 1]
+    if first == 0:
+        return body[: last + 1]
+    raise RejectedError(_fault(response, "the object storage sends whole objects only"))
+
+
+def _answers(response: Response, wanted: ByteRange) -> bool:
+    """Whether a 206 holds the bytes that were wanted, or as many of them as the object has."""
+    found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
+    if found is None:
+        return False
+    first, last, size = int(found[1]), int(found[2]), found[3]
+    if len(response.body) != last - first + 1:
+        return False
+    if wanted.first is None:
+        return last - first < wanted.last and size in ("*", str(last + 1))
+    return first == wanted.first and last <= wanted.last
+
+
 def _member(xml: bytes, name: bytes) -> str:
     """The text of the first element `name`; empty when there is none."""
     found = re.search(rb"<%s>([^<]*)</%s>" % (name, name), xml)
@@ -218,6 +268,17 @@ class Obs:
         """Keys that begin with `prefix` and whose upload is not complete. Raises as `objects` does."""
         request = uploads_request(self._endpoint, bucket, prefix)
         return await self._ask(request, canonical_resource(bucket, "", request.query), read_uploads)
+
+    async def read(self, bucket: str, key: str, *, first: int | None, last: int) -> bytes:
+        """The bytes of an object from number `first` to number `last`, or its last `last` bytes.
+
+        Raises as `object` does, and RejectedError where it is not there or other bytes were sent.
+        """
+        wanted = ByteRange(first, last)
+        request = range_request(self._endpoint, bucket, key, wanted)
+        return await self._ask(
+            request, canonical_resource(bucket, key), lambda response: read_range(response, wanted)
+        )
 
     async def _ask(self, request: Request, resource: str, read: Callable[[Response], T]) -> T:
         try:

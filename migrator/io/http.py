@@ -114,7 +114,7 @@ class AioHttp:
             await session.close()
 
     async def send(self, request: Request) -> Response:
-        """The answer, whatever its status; read to its end.
+        """The answer, whatever its status; read to its end, or as far as the request wants it.
 
         Raises Unreachable and OutcomeUnknown as ports.Http says, the fault's code naming the kind: "MIG.dns",
         "MIG.refused", "MIG.unreachable", "MIG.connect-timeout", "MIG.tls" (the certificate: no retry helps),
@@ -145,6 +145,8 @@ class AioHttp:
                 headers = _headers(answer)
                 if request.method == "HEAD":  # the length is that of what a GET would bring
                     body = b""
+                elif request.wanted_bytes is not None:
+                    body = await _first_bytes(answer, request.wanted_bytes)
                 elif (
                     "content-length" in headers
                     and "content-encoding" not in headers
@@ -257,6 +259,15 @@ class _Connector(aiohttp.TCPConnector):
             raise Unreachable(unreached(error, req.url.host or "", proxied=True)) from None
         except Exception as error:
             raise Unreachable(unreached(error, req.url.host or "", proxied=bool(req.proxy))) from error
+
+
+async def _first_bytes(answer: aiohttp.ClientResponse, wanted: int) -> bytes:
+    """The first `wanted` bytes of a body; a few more may be under way when the connection is closed."""
+    chunks, missing = [], wanted
+    while missing > 0 and (chunk := await answer.content.read(missing)):
+        chunks.append(chunk)
+        missing -= len(chunk)
+    return b"".join(chunks)
 
 
 # --- Naming what went wrong -----------------------------------------------------------------------------

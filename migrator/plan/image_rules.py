@@ -28,6 +28,8 @@ from migrator.ims.methods import (
     AUTO,
     EVERY_EXTENSION,
     METHOD_KEYS,
+    NAMES_TELL,
+    any_format_fault,
     asked_keys,
 )
 from migrator.plan.merging import EXAMPLE_URL, HARMLESS_URL, NO_TABLE
@@ -200,6 +202,14 @@ def key_is_short_enough(ref: ObjectRef) -> Complaint | None:
     return None if len(ref.key.encode()) <= LONGEST_KEY else _address_error(ref)
 
 
+def file_is_a_whole_disk(ref: ObjectRef) -> Complaint | None:
+    """A file is a disk by itself, as far as its name tells."""
+    fault = any_format_fault(ref.key)
+    if fault is None:
+        return None
+    return Complaint(key="image_url", value=str(ref), reason=fault[0], remedy=fault[1], error=True)
+
+
 def extension_is_in_small_letters(ref: ObjectRef) -> Complaint | None:
     """A file ends in what the service takes for certain."""
     if ref.key.endswith(EVERY_EXTENSION) or ref.key.startswith("//"):
@@ -225,6 +235,7 @@ AddressRule = Callable[[ObjectRef], Complaint | None]
 ADDRESS_RULES: tuple[AddressRule, ...] = (
     address_is_possible,
     key_is_short_enough,
+    file_is_a_whole_disk,
     extension_is_in_small_letters,
     characters_are_usual,
 )
@@ -246,7 +257,8 @@ def _check_addresses(images: Images, found: ProblemCollector) -> None:
     beyond_doubt = _BEYOND_DOUBT.fullmatch
     for index, image in images:
         url = image["image_url"]
-        if len(url) <= _SURELY_SHORT and beyond_doubt(url) and url[: url.index(":")] in good_buckets:
+        plain = len(url) <= _SURELY_SHORT and beyond_doubt(url) and url[: url.index(":")] in good_buckets
+        if plain and not url.endswith(NAMES_TELL):
             continue
         ref = ObjectRef.parse(url)
         if bucket_fault(ref.bucket) is None:

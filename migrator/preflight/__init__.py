@@ -13,6 +13,7 @@ from migrator.preflight.account import account_findings
 from migrator.preflight.facts import TargetFacts, Unknown, UnknownReason, unknown
 from migrator.preflight.files import decided, file_findings, file_sizes
 from migrator.preflight.finding import Finding, Item, grouped
+from migrator.preflight.headers import header_findings
 from migrator.preflight.table import CHECKS, Check, Severity
 
 __all__ = [
@@ -45,6 +46,7 @@ def findings(plan: Plan, known: Sequence[TargetFacts]) -> list[Finding]:
     for facts in known:
         found += account_findings(facts, plan.policy)
         found += file_findings(facts)
+        found += header_findings(facts)
         images = [image for image, _ in facts.work]
         found += grouped(facts.target.name, _plan_rules(images, plan))
     if plan.policy.marker is MarkerKind.NONE and any(facts.work for facts in known):

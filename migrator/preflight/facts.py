@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from migrator.domain.cloud import BucketInfo, CloudImage, Fault, ObjectInfo, Project, Quota
+from migrator.domain.disk_header import DiskHeader
 from migrator.domain.errors import CloudError, RejectedError, TargetHaltedError, Unreachable
 from migrator.domain.image import Image
 from migrator.domain.object_ref import ObjectRef
@@ -91,6 +92,12 @@ class TargetFacts:
 
     objects: dict[ObjectRef, ObjectInfo | Unknown | None] = field(default_factory=dict)
     """None: there is no such object."""
+
+    headers: dict[ObjectRef, DiskHeader | Unknown] = field(default_factory=dict)
+    """What lies inside the files, of those that were looked into."""
+
+    unread_headers: int = 0
+    """Files that could be looked into, and were left out because there are many."""
 
     uploads: set[ObjectRef] = field(default_factory=set)
     """Missing objects whose upload in parts was begun and not completed."""

@@ -277,6 +277,45 @@ _TABLE = (
         "Nothing is submitted after not_after; what already runs goes on.",
         "Move not_after of the wave in the plan, or leave them for another night.",
     ),
+    # --- Inside the files ---
+    _error(
+        "PF080",
+        "min_disk is smaller than the disk in the file",
+        "The disk would not fit into the image; a file is often much smaller than the disk inside it.",
+        "Raise min_disk in the plan to what stands beside each.",
+    ),
+    _warning(
+        "PF081",
+        "min_disk is a little smaller than the disk in the VHD",
+        "Tools that write VHD round up to whole cylinders; nobody documents whether the service minds.",
+        "Raise min_disk by one, or try one image first (--limit 1).",
+    ),
+    _error(
+        "PF082",
+        "no min_disk is large enough for the disk in the file",
+        "The disk inside is larger than the largest that min_disk allows.",
+        "Make the disk smaller before it is exported, or move it in another way.",
+    ),
+    _error(
+        "PF083",
+        "the file is not what its name says",
+        "It was recognised by its first bytes, or its last; the service would take it for something else.",
+        "Upload what the name promises (unpacked, or converted with qemu-img), or rename the object to what "
+        "it is and correct image_url.",
+    ),
+    _error(
+        "PF084",
+        "the file is not a whole disk",
+        "It says itself that a part of the disk lies in another file, which the import does not read.",
+        "Make one file of it: `qemu-img convert -O qcow2 FILE NEW` beside all that it needs, or consolidate "
+        "the snapshots and export the machine again; then upload that.",
+    ),
+    _error(
+        "PF085",
+        "the disk in the file is encrypted",
+        "The service has no key for it, so it cannot be imported.",
+        "Decrypt it first (for QCOW2, `qemu-img convert` with its secret), and upload that.",
+    ),
     # --- What could not be checked ---
     _warning("PF090", "could not check the clock", _UNCHECKED, "Compare this computer's clock with another."),
     _warning("PF091", "could not check the project", _UNCHECKED, _AGAIN),
@@ -307,6 +346,18 @@ _TABLE = (
         "encryption was looked at for a sample only",
         "A list of a bucket does not show it, and asking for each object takes time.",
         "`migrator preflight PLAN --thorough` asks for each.",
+    ),
+    _info(
+        "PF098",
+        "could not look into the file",
+        "Its name and min_disk were not held against what is inside.",
+        "Give this user the right to read it (obs:object:GetObject, and the KMS key where there is one).",
+    ),
+    _info(
+        "PF099",
+        "only some of the files were looked into",
+        "Each takes a request or more, and a run should begin soon.",
+        "`migrator preflight PLAN --thorough` looks into each.",
     ),
 )
 

@@ -5,6 +5,7 @@ from pydantic import SecretStr
 
 from migrator.domain.cloud import Fault
 from migrator.domain.credentials import Keys
+from migrator.domain.disk_header import ByteRange
 from migrator.domain.errors import (
     CredentialsError,
     OutcomeUnknown,
@@ -20,8 +21,10 @@ from migrator.ims.storage import (
     bucket_request,
     bucket_url,
     object_request,
+    range_request,
     read_bucket,
     read_object,
+    read_range,
 )
 from tests.fakes import FakeClock
 from tests.ims.scripted import ScriptedHttp, answer, fixed
@@ -156,3 +159,103 @@ async def test_a_question_without_an_answer_is_asked_again_later_and_without_key
         await Obs(ScriptedHttp(LOST), ObsSigner(fixed(KEYS), FakeClock()), ENDPOINT).bucket("mig")
     with pytest.raises(TargetHaltedError):
         await Obs(ScriptedHttp(), ObsSigner(none, FakeClock()), ENDPOINT).bucket("mig")
+
+
+# --- A few bytes of an object ---------------------------------------------------------------------------
+
+HEAD = ByteRange(0, 9)
+TAIL = ByteRange(None, 4)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "header", "count"),
+    [
+        pytest.param(ByteRange(0, 65535), "bytes=0-65535", 65536, id="the first"),
+        pytest.param(ByteRange(196608, 200703), "bytes=196608-200703", 4096, id="in the middle"),
+        pytest.param(ByteRange(None, 512), "bytes=-512", 512, id="the last"),
+    ],
+)
+def test_a_range_is_asked_for_as_http_writes_it_and_no_more_is_read(wanted, header, count):
+    request = range_request(ENDPOINT, "mig", "a/b.raw", wanted)
+
+    assert (request.method, request.headers) == ("GET", {"Range": header})
+    assert request.url == object_request(ENDPOINT, "mig", "a/b.raw").url
+    assert request.wanted_bytes == count
+
+
+@pytest.mark.parametrize(
+    ("wanted", "response", "bytes_"),
+    [
+        pytest.param(
+            HEAD, answer(206, b"0123456789", content_range="bytes 0-9/5368709120"), b"0123456789", id="all"
+        ),
+        pytest.param(HEAD, answer(206, b"012", content_range="bytes 0-2/3"), b"012", id="a shorter object"),
+        pytest.param(HEAD, answer(206, b"012", content_range="Bytes 0-2/*"), b"012", id="of unknown size"),
+        pytest.param(TAIL, answer(206, b"6789", content_range="bytes 6-9/10"), b"6789", id="the end"),
+        pytest.param(TAIL, answer(206, b"89", content_range="bytes 0-1/2"), b"89", id="a short object's end"),
+        pytest.param(HEAD, answer(416, b"<Error/>", content_range="bytes */0"), b"", id="nothing there"),
+        pytest.param(
+            HEAD, answer(200, b"0123456789", content_length="5368709120"), b"0123456789", id="no ranges known"
+        ),
+        pytest.param(HEAD, answer(200, b"012", content_length="3"), b"012", id="no ranges, a short object"),
+        pytest.param(TAIL, answer(200, b"123", content_length="3"), b"123", id="its end"),
+        pytest.param(
+            ByteRange(1, 3),
+            answer(200, b"012", content_length="3"),
+            b"12",
+            id="its middle, as far as it goes",
+        ),
+    ],
+)
+def test_the_bytes_that_were_asked_for_are_read_off_each_answer(wanted, response, bytes_):
+    assert read_range(response, wanted) == bytes_
+
+
+@pytest.mark.parametrize(
+    ("wanted", "response"),
+    [
+        pytest.param(HEAD, answer(206, b"0123"), id="a piece that does not say which"),
+        pytest.param(HEAD, answer(206, b"0123", content_range="bytes 6-9/10"), id="another piece"),
+        pytest.param(HEAD, answer(206, b"0" * 11, content_range="bytes 0-10/99"), id="too much"),
+        pytest.param(HEAD, answer(206, b"0123", content_range="bytes 0-9/99"), id="not what it says"),
+        pytest.param(HEAD, answer(206, b"0123", content_range="items 0-3/99"), id="no bytes"),
+        pytest.param(TAIL, answer(206, b"0123", content_range="bytes 0-3/10"), id="not the end"),
+        pytest.param(
+            TAIL, answer(200, b"0123", content_length="99"), id="a whole object in place of its end"
+        ),
+        pytest.param(ByteRange(5, 8), answer(200, b"0123", content_length="99"), id="or of its middle"),
+    ],
+)
+def test_other_bytes_are_never_taken_for_those(wanted, response):
+    with pytest.raises(RejectedError):
+        read_range(response, wanted)
+
+
+@pytest.mark.parametrize(
+    ("response", "kind", "status"),
+    [
+        pytest.param(answer(403), RejectedError, 403, id="no right, or archived"),
+        pytest.param(answer(404), RejectedError, 404, id="gone meanwhile"),
+        pytest.param(answer(301), RejectedError, 301, id="elsewhere"),
+        pytest.param(answer(400, b"<Error/>"), RejectedError, 400, id="a customer's key is missing"),
+        pytest.param(answer(503), RetryableError, 503, id="slow down"),
+        pytest.param(answer(500), RetryableError, 500, id="500"),
+    ],
+)
+def test_a_refused_piece_says_why(response, kind, status):
+    with pytest.raises(kind) as caught:
+        read_range(response, HEAD)
+
+    assert caught.value.fault.status == status
+
+
+async def test_a_piece_is_signed_like_the_object_and_the_range_is_no_part_of_it():
+    http = ScriptedHttp(answer(206, b"6789", content_range="bytes 6-9/10"))
+    obs = Obs(http, ObsSigner(fixed(KEYS), FakeClock()), ENDPOINT)
+
+    assert await obs.read("mig", "a b.raw", first=None, last=4) == b"6789"
+    sent = http.sent[0]
+    resource = canonical_resource("mig", "a b.raw")
+    expected = sign_obs("GET", resource, {"Date": sent.headers["Date"]}, ak=KEYS.ak, sk="not-a-secret")
+    assert sent.headers["Authorization"] == expected
+    assert (sent.headers["Range"], sent.wanted_bytes) == ("bytes=-4", 4)

@@ -329,6 +329,52 @@ async def test_an_answer_without_end_is_cut_off_at_the_bound():
     assert error.fault.code == "MIG.too-large"
 
 
+@pytest.mark.parametrize("max_bytes", [1_000_000, 10], ids=["below the bound", "above it"])
+async def test_a_request_that_wants_few_bytes_gets_those_of_an_object_of_a_terabyte(max_bytes):
+    sent = 0
+
+    async def script(wire, reader, writer):
+        nonlocal sent
+        await wire.read(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % 10**12)
+        while True:
+            writer.write(b"x" * 65536)
+            await writer.drain()
+            sent += 65536
+
+    async with Wire(script).listening() as wire, AioHttp(max_bytes=max_bytes) as http:
+        found = await http.send(Request(method="GET", url=wire.url(), wanted_bytes=100_000))
+        again = await http.send(Request(method="GET", url=wire.url(), wanted_bytes=3))
+
+    assert (found.body, again.body) == (b"x" * 100_000, b"xxx")
+    assert wire.connections == 2  # what was not read to its end cannot be used again
+    assert sent < 64 * 2**20  # what the kernel takes in while nobody reads
+
+
+@pytest.mark.parametrize("wanted", [10, 11, 1000])
+async def test_an_answer_that_is_shorter_than_what_is_wanted_keeps_its_connection(wanted):
+    async with (
+        answering(
+            b"HTTP/1.1 206 Partial Content\r\nContent-Length: 10\r\n\r\n0123456789"
+        ).listening() as wire,
+        AioHttp() as http,
+    ):
+        for _ in range(2):
+            found = await http.send(Request(method="GET", url=wire.url(), wanted_bytes=wanted))
+            assert found.body == b"0123456789"
+
+    assert wire.connections == 1
+
+
+async def test_a_piece_that_is_cut_short_is_no_answer():
+    cut = closing_after(b"HTTP/1.1 206 Partial Content\r\nContent-Length: 10\r\n\r\n0123")
+    async with cut.listening() as wire, AioHttp() as http:
+        error = await failure(http, Request(method="GET", url=wire.url(), wanted_bytes=10))
+
+    assert isinstance(error, OutcomeUnknown)
+    assert error.fault.code == "MIG.truncated"
+
+
 async def test_a_small_answer_that_unpacks_to_a_huge_one_is_cut_off_too():
     bomb = gzip.compress(b"\0" * 50_000_000)
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)

@@ -20,6 +20,7 @@ from migrator.ims.methods.choice import (
     objection_of,
     wish_of,
 )
+from migrator.ims.methods.file_names import refused_name
 from migrator.ims.methods.import_method import ImportMethod, ending
 from migrator.ims.methods.quick_import import QUICK_IMPORT
 
@@ -31,6 +32,7 @@ __all__ = [
     "EVERY_EXTENSION",
     "METHOD",
     "METHOD_KEYS",
+    "NAMES_TELL",
     "Choice",
     "FileFacts",
     "ImportMethod",
@@ -62,8 +64,14 @@ ANY_SAFE_ENDING = rf"\.(?:{'|'.join(extension[1:] for extension in EVERY_EXTENSI
 """Pattern of the end of a key that some method takes for certain."""
 
 
+NAMES_TELL = (".vmdk",)
+"""Ends of keys that a method takes, of files that may be no whole disk by the rest of their names."""
+
+
 def any_format_fault(key: str) -> tuple[str, str] | None:
-    """What is wrong with a key of which no method takes the end; None where one does."""
+    """What is wrong with a key of whose file no method can make a disk; None where one may."""
+    if (refused := refused_name(key)) is not None:
+        return refused
     if key.lower().endswith(EVERY_EXTENSION):
         return None
     widest = max(ALL, key=lambda method: len(method.extensions))
