@@ -117,6 +117,7 @@ def validate(
     """Check a plan offline: every problem with file and line."""
     from migrator.cli.annotations import annotated
     from migrator.cli.wiring import late_windows, load
+    from migrator.cli.work import undecided
 
     with annotated(form, console) as annotate:
         found, warnings = load(plan)
@@ -124,6 +125,8 @@ def validate(
     said = [*warnings.lines, *late_windows(found)]
     for warning in said:
         console.warn(warning)
+    for sentence in undecided(found.images):
+        console.say(sentence)
     if console.json:
         listed = [*(one.as_object() for one in warnings.problems), *late_windows(found)]
         console.object({"valid": True, "images": len(found.images), "warnings": listed})

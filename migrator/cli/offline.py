@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import anyio
+from msgspec import structs
 
 from migrator.cli.common import Console, plural
 from migrator.cli.earlier import later_report
@@ -22,13 +23,13 @@ from migrator.cli.reporting import snapshot, write_reports
 from migrator.cli.service import service_seen
 from migrator.cli.session import run
 from migrator.cli.wiring import plan_folder, zone_of
-from migrator.cli.work import check_keys, choose, edited
+from migrator.cli.work import check_keys, choose, edited, undecided
 from migrator.domain.errors import ReportError, UsageError
 from migrator.domain.image import Image
 from migrator.domain.plan import MarkerKind, Plan
 from migrator.domain.units import span
 from migrator.ims.dry_run import DryCloud
-from migrator.ims.methods import method_of
+from migrator.ims.methods import method_for, method_of, wish_of
 from migrator.io.clock import SystemClock
 from migrator.io.console import STDOUT
 from migrator.journal.port import JournalReader
@@ -225,14 +226,20 @@ async def dry_run(plan: Plan, options: Options, console: Console) -> int:
     cloud = DryCloud()
     marked = plan.policy.marker is MarkerKind.TAG
     for key in keys:
-        image = ledger.planned[key].image
+        image, state = ledger.planned[key].image, ledger.states[key]
+        if image.undecided and state.method:
+            image = structs.replace(image, method=state.method)
         await cloud.submit(image, marker(plan.name, key) if marked else None)
-        url = f"{plan.targets[image.target].ims_endpoint}{method_of(image).path}"
+        method = method_of(image)
+        url = f"{plan.targets[image.target].ims_endpoint}{method.path}"
         if console.json:
-            console.object({"key": key, "method": "POST", "url": url, "body": cloud.bodies[-1]})
+            said = {"import": method.key, "decided": method_for(wish_of(image)).method is not None}
+            console.object({"key": key, "method": "POST", "url": url, **said, "body": cloud.bodies[-1]})
         else:
             console.out(f"POST {url}")
             console.out(f"  {json.dumps(cloud.bodies[-1], ensure_ascii=False)}")
+    for sentence in undecided(ledger.planned[key].image for key in keys if not ledger.states[key].method):
+        console.say(sentence)
     for floor in floors(plan, ledger, chosen, time.time()):
         console.say(_at_best(floor, plan))
     console.say(f"{plural(len(keys), 'import')} would be submitted; nothing was sent")

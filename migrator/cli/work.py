@@ -71,6 +71,18 @@ def decided_offline(images: Iterable[Image]) -> dict[str, Decided]:
     return found
 
 
+def undecided(images: Iterable[Image]) -> list[str]:
+    """What is left for preflight to decide about how images go in, a sentence each."""
+    open_ones = Counter(
+        choice.why
+        for image in images
+        if image.undecided
+        and (choice := method_for(wish_of(image))).method is None
+        and choice.objection is None
+    )
+    return [f"{plural(count, 'image')}: preflight decides: {why}" for why, count in open_ones.items()]
+
+
 def selected_keys(plan: Plan, ledger: Ledger, options: Options) -> frozenset[str] | None:
     """Keys that --only, --wave and --again select, by what is known before the run; None for every one."""
     if options.only is None and options.wave is None:

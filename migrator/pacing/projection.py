@@ -33,6 +33,8 @@ class Waiting(NamedTuple):
 
     wave: int
     size: float
+    pace: float = 1.0
+    """How many times as long as others of its size it takes."""
 
 
 class Running(NamedTuple):
@@ -46,6 +48,9 @@ class Running(NamedTuple):
     doubt: float | None = None
     """Seconds from its submission until it counts as never accepted, should it not be found; None where it is
     not in doubt."""
+
+    pace: float = 1.0
+    """As of Waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +68,7 @@ class TargetWork:
     """Seconds between two submissions, at least."""
 
     seen: Sequence[Observation]
-    """How long its jobs took; at least one."""
+    """How long its jobs took, each by its pace; at least one."""
 
     well: float
     """The fraction of images that end well."""
@@ -98,6 +103,7 @@ class Played:
 class _Chunk(NamedTuple):
     images: int
     size: float
+    pace: float = 1.0
 
 
 class Projection:
@@ -158,7 +164,7 @@ class _Target:
         return next((wave for wave, queue in self.queues.items() if queue and wave in open_), None)
 
     def rest_of(self, job: Running) -> float:
-        factor = self._factor(job.size)
+        factor = self._factor(job.size) * job.pace
         return self._survival.draw_rest(job.spent / factor, self._dice.random()) * factor
 
     def doubt_of(self, job: Running) -> float | None:
@@ -177,9 +183,9 @@ class _Target:
 
     def duration_of(self, chunk: _Chunk) -> float:
         if chunk.images == 1:
-            return self._survival.draw(self._dice.random()) * self._factor(chunk.size)
+            return self._survival.draw(self._dice.random()) * self._factor(chunk.size) * chunk.pace
         spread = self._deviation * math.sqrt(chunk.images) * self._dice.gauss(0.0, 1.0)
-        return max(self._mean * chunk.images + spread, 0.0) * self._factor(chunk.size)
+        return max(self._mean * chunk.images + spread, 0.0) * self._factor(chunk.size) * chunk.pace
 
     def how_many_well(self, count: int) -> int:
         if count == 1:
@@ -221,7 +227,7 @@ class _Round:
         self._gate = waves.gate(now)
         for index, target in enumerate(targets):
             for job in target.running:
-                image = _Chunk(images=1, size=job.size)
+                image = _Chunk(images=1, size=job.size, pace=job.pace)
                 if (doubt := target.doubt_of(job)) is not None:
                     self._push(now + doubt, _Kind.AGAIN, index, job.wave, image)
                     continue
@@ -276,7 +282,7 @@ class _Round:
             target.next_at = max(target.next_at, now) + target.interval * chunk.images
             lost = target.how_many_lost(chunk.images)
             for _ in range(lost):
-                image = _Chunk(images=1, size=chunk.size)
+                image = chunk._replace(images=1)
                 self._push(now + target.doubt(), _Kind.AGAIN, index, wave, image)
             if taken := chunk.images - lost:
                 target.under_way += 1
@@ -294,14 +300,21 @@ class _Round:
 
 def _queues(waiting: Sequence[Waiting]) -> dict[int, list[_Chunk]]:
     """By wave, in their order: many jobs of one wave as chunks, but for the last of them."""
-    sizes: dict[int, list[float]] = {}
+    images: dict[int, list[Waiting]] = {}
     for image in waiting:
-        sizes.setdefault(image.wave, []).append(image.size)
+        images.setdefault(image.wave, []).append(image)
     queues = {}
-    for wave, each in sorted(sizes.items()):
+    for wave, each in sorted(images.items()):
         bulk = max(len(each) - _SINGLES, 0)
         width = max(math.ceil(bulk / _CHUNKS), 1)
         parts = [each[start : min(start + width, bulk)] for start in range(0, bulk, width)]
-        chunks = [_Chunk(images=len(part), size=sum(part) / len(part)) for part in parts]
-        queues[wave] = chunks + [_Chunk(images=1, size=size) for size in each[bulk:]]
+        chunks = [
+            _Chunk(
+                images=len(part),
+                size=sum(one.size for one in part) / len(part),
+                pace=sum(one.pace for one in part) / len(part),
+            )
+            for part in parts
+        ]
+        queues[wave] = chunks + [_Chunk(images=1, size=one.size, pace=one.pace) for one in each[bulk:]]
     return queues

@@ -28,7 +28,7 @@ from migrator.plan.rvtools_tabs import (
     tab_rows,
     value_of,
 )
-from migrator.plan.scaffold import Scaffold, head, plain, quoted
+from migrator.plan.scaffold import AUTO_LINE, Scaffold, head, plain, quoted
 
 _CONFIGURED = "OS according to the configuration file"
 _RUNNING = "OS according to the VMware Tools"
@@ -101,6 +101,7 @@ def plan_of_rvtools(info: Iterator[Row], disks: Iterator[Row], *, source: str, n
     shared = [
         "",
         "[defaults]",
+        AUTO_LINE,
         'bucket = "CHECK"   # CHECK: the OBS bucket with the uploaded files, in the same region',
     ]
     return Scaffold(text="\n".join([*begin, *shared, *lines]) + "\n", notes=_noted(notes, count))

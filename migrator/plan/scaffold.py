@@ -12,6 +12,7 @@ from itertools import islice
 
 from migrator.domain.sheets import How, Row, Unreadable, is_blank, text_of
 from migrator.domain.text import UNPRINTABLE, shown
+from migrator.ims.methods import AUTO_NOTE
 from migrator.plan.headings import understood
 
 _SLUG = re.compile(r"[^a-z0-9._-]+")
@@ -119,8 +120,14 @@ def plan_of_list(rows: Iterator[Row], *, file: str, name: str, how: How = _AS_IT
     return Scaffold(text="\n".join(lines) + "\n", notes=notes)
 
 
+AUTO_LINE = f'method = "auto"   # {AUTO_NOTE}'
+"""For whoever has files of many kinds, as most have."""
+
+
 def _defaults(places: dict[str, int]) -> Iterator[str]:
     """What the rows cannot do without and have no column for."""
+    if "method" not in places:
+        yield AUTO_LINE
     if "image_url" not in places and "bucket" not in places:
         yield 'bucket = "CHECK"   # CHECK: the OBS bucket with the uploaded files, in the same region'
     if "os_version" not in places:

@@ -1,6 +1,6 @@
 """The plan that `migrator init` writes."""
 
-from migrator.ims.methods import METHOD
+from migrator.ims.methods import AUTO_NOTE, METHOD
 
 STARTER = f"""\
 # A migration plan for `migrator`. Change what is in here to what you have, then
@@ -21,11 +21,12 @@ region = "cn-north-4"
 credentials = "env"               # keys come from HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, never from here
 
 [defaults]                        # what holds for every image that does not say otherwise
+method = "auto"                   # {AUTO_NOTE}
 bucket = "my-bucket"              # the OBS bucket with the uploaded files, in the same region
 os_version = "CentOS 7.6 64bit"
 min_disk = 40                     # GB; larger than the disk in the file
 
-# One table for each disk image. {METHOD.files_note}
+# One table for each disk image.
 
 [[images]]
 name = "web-01"                   # the image's name in the cloud

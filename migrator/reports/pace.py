@@ -2,12 +2,14 @@
 
 import math
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import median
 from typing import NamedTuple
 
-from migrator.domain.image import Image
+from migrator.domain.image import USUAL, Image
 from migrator.domain.plan import Limits
 from migrator.domain.units import Moment
 from migrator.pacing.projection import Running, TargetWork, Waiting
@@ -24,6 +26,15 @@ _LONGEST_LOOK_BACK = 3600.0
 
 _SHORTEST_LOOK_BACK = 60.0
 
+_TELLING = 12
+"""So few ended images tell nothing of how long their method takes."""
+
+_ASSUMED = {"quick": 1.0, "normal": 3.0}
+"""How many times as long as the quickest each method takes until that is known: converting takes longer (IMS
+user guide, FAQ on importing)."""
+
+_LEAST_PACE = 0.01
+
 _NEARLY = 0.85
 """Who submits at this fraction of the rate is held by the rate, not by the job limit."""
 
@@ -37,6 +48,7 @@ class _Span(NamedTuple):
 
     wave: int
     size: float
+    method: str
     doubt: Attempt | None = None
     """The attempt that is in doubt, where it is."""
 
@@ -106,8 +118,8 @@ class TargetPace:
 
     def __init__(self) -> None:
         self.spans: list[_Span] = []
-        self.waiting: list[tuple[int, int, int, float]] = []
-        """Wave, priority (the highest first), place in the plan, size."""
+        self.waiting: list[tuple[int, int, int, float, str]] = []
+        """Wave, priority (the highest first), place in the plan, size, method."""
         self.stuck = 0
         """Images that hold a slot for nobody knows how long: overdue, or held for a person."""
         self.well = self.badly = 0
@@ -115,12 +127,12 @@ class TargetPace:
 
     def add(self, image: Image, state: State, wave: int, *, halted: bool) -> bool:
         """Take in one image; False when nobody can tell when it will be done."""
-        phase = state.phase
+        phase, method = state.phase, state.method or image.method
         self._doubts.add(state.attempts)
         began = _began(state)
         if phase in FINISHED:
             if began is not None and state.finished_at is not None:
-                self.spans.append(_Span(began, max(state.finished_at, began), wave, image.min_disk))
+                self.spans.append(_Span(began, max(state.finished_at, began), wave, image.min_disk, method))
             self.well += phase in (Phase.SUCCEEDED, Phase.SKIPPED)
             self.badly += phase is Phase.FAILED
             return True
@@ -130,13 +142,34 @@ class TargetPace:
         if phase is Phase.PENDING and halted:
             return False
         if phase is Phase.PENDING and began is None:
-            self.waiting.append((wave, -image.priority, len(self.waiting), image.min_disk))
+            self.waiting.append((wave, -image.priority, len(self.waiting), image.min_disk, method))
             return True
         # A found import of which nobody knows when it began counts as having just begun.
         since = math.inf if began is None else began
         doubt = state.attempts[-1] if phase is Phase.IN_DOUBT and state.attempts else None
-        self.spans.append(_Span(since, math.inf, wave, image.min_disk, doubt))
+        self.spans.append(_Span(since, math.inf, wave, image.min_disk, method, doubt))
         return True
+
+    @cached_property
+    def paces(self) -> dict[str, float]:
+        """By method, how many times as long as by the most usual one an image takes; ask when all are in."""
+        took: defaultdict[str, list[float]] = defaultdict(list)
+        methods = {span.method for span in self.spans} | {method for *_, method in self.waiting}
+        for span in self.spans:
+            if span.ended < math.inf:
+                took[span.method].append(span.ended - span.began)
+        usual = max(
+            took or methods or [USUAL], key=lambda method: (len(took.get(method, ())), method == USUAL)
+        )
+        typical = median(took[usual]) if took.get(usual) else 0.0
+        found = {}
+        for method in methods:
+            known = took.get(method, ())
+            if len(known) >= _TELLING and typical > 0:
+                found[method] = max(median(known) / typical, _LEAST_PACE)
+            else:
+                found[method] = _ASSUMED.get(method, 1.0) / _ASSUMED.get(usual, 1.0)
+        return found
 
     @property
     def under_way(self) -> int:
@@ -147,23 +180,25 @@ class TargetPace:
         """How long the latest images took; those that went on between two runs are left out, because nobody
         saw when they ended."""
         begins = [run.began_at for run in runs]
+        paces = self.paces
         found = []
         for span in sorted(self.spans, key=lambda span: span.began)[-_RECENT - self.under_way :]:
             ended = span.ended < math.inf
             until = span.ended if ended else now
             whole = span.began <= until and bisect_right(begins, span.began) == bisect_right(begins, until)
             if whole and span.doubt is None:
-                found.append(Observation(until - span.began, ended, span.size))
+                found.append(Observation((until - span.began) / paces[span.method], ended, span.size))
         return found
 
     def ended_since(self, since: Moment, now: Moment, survival: Survival) -> tuple[int, float]:
         """How many images ended since then, and how many were to be expected to."""
         ended, due = 0, 0.0
         for span in self.spans:
-            until = min(span.ended, now)
+            until, pace = min(span.ended, now), self.paces[span.method]
             if span.began <= until and until > since:
                 ended += span.ended <= now
-                due += survival.hazard(until - span.began) - survival.hazard(max(since - span.began, 0.0))
+                due += survival.hazard((until - span.began) / pace)
+                due -= survival.hazard(max(since - span.began, 0.0) / pace)
         return ended, due
 
     def work(self, seen: Sequence[Observation], there: Situation) -> TargetWork:
@@ -175,6 +210,7 @@ class TargetPace:
                 span.size,
                 max(now - span.began, 0.0),
                 None if span.doubt is None else doubts.seconds(span.doubt, late),
+                self.paces[span.method],
             )
             for span in self.spans
             if span.ended == math.inf
@@ -184,7 +220,9 @@ class TargetPace:
         in_doubt = sum(job.doubt is not None for job in running)
         lost = len(doubts.lost) + doubts.fraction_lost() * in_doubt + _HARDLY
         return TargetWork(
-            waiting=[Waiting(wave, size) for wave, _, _, size in sorted(self.waiting)],
+            waiting=[
+                Waiting(wave, size, self.paces[method]) for wave, _, _, size, method in sorted(self.waiting)
+            ],
             running=running,
             slots=self._slots(there),
             interval=1 / there.limits.submit_rate.per_second,

@@ -29,6 +29,7 @@ __all__ = [
     "ANY_ENDING",
     "ANY_SAFE_ENDING",
     "AUTO",
+    "AUTO_NOTE",
     "EVERY_EXTENSION",
     "METHOD",
     "METHOD_KEYS",
@@ -63,6 +64,9 @@ ANY_ENDING = ending(EVERY_EXTENSION)
 ANY_SAFE_ENDING = rf"\.(?:{'|'.join(extension[1:] for extension in EVERY_EXTENSION)})"
 """Pattern of the end of a key that some method takes for certain."""
 
+
+AUTO_NOTE = "quick import of .zvhd2 and .raw with its .mf; normal import of VMDK, VHD, QCOW2 ... to 128 GB"
+"""What "auto" does, for the comments of a plan."""
 
 NAMES_TELL = (".vmdk",)
 """Ends of keys that a method takes, of files that may be no whole disk by the rest of their names."""
