@@ -283,6 +283,11 @@ _IMS = (
         "Leave at most eight tags of your own on the image.",
     ),
     _plan("IMG.0117", "The image source can only be BMS or ECS.", 'Set type to "ECS" or "BMS".'),
+    _plan(
+        "IMG.0118",
+        "The BMS image does not support KMS encryption.",
+        'Take cmk_id out of this image, or set its type to "ECS".',
+    ),
     _plan("IMG.0121", "The object cannot be found.", _BUCKET),
     _plan("IMG.0122", "The OS type is invalid.", _OS),
     _plan(

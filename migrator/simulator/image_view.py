@@ -96,8 +96,8 @@ def view(record: Record, now: Moment, settings: Settings) -> dict[str, Any]:
         "container_format": "bare",
         "disk_format": "zvhd2",
         "min_disk": asked.min_disk,
-        "min_ram": 0,
-        "max_ram": "",
+        "min_ram": asked.min_ram,
+        "max_ram": str(asked.max_ram) if asked.max_ram else "",
         "tags": [f"{key}{settings.tag_separator}{value}" for key, value in record.tags.items()]
         if tags_shown(record, now, settings)
         else [],
@@ -140,10 +140,12 @@ def _said(record: Record, settings: Settings) -> dict[str, Any]:
     """What an image does not always say of itself."""
     asked = record.asked
     body = {}
-    if settings.data_origin:
+    if settings.data_origin or asked.method == "normal":
         body["__data_origin"] = f"file,{asked.url}"
     if asked.firmware_asked or asked.firmware != "bios":
         body["hw_firmware_type"] = asked.firmware
+    if asked.cmk_id:
+        body["__system__cmkid"] = asked.cmk_id
     if asked.architecture == "arm":
         body["__support_arm"] = "true"
     return body

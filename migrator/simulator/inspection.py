@@ -60,6 +60,7 @@ def _line(account: Account, line: AcceptedImport) -> dict[str, Any]:
         "project_id": line.project_id,
         "accepted_at": stamp(line.accepted_at, 3),
         "tags": line.tags,
+        "method": line.method,
         "duplicate": line.duplicate,
         "answer": account.answers.get(line.job_id, ""),
     }

@@ -132,6 +132,9 @@ class AcceptedImport:
     image_id: str
     accepted_at: Moment
     tags: dict[str, str]
+    method: str
+    """By which call: "quick" or "normal"."""
+
     duplicate: bool
     """An earlier import of this name was still under way, or its image stood ready: it was imported twice."""
 
@@ -193,6 +196,8 @@ class Project:
         twice = any(r.status(now) in ("queued", "saving", "active") for r in earlier)
         dice = Random(f"{self.settings.seed}:{self.id}:{asked.name}:{len(earlier)}")  # noqa: S311
         seconds = _duration(self.settings, size, dice)
+        if asked.method == "normal":
+            seconds *= self.settings.normal_factor
         fate, leaves, part = _fate(self.settings, asked.name, dice)
         fate = broken or fate
         place = self.settings.fail_places[self._failing % len(self.settings.fail_places)]
@@ -237,6 +242,7 @@ class Project:
             image_id=record.id,
             accepted_at=now,
             tags=dict(asked.tags),
+            method=asked.method,
             duplicate=twice,
         )
         return job, line

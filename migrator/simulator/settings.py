@@ -78,6 +78,13 @@ class ObjectSettings(_Values):
     forbidden: bool = False
     """Whoever asks gets 403."""
 
+    os_version: str = ""
+    """The system that a normal import finds in it; empty where it recognises none."""
+
+    virtual_gb: Annotated[int, Field(ge=0)] = 0
+    """GB of the disk inside; 0 where that is as large as it may be. A normal import of a larger one than its
+    disk fails."""
+
 
 class BucketSettings(_Values):
     """One bucket in OBS."""
@@ -182,6 +189,12 @@ class Settings(_Values):
 
     job_by_size: bool = False
     """Multiply each duration by the object's size over the middle of object_gb."""
+
+    normal_factor: Annotated[float, Field(gt=0)] = 3.0
+    """How many times as long a normal import takes, which converts its file."""
+
+    kms_keys: dict[str, Literal["enabled", "disabled", "missing"]] = {}
+    """By id; others are enabled."""
 
     max_jobs: Annotated[int, Field(ge=1)] = 40
     """Jobs that a project may have running at once."""

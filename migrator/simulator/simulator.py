@@ -7,8 +7,10 @@ The order in which a call is dealt with:
 3. A fault after the service takes the answer away. What was done stays done, and the ledger says so.
 """
 
+import dataclasses
 import heapq
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 from msgspec.structs import replace
@@ -22,14 +24,16 @@ from migrator.simulator.filters import filters
 from migrator.simulator.identity import IdentityService
 from migrator.simulator.inspection import show
 from migrator.simulator.jobs import Project, job_body
+from migrator.simulator.normal import read_normal, recognised, too_small
 from migrator.simulator.settings import Settings
-from migrator.simulator.validate import Invalid, check_object, os_list, read_import
+from migrator.simulator.validate import ImportRequest, Invalid, check_object, os_list, read_import
 from migrator.simulator.wire import Act, Call, Reply, gateway_error, ims_error, ok
 
 _LONG = 4096
 """Bytes of a body that no error has; a list is not searched for where its request id goes."""
 
 Handler = Callable[[Call, Moment], Reply]
+ReadImport = Callable[[bytes, Settings], ImportRequest]
 
 
 class Simulator(Account):
@@ -116,7 +120,11 @@ class Simulator(Account):
             return self._storage(call)
         match call.method, call.path.strip("/").split("/"):
             case "POST", ["v2" | "v2.1", "cloudimages", "quickimport", "action"]:
-                return "import", self._inside(self._import, "import")
+                return "import", self._inside(partial(self._import, read=read_import), "import")
+            case "POST", ["v2" | "v2.1", "cloudimages", "action"]:
+                return "import", self._inside(partial(self._import, read=_read_system), "import")
+            case "POST", ["v1" | "v2.1", "cloudimages", "dataimages", "action"]:
+                return "import", self._inside(partial(self._import, read=_read_data), "import")
             case "GET", ["v1", "cloudimages", "job", job_id] if self.settings.progress_path:
                 return "poll", self._inside(lambda p, c, n: self._job(p, job_id, n), "poll")
             case "GET", ["v1", project_id, "jobs", job_id] if self.settings.status_path:
@@ -192,12 +200,12 @@ class Simulator(Account):
 
         return handle
 
-    # --- The two calls that it is all about ---
+    # --- The calls that it is all about ---
 
-    def _import(self, project: Project, call: Call, now: Moment) -> Reply:
+    def _import(self, project: Project, call: Call, now: Moment, *, read: ReadImport) -> Reply:
         broken = ""
         try:
-            asked = read_import(call.body, self.settings)
+            asked = read(call.body, self.settings)
             try:
                 check_object(
                     asked,
@@ -218,8 +226,11 @@ class Simulator(Account):
             return ims_error("IMG.0015")
         if project.job_limit_reached(now):
             return ims_error("IMG.0060")
-        size = self.store.object(asked.bucket, asked.key).size
-        job, line = project.accept(asked, size, now, broken)
+        found = self.store.object(asked.bucket, asked.key)
+        if (system := recognised(asked, found)) is not None:
+            version, os_type, platform = system
+            asked = dataclasses.replace(asked, os_version=version, os_type=os_type, platform=platform)
+        job, line = project.accept(asked, found.size, now, broken or too_small(asked, found))
         self.accepted.setdefault(asked.name, []).append(line)
         self._taken = job.id
         return ok({"job_id": job.id})
@@ -227,6 +238,14 @@ class Simulator(Account):
     def _job(self, project: Project, job_id: str, now: Moment) -> Reply:
         job = project.jobs.get(job_id)
         return ims_error("IMG.0023") if job is None else ok(job_body(job, now, self.settings))
+
+
+def _read_system(body: bytes, settings: Settings) -> ImportRequest:
+    return read_normal(body, settings, data=False)
+
+
+def _read_data(body: bytes, settings: Settings) -> ImportRequest:
+    return read_normal(body, settings, data=True)
 
 
 def _unknown(call: Call, now: Moment) -> Reply:

@@ -32,6 +32,9 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 LARGEST_FILE = 2**40
 """Bytes; "1 TB" in the documents, read generously."""
 
+LARGEST_NORMAL_FILE = 2**37
+"""Bytes; "128 GB" in the documents, read generously."""
+
 MOST_TAGS = 10
 
 
@@ -67,6 +70,13 @@ class ImportRequest:
     description: str
     enterprise_project_id: str
     tags: dict[str, str]
+    method: str = "quick"
+    """By which call it was asked for: "quick" or "normal"."""
+
+    cmk_id: str = ""
+    min_ram: int = 0
+    max_ram: int = 0
+    is_config: bool = False
 
     @property
     def url(self) -> str:
@@ -115,8 +125,8 @@ def os_list() -> dict[str, dict[str, Any]]:
     return table
 
 
-def read_import(body: bytes, settings: Settings) -> ImportRequest:
-    """The import that `body` asks for. Raises Invalid with the service's code for the first rule broken."""
+def read_fields(body: bytes) -> dict[str, Any]:
+    """The members of a request. Raises Invalid where there are none."""
     if not body.strip():
         raise Invalid("IMG.0007")
     try:
@@ -125,6 +135,12 @@ def read_import(body: bytes, settings: Settings) -> ImportRequest:
         raise Invalid("IMG.0001") from None
     if not isinstance(fields, dict):
         raise Invalid("IMG.0001")
+    return fields
+
+
+def read_import(body: bytes, settings: Settings) -> ImportRequest:
+    """The import that `body` asks for. Raises Invalid with the service's code for the first rule broken."""
+    fields = read_fields(body)
     name = check_name(fields.get("name"))
     description = check_description(fields.get("description"))
     kind = fields.get("type", "ECS")
@@ -132,11 +148,11 @@ def read_import(body: bytes, settings: Settings) -> ImportRequest:
         raise Invalid("IMG.0024")
     if kind not in ("ECS", "BMS", "DataImage"):
         raise Invalid("IMG.0117")
-    bucket, key = _address(fields.get("image_url"))
-    tags = _tags(fields)
+    bucket, key = check_address(fields.get("image_url"), QUICK_ENDINGS, "IMG.0158")
+    tags = check_tags(fields)
     system = kind != "DataImage"
     min_disk = _min_disk(fields.get("min_disk"), system=system)
-    architecture, firmware = _machine(fields) if system else ("x86", "bios")
+    architecture, firmware = check_machine(fields) if system else ("x86", "bios")
     version, os_type, os_bit, platform = _os(fields, settings, system=system)
     if fields.get("license_type", "byol") not in ("platform", "byol"):
         raise Invalid("IMG.0001")
@@ -193,7 +209,11 @@ def check_enterprise_project(value: object) -> str:
     return value or "0"
 
 
-def _address(value: object) -> tuple[str, str]:
+QUICK_ENDINGS = (".raw", ".zvhd2")
+
+
+def check_address(value: object, endings: tuple[str, ...], other_format: str) -> tuple[str, str]:
+    """Bucket and key of a file that ends as it may; `other_format` is the code of one that does not."""
     if not isinstance(value, str) or ":" not in value or "://" in value:
         raise Invalid("IMG.0017")
     bucket, _, key = value.partition(":")
@@ -206,8 +226,8 @@ def _address(value: object) -> tuple[str, str]:
         raise Invalid("IMG.0175")
     if not _KEY.fullmatch(key):
         raise Invalid("IMG.0075")
-    if not key.lower().endswith((".raw", ".zvhd2")):
-        raise Invalid("IMG.0158")
+    if not key.lower().endswith(endings):
+        raise Invalid(other_format)
     return bucket, key
 
 
@@ -221,7 +241,7 @@ def check_bucket(name: str) -> None:
         raise Invalid("IMG.0109")
 
 
-def _tags(fields: dict[str, Any]) -> dict[str, str]:
+def check_tags(fields: dict[str, Any]) -> dict[str, str]:
     old, new = fields.get("tags") or [], fields.get("image_tags") or []
     if not isinstance(old, list) or not isinstance(new, list):
         raise Invalid("IMG.0001")
@@ -261,7 +281,7 @@ def _min_disk(value: object, *, system: bool) -> int:
     return value
 
 
-def _machine(fields: dict[str, Any]) -> tuple[str, str]:
+def check_machine(fields: dict[str, Any]) -> tuple[str, str]:
     architecture = fields.get("architecture") or "x86"
     if architecture not in ("x86", "arm"):
         raise Invalid("IMG.0212")
@@ -315,9 +335,9 @@ def check_object(
         raise Invalid("IMG.0057")
     if bucket.storage_class != "STANDARD" or found.storage_class != "STANDARD":
         raise Invalid("IMG.0057")
-    if found.size > LARGEST_FILE:
+    if found.size > (LARGEST_FILE if asked.method == "quick" else LARGEST_NORMAL_FILE):
         raise Invalid("IMG.0059")
-    if asked.key.lower().endswith(".raw"):
+    if asked.method == "quick" and asked.key.lower().endswith(".raw"):
         bitmap = object_at(asked.bucket, asked.key[:-4] + ".mf")
         if bitmap.missing or bitmap.forbidden or bitmap.size == 0 or bitmap.sse == "customer":
             raise Invalid("IMG.0158")
