@@ -413,6 +413,7 @@ MAGICS = [
     st.lists(st.binary(max_size=300), max_size=4),
 )
 @example(b"vhdxfile", b"", 10 * MIB, [b"regi" + b"\xff" * 300])
+@example(b"z2strm", b"", 6, [])
 @example(b"vhdxfile", b"", 10 * MIB, [b"regi\0\0\0\0\xff\xff".ljust(16, b"\0") + METADATA_REGION])
 @example(b"", b"\0" * 64 + b"\x7f\x10\xda\xbe\0\0\1\0" + b"\xff" * 400, 10**6, [])
 def test_nothing_that_a_file_holds_makes_it_fail_or_ask_beyond_the_file(magic, rest, size, answers):
