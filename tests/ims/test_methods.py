@@ -16,8 +16,9 @@ PACKAGE = ROOT / "migrator"
 WORDS = re.compile(r"quick.?import|zvhd2|\.mf\b|bitmap|\.raw\b", re.IGNORECASE)
 """What only `migrator/ims/methods/` may say."""
 
-ELSEWHERE = ("ims/methods/", "simulator/", "data/")
-"""The simulator has rules of its own; package data are a plan, and tables that cite where they come from."""
+ELSEWHERE = ("ims/methods/", "simulator/", "data/", "domain/disk_", "preflight/headers.py")
+"""The simulator has rules of its own; package data are a plan, and tables that cite where they come from; and
+what a file is inside does not depend on who takes it."""
 
 VERBATIM = (
     # The service's own message for IMG.0158, as its reference prints it.
