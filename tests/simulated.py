@@ -60,4 +60,4 @@ class SimulatedHttp:
         if reply.act is Act.TRUNCATE:
             raise OutcomeUnknown(Fault(code="MIG.network", message="the answer was cut short"))
         headers = {name.lower(): value for name, value in reply.headers.items()}
-        return Response(status=reply.status, headers=headers, body=reply.body)
+        return Response(status=reply.status, headers=headers, body=reply.body[: request.wanted_bytes])

@@ -107,7 +107,7 @@ class InProcessHttp:
             raise _lost("truncated", "the answer was cut short")
         headers = {name.lower(): value for name, value in reply.headers.items()}
         headers["date"] = _date(int(self._clock.now()))
-        body = b"" if request.method == "HEAD" else reply.body
+        body = b"" if request.method == "HEAD" else reply.body[: request.wanted_bytes]
         return Response(status=reply.status, headers=headers, body=body)
 
 

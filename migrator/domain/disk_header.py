@@ -56,6 +56,9 @@ class Incomplete(StrEnum):
     DATA_ELSEWHERE = "data elsewhere"
     """It has the tables, and another file has the data."""
 
+    CUT_SHORT = "cut short"
+    """What comes last in every such file is missing."""
+
 
 class DiskHeader(Struct, frozen=True, kw_only=True):
     """What is known of a file from a few of its bytes."""

@@ -11,7 +11,8 @@ Sources, by format:
 - VHDX: Microsoft, [MS-VHDX].
 - VDI: VirtualBox, src/VBox/Storage/VDICore.h (version 1.1).
 - ZVHD, ZVHD2: the vendor's own drivers for qemu-img, huaweicloud/ims-qemu-img, src/zvhd.c, src/zvhd2.c. They
-  have the fields of a VHD footer in little endian; ZVHD2 rounds the size up to whole GB.
+  have the fields of a VHD footer in little endian, and the size in whole GB. ZVHD2 has it again at its end,
+  without which the driver does not open the file.
 - ISO: ECMA-119, section 8.
 """
 
@@ -276,8 +277,25 @@ def _vhd(footer: bytes, *, at_end: bool) -> DiskHeader | None:
 def _zvhd(head: bytes, size: int) -> Inspection:
     yield from ()
     disk = unpack_from("<Q", head, 48)[0] if len(head) >= 56 else 0
-    second = head.startswith(b"z2strm")
-    return DiskHeader(format=DiskFormat.ZVHD2 if second else DiskFormat.ZVHD, virtual_size=_disk_size(disk))
+    return DiskHeader(format=DiskFormat.ZVHD, virtual_size=_disk_size(disk))
+
+
+_ZVHD2 = b"z2strm"
+_ZVHD2_FOOTER = 4096
+
+
+def _zvhd2(head: bytes, size: int) -> Inspection:
+    disk = unpack_from("<Q", head, 48)[0] if len(head) >= 56 else 0
+    cut = False
+    if len(head) >= 88 and head[87]:  # version 0 has nothing at its end
+        footer = yield ByteRange(None, _ZVHD2_FOOTER)
+        # Whoever breaks off before the end leaves the first header alone, or one in front of the index.
+        cut = size < 2 * _ZVHD2_FOOTER or not footer.startswith(_ZVHD2)
+    return DiskHeader(
+        format=DiskFormat.ZVHD2,
+        virtual_size=_disk_size(disk),
+        incomplete=Incomplete.CUT_SHORT if cut else None,
+    )
 
 
 _REGION_TABLES = (192 * 1024, 256 * 1024)
@@ -411,7 +429,7 @@ _DISKS: tuple[tuple[bytes, Callable[[bytes, int], Inspection]], ...] = (
     (b"# Disk DescriptorFile", _vmdk_descriptor),
     (b"conectix", _vhd_copy),
     (b"vhdxfile", _vhdx),
-    (b"z2strm", _zvhd),
+    (_ZVHD2, _zvhd2),
     (b"stream\0", _zvhd),
 )
 """How files of disks begin, and who reads them."""

@@ -28,7 +28,7 @@ class Http(Protocol):
     """One request out, one answer in. It never repeats a request by itself."""
 
     async def send(self, request: Request) -> Response:
-        """The answer, whatever its status.
+        """The answer, whatever its status, and of its body as much as the request wants.
 
         Raises Unreachable when the request surely never left (refused, name not found, TLS), and
         OutcomeUnknown when it may have arrived (timeout, reset, an answer cut short or too large).

@@ -54,7 +54,8 @@ SAMPLE = 100
 """Objects of a target whose encryption is checked where there is no time to check each."""
 
 LOOKED_INTO = 300
-"""Files of a target that are looked into where there is no time for each: half a minute at the usual rate."""
+"""Files of a target that are looked into where there is no time for each: half a minute at the usual rate,
+or a whole one where each takes two questions."""
 
 WORTH_A_LIST = 3
 """Objects that are worth a list of their bucket, which shows up to a thousand at once."""

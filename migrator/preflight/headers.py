@@ -102,4 +102,7 @@ def _whole(image: Image, header: DiskHeader) -> Iterator[tuple[str, Item]]:
             says = f"{url} is one of several files that make the disk"
         case Incomplete.DATA_ELSEWHERE:
             says = f"{url} has only tables; the data lies in {other}"
+        case Incomplete.CUT_SHORT:
+            yield "PF086", Item(key=image.key, says=f"{url} ({header.name})")
+            return
     yield "PF084", Item(key=image.key, says=says)

@@ -316,6 +316,12 @@ _TABLE = (
         "The service has no key for it, so it cannot be imported.",
         "Decrypt it first (for QCOW2, `qemu-img convert` with its secret), and upload that.",
     ),
+    _warning(
+        "PF086",
+        "the file seems to end too early",
+        "What the vendor's public qemu-img writes last is missing, as when a conversion broke off.",
+        "Compare its size with that of the local file; convert it again where the conversion broke off.",
+    ),
     # --- What could not be checked ---
     _warning("PF090", "could not check the clock", _UNCHECKED, "Compare this computer's clock with another."),
     _warning("PF091", "could not check the project", _UNCHECKED, _AGAIN),

@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from migrator.cli.stand_in import InProcessHttp, StandIn
 from migrator.domain.errors import OutcomeUnknown
@@ -34,6 +35,15 @@ async def test_an_answer_takes_its_time_and_bears_the_simulated_date():
     assert answer.status in (200, 300)
     assert clock.monotonic() == pytest.approx(5.0)
     assert answer.headers["date"] == "Sun, 17 Mar 2030 17:46:45 GMT"
+
+
+async def test_of_an_answer_no_more_is_taken_than_the_request_wants():
+    whole = await road(FakeClock()).send(VERSIONS)
+
+    piece = await road(FakeClock()).send(replace(VERSIONS, wanted_bytes=5))
+
+    assert len(whole.body) > 5
+    assert piece.body == whole.body[:5]
 
 
 @pytest.mark.parametrize(

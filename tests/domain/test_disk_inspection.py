@@ -209,6 +209,31 @@ def test_a_vhdx_that_has_a_parent_is_a_delta():
     assert (found.kind, found.incomplete) == ("differencing", DELTA)
 
 
+def a_zvhd2(size: int, *, version: int = 1, at: int | None = None) -> SparseFile:
+    """A ZVHD2 file; its second footer stands at the end, or `at`."""
+    footer = bytearray(a_zvhd(b"z2strm"))
+    footer[87] = version
+    last = size - 4096 if at is None else at
+    return SparseFile(size=size, pieces={0: bytes(footer), last: bytes(footer)}, name="a.zvhd2")
+
+
+@pytest.mark.parametrize(
+    ("file", "incomplete"),
+    [
+        pytest.param(a_zvhd2(GB), None, id="complete"),
+        pytest.param(a_zvhd2(GB, at=GB - 8192), Incomplete.CUT_SHORT, id="cut in its index"),
+        pytest.param(a_zvhd2(GB, at=0), Incomplete.CUT_SHORT, id="without an end"),
+        pytest.param(a_zvhd2(4096), Incomplete.CUT_SHORT, id="created, and never written"),
+        pytest.param(a_zvhd2(GB, at=0, version=0), None, id="of the version that has no end"),
+    ],
+)
+def test_a_zvhd2_has_its_header_again_at_its_end(file, incomplete):
+    found = file.header()
+
+    assert (found.format, found.virtual_size) == (DiskFormat.ZVHD2, 60 * GB)
+    assert found.incomplete is incomplete
+
+
 @pytest.mark.parametrize("at_end", [False, True], ids=["at the start", "at the end"])
 def test_a_footer_of_a_kind_that_there_is_not_tells_nothing(at_end):
     pieces = {510: b"\x55\xaa", GB: a_vhd_footer(7)} if at_end else {0: a_vhd_footer(7)}
@@ -377,7 +402,7 @@ def test_a_folder_is_no_part_of_the_name_of_another_file():
 
 MAGICS = [
     *(b"QFI\xfb\0\0\0\1", b"QFI\xfb\0\0\0\3", b"QED\0", b"KDMV", b"COWD", b"\xbe\xba\xfe\xca\0\0\0\0"),
-    *(b"# Disk DescriptorFile\n", b"conectix", b"vhdxfile", b"z2strm", b"stream\0", b""),
+    *(b"# Disk DescriptorFile\n", b"conectix", b"vhdxfile", b"z2strm".ljust(90, b"\1"), b"stream\0", b""),
 ]
 
 
@@ -388,6 +413,7 @@ MAGICS = [
     st.lists(st.binary(max_size=300), max_size=4),
 )
 @example(b"vhdxfile", b"", 10 * MIB, [b"regi" + b"\xff" * 300])
+@example(b"z2strm", b"", 6, [])
 @example(b"vhdxfile", b"", 10 * MIB, [b"regi\0\0\0\0\xff\xff".ljust(16, b"\0") + METADATA_REGION])
 @example(b"", b"\0" * 64 + b"\x7f\x10\xda\xbe\0\0\1\0" + b"\xff" * 400, 10**6, [])
 def test_nothing_that_a_file_holds_makes_it_fail_or_ask_beyond_the_file(magic, rest, size, answers):

@@ -85,7 +85,8 @@ async def test_a_file_that_has_another_fault_is_not_looked_into(its):
     assert not {"PF083", "PF098", "PF099"} & set(found)
 
 
-async def test_a_storage_that_lets_nobody_read_is_asked_a_few_times_and_that_is_said():
+@pytest.mark.parametrize("status", [403, 405, 404], ids=["may not", "cannot", "gone"])
+async def test_a_storage_that_lets_nobody_read_is_asked_a_few_times_and_that_is_said(status):
     harness = a_harness({f"web-{number:03}.zvhd2": QCOW2 for number in range(300)})
     refused: list[Request] = []
 
@@ -93,7 +94,7 @@ async def test_a_storage_that_lets_nobody_read_is_asked_a_few_times_and_that_is_
         if "Range" not in request.headers:
             return None
         refused.append(request)
-        return Response(status=403, body=b"<Error><Code>AccessDenied</Code></Error>")
+        return Response(status=status, body=b"<Error><Code>AccessDenied</Code></Error>")
 
     harness.http.before = refuse
 

@@ -10,7 +10,7 @@ from migrator.preflight import Finding
 from migrator.preflight.headers import FORMATS_BY_EXTENSION
 from tests.preflight.test_findings_table import GB, a_disk, an_image, facts, lost, of
 
-CODES = ("PF080", "PF081", "PF082", "PF083", "PF084", "PF085", "PF098", "PF099")
+CODES = ("PF080", "PF081", "PF082", "PF083", "PF084", "PF085", "PF086", "PF098", "PF099")
 
 
 def a_header(format_: DiskFormat = DiskFormat.ZVHD2, **more: object) -> DiskHeader:
@@ -150,6 +150,12 @@ def test_a_file_that_is_not_a_whole_disk_says_what_it_lacks(incomplete, needs, e
 
     assert list(found) == ["PF084"]
     assert expected in found["PF084"]
+
+
+def test_a_file_that_was_cut_short_is_made_again():
+    found = says(named(".zvhd2"), a_header(incomplete=Incomplete.CUT_SHORT))
+
+    assert found == {"PF086": "disks:web.zvhd2 (ZVHD2)"}
 
 
 @pytest.mark.parametrize(
