@@ -26,7 +26,7 @@ from migrator.cli.preflight import run_preflight
 from migrator.cli.session import run
 from migrator.cli.stand_in import ADDRESS, StandIn
 from migrator.cli.wiring import Surroundings, open_clouds, plan_folder, zone_of
-from migrator.cli.work import check_keys, choose
+from migrator.cli.work import check_keys, choose, decided_offline
 from migrator.domain.errors import UsageError
 from migrator.domain.image import Image, ImageType
 from migrator.domain.plan import Plan, Target
@@ -282,7 +282,13 @@ async def _carry_out(
     if reports:
         plan_folder(options.reports_dir, plan).mkdir(parents=True)  # which a journal on disk would make
     journal = journal_in_memory()
-    there = Surroundings(clock=clock, road=cloud.http, journal=journal, reports=reports)
+    there = Surroundings(
+        clock=clock,
+        road=cloud.http,
+        journal=journal,
+        reports=reports,
+        decided=preflight.decided if preflight else decided_offline(plan.images),
+    )
     code = await run(plan, replace(options, preflight=False, environ=environ), silent, there)
     ledger = await journal.read().ledger(listed(plan))
     last = ledger.runs[-1]

@@ -40,6 +40,7 @@ from migrator.cli.work import (
 )
 from migrator.domain import collector
 from migrator.domain.errors import ReportError
+from migrator.domain.image import Decided
 from migrator.domain.plan import Plan
 from migrator.domain.ports import Clock
 from migrator.engine import Engine
@@ -92,6 +93,7 @@ async def run(
             items=items,
             selected=selected_keys(plan, ledger, options),
             reports=surroundings is None or surroundings.reports,
+            decided=surroundings.decided if surroundings else None,
             watch=ServiceWatch(plan, plan_folder(options.reports_dir, plan), services),
         )
         checked = await session.preflight(services)
@@ -153,6 +155,9 @@ class _Session:
     reports: bool
     """Whether any are to be written."""
 
+    decided: Mapping[str, Decided] | None
+    """How images go in whose plan leaves that open, where somebody decided that already."""
+
     async def preflight(self, services: Mapping[str, TargetServices]) -> PreflightResult:
         """Preflight of the ledger as this run is about to leave it, unless it goes without; the journal gets
         none of that.
@@ -160,7 +165,8 @@ class _Session:
         Raises PreflightRefused.
         """
         if not self.options.preflight:
-            return PreflightResult(findings=[], sizes={}, decided=decided_offline(self.plan.images), images=0)
+            decided = decided_offline(self.plan.images) if self.decided is None else dict(self.decided)
+            return PreflightResult(findings=[], sizes={}, decided=decided, images=0)
         ahead = snapshot(self.ledger)
         for event in events_at_start(self.items, self.ledger, self.options, self.clock.now(), self.selected):
             ahead.apply(event)

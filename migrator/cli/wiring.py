@@ -11,6 +11,7 @@ from yarl import URL
 
 from migrator.cli.known_texts import own_words
 from migrator.domain.credentials import Login, ReadyToken
+from migrator.domain.image import Decided
 from migrator.domain.plan import Plan, Target
 from migrator.domain.ports import Clock, Http, Signer
 from migrator.domain.secrets import SECRETS
@@ -115,6 +116,9 @@ class Surroundings:
     journal: JournalLocation
     reports: bool
     """Whether anybody will read them."""
+
+    decided: Mapping[str, Decided]
+    """How images go in whose plan leaves that open, by key, as preflight found."""
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ def file_findings(facts: TargetFacts) -> Iterator[Finding]:
     found = (pair for image in images for pair in (*_bucket(image, facts), *_file(image, facts)))
     yield from grouped(facts.target.name, found)
     known = [(image, info) for image in images if (info := _info(image, facts)) is not None]
-    small = sum(0 < info.size < _method(image, facts).optional_below for image, info in known)
+    small = sum(0 < info.size < way_in(image, facts).optional_below for image, info in known)
     if small:
         yield Finding(code="PF065", target=facts.target.name, says=f"{small} of {len(known)}")
     unseen = sum(info.encryption is None for _, info in known)
@@ -52,7 +52,7 @@ def decided(facts: TargetFacts) -> dict[str, Decided]:
     return found
 
 
-def _method(image: Image, facts: TargetFacts) -> ImportMethod:
+def way_in(image: Image, facts: TargetFacts) -> ImportMethod:
     """The way in, as far as it is decided."""
     return method_for(wish_of(image), file_facts(image, facts)).method or method_of(image)
 

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 
 from migrator.domain.disk_header import DiskFormat, DiskHeader, Incomplete
 from migrator.domain.image import Image, ImageType
-from migrator.ims.methods import method_of
 from migrator.preflight.facts import TargetFacts, Unknown
-from migrator.preflight.files import GB, gigabytes
+from migrator.preflight.files import GB, gigabytes, way_in
 from migrator.preflight.finding import Finding, Item, grouped
 
 FORMATS_BY_EXTENSION: dict[str, frozenset[DiskFormat]] = {
@@ -50,14 +49,14 @@ def _header(image: Image, facts: TargetFacts) -> Iterator[tuple[str, Item]]:
         case Unknown(fault=fault):
             yield "PF098", Item(key=image.key, says=f"{image.image_url}: {fault.message}")
         case DiskHeader() as header:
-            yield from _size(image, header)
+            yield from _size(image, header, way_in(image, facts).largest_disk)
             yield from _name(image, header)
             yield from _whole(image, header)
             if header.encrypted and not _part_of_a_data_disk(image, header):
                 yield "PF085", Item(key=image.key, says=f"{image.image_url} ({header.name})")
 
 
-def _size(image: Image, header: DiskHeader) -> Iterator[tuple[str, Item]]:
+def _size(image: Image, header: DiskHeader, largest: int) -> Iterator[tuple[str, Item]]:
     """The disk inside has to fit into min_disk. RAW is as large as its file, about which others speak."""
     disk = header.virtual_size
     if disk is None or header.format is DiskFormat.RAW or disk <= image.min_disk * GB:
@@ -68,7 +67,7 @@ def _size(image: Image, header: DiskHeader) -> Iterator[tuple[str, Item]]:
     if header.format is DiskFormat.VHD and beyond < _CYLINDER:
         says = f"min_disk {image.min_disk}, the disk inside has {beyond:,} bytes more: {needed} is safe"
         yield "PF081", Item(key=image.key, says=says)
-    elif needed > method_of(image).largest_disk:
+    elif needed > largest:
         yield "PF082", Item(key=image.key, says=says)
     else:
         yield "PF080", Item(key=image.key, says=f"{says}: make it {needed} or more")

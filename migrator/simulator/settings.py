@@ -81,6 +81,9 @@ class ObjectSettings(_Values):
     os_version: str = ""
     """The system that a normal import finds in it; empty where it recognises none."""
 
+    head: Annotated[str, Field(pattern="^(?:[0-9a-f]{2})*$")] = ""
+    """What it begins with, in hex; zeros follow."""
+
     virtual_gb: Annotated[int, Field(ge=0)] = 0
     """GB of the disk inside; 0 where that is as large as it may be. A normal import of a larger one than its
     disk fails."""

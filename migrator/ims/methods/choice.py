@@ -111,7 +111,7 @@ def method_for(wish: Wish, file: FileFacts | None = None) -> Choice:
         if objection is None:
             companion = method.companions.get(wish.extension)
             if companion is None or (file is not None and file.companion):
-                return Choice(method, refusals[-1].reason if refusals else _fits(wish, companion))
+                return Choice(method, _because(refusals[-1], wish) if refusals else _fits(wish, companion))
             others = [one for one in methods_for(wish.kind) if one is not method]
             left = [one for one in others if objection_of(one, wish, file) is None]
             if left:
@@ -119,8 +119,18 @@ def method_for(wish: Wish, file: FileFacts | None = None) -> Choice:
                 return Choice(None, what)
             return Choice(method, "no other takes it")
         refusals.append(objection)
-    reasons = "; ".join(refusal.reason for refusal in refusals)
+    reasons = "; ".join(
+        refusal.reason if refusal.key == "image_url" else f"{refusal.key} {refusal.reason}"
+        for refusal in refusals
+    )
     return Choice(None, reasons, refusals[-1]._replace(reason=reasons))
+
+
+def _because(refusal: Objection, wish: Wish) -> str:
+    """Why another method was taken, in a few words."""
+    if refusal.key != "image_url":
+        return f"{refusal.key} {refusal.reason}"
+    return refusal.reason if wish.extension in QUICK_IMPORT.extensions else f"a {wish.extension} file"
 
 
 def _fits(wish: Wish, companion: str | None) -> str:
@@ -139,7 +149,7 @@ def objection_of(method: ImportMethod, wish: Wish, file: FileFacts | None = None
         reason, remedy = method.format_fault(f"disk{wish.extension}") or ("", "")
         return Objection("image_url", reason, remedy)
     if method.needs_system and wish.kind is not ImageType.DATA and not wish.os_version:
-        reason = f"{method.name} needs the os_version of a system disk"
+        reason = f"is missing, which {method.name} needs of a system disk"
         return Objection("os_version", reason, 'set one such as "CentOS 7.6 64bit", or method = "auto"')
     least = method.smallest_disk[wish.family]
     if not least <= wish.min_disk <= method.largest_disk:
@@ -179,7 +189,9 @@ def _file_objection(method: ImportMethod, wish: Wish, file: FileFacts) -> Object
     companion = method.companions.get(wish.extension)
     if companion is not None and file.companion is False:
         return Objection(
-            "image_url", f"no {companion} file lies beside it", f"upload the {companion} file beside it"
+            "image_url",
+            f"no {companion} file lies beside it, which {method.name} needs",
+            f"upload the {companion} file beside it",
         )
     return None
 
