@@ -113,6 +113,7 @@ async def run(
             sizes=checked.sizes,
             decided=checked.decided,
             seen=seen,
+            after_import={name: one.ims for name, one in services.items()},
         )
         progress.engine = engine
         collector.spared()  # what the journal remembers, and the work

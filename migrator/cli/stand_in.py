@@ -14,6 +14,7 @@ from migrator.domain.errors import OutcomeUnknown
 from migrator.domain.http import Request, Response
 from migrator.domain.plan import Target
 from migrator.domain.ports import Clock, Http
+from migrator.simulator.jobs import Project
 from migrator.simulator.settings import Settings, of_region
 from migrator.simulator.simulator import Simulator
 from migrator.simulator.stats import Stats
@@ -33,6 +34,7 @@ class StandIn:
             for number, region in enumerate(dict.fromkeys(regions))
         }
         for simulator in self.simulators.values():
+            simulator.after.project_in = self._project
             simulator.guard.trusting = True
 
     @asynccontextmanager
@@ -50,6 +52,10 @@ class StandIn:
         now = self.clock.now()
         for simulator in self.simulators.values():
             simulator.stats = Stats(began_at=now, last_at=now)
+
+    def _project(self, region: str, project_id: str) -> Project:
+        """A project of whichever region: images are copied from one to another."""
+        return self.simulators[region].project(project_id)
 
     @property
     def most_running(self) -> int:

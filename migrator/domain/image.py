@@ -80,6 +80,12 @@ class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Old-style tags, each "key.value"; never together with image_tags."""
 
     image_tags: dict[str, str] | None = None
+    share_with: tuple[str, ...] = ()
+    """Ids of projects that may use the image once it is there."""
+
+    copy_to: tuple[str, ...] = ()
+    """Names of targets in other regions that get a copy of it."""
+
     priority: int = 0
     """Higher goes first inside a wave."""
 

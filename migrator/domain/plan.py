@@ -210,6 +210,12 @@ class Target(_Table):
     obs_endpoint: str
     """Base URL of the object storage."""
 
+    agency: str | None = None
+    """The IAM agency that may copy images to this target."""
+
+    project_name: str | None = None
+    """The name of the project where it is not the region's."""
+
     job_api: Annotated[JobApi, Field(strict=False)] = JobApi.AUTO
     """Which of the two job queries to ask; "auto" starts with progress and falls back on status."""
 

@@ -12,10 +12,11 @@ from structlog.typing import FilteringBoundLogger
 from migrator.domain.image import Decided
 from migrator.domain.plan import MarkerKind, Order, Plan, Target
 from migrator.domain.ports import Clock
+from migrator.engine.after_import import AfterImports
 from migrator.engine.context import Context
 from migrator.engine.driver import Driver
 from migrator.engine.listing import Listing
-from migrator.engine.ports import Cloud
+from migrator.engine.ports import AfterImport, Cloud
 from migrator.engine.target_worker import TargetWorker
 from migrator.engine.wave_gate import WaveGate
 from migrator.journal.port import Journal
@@ -24,7 +25,8 @@ from migrator.pacing.visibility import Visibility
 from migrator.workflow.beliefs import ServiceSeen
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger
-from migrator.workflow.states import IN_CLOUD, Phase, State
+from migrator.workflow.states import FINISHED, IN_CLOUD, Phase, State
+from migrator.workflow.steps import failed, left
 from migrator.workflow.verdict import Ending, StopReason, ending
 from migrator.workflow.visibility_delay import ListedBy
 from migrator.workflow.waves import Gate, Waves, line
@@ -54,6 +56,7 @@ class Engine:
         sizes: Mapping[str, int] = MappingProxyType({}),
         decided: Mapping[str, Decided] = MappingProxyType({}),
         seen: Mapping[str, ServiceSeen] = MappingProxyType({}),
+        after_import: Mapping[str, AfterImport] = MappingProxyType({}),
     ) -> None:
         self.plan = plan
         self.ledger = ledger
@@ -76,6 +79,16 @@ class Engine:
         self.stopped: StopReason | None = None
         self.threshold_reached = False
         self._failed = self._finished = 0
+        self.after = AfterImports(
+            plan=plan,
+            ledger=ledger,
+            clouds=after_import,
+            record=self._record,
+            question=self._question,
+            clock=clock,
+            rng=rng,
+            log=self.log,
+        )
         self.stopping = anyio.Event()
         """Set when the run should end at once."""
 
@@ -103,17 +116,20 @@ class Engine:
                 if not states[key].removed
             )
             self._waves = WaveGate(Waves(self.plan.waves, images), self.clock, self.log)
-        self._open_targets(chosen)
+        self._open_targets([key for key in chosen if self.ledger.states[key].phase not in FINISHED])
+        for key in chosen:
+            self.after.add(key)
         self._waves.update()
         async with anyio.create_task_group() as everything:
             everything.start_soon(self._cut_short, everything.cancel_scope, name="grace")
             if self.plan.waves:
                 everything.start_soon(self._waves.keep, name="waves")
+            everything.start_soon(self._after_imports, everything.cancel_scope, name="after")
             async with anyio.create_task_group() as group:
                 for name, driver in self.drivers.items():
                     group.start_soon(self._drive, driver, name=name)
-            everything.cancel_scope.cancel()
-        workers = self.workers
+            self.after.no_more()
+        workers, planned, states = self.workers, self.ledger.planned, self.ledger.states
         return ending(
             [self.ledger.states[key] for key in chosen],
             halted=[
@@ -123,10 +139,33 @@ class Engine:
             ],
             stopped=self.stopped,
             threshold_reached=self.threshold_reached,
+            steps_left=sum(len(left(planned[key].image, states[key])) for key in chosen),
+            steps_failed=sum(len(failed(planned[key].image, states[key])) for key in chosen),
             waits=self.gate.reason,
             wave_failed=self.gate.failed,
             window_closed=self.gate.closed,
         )
+
+    async def _after_imports(self, scope: anyio.CancelScope) -> None:
+        """What follows imports, while they go on and after the last of them; then everything ends."""
+        await self.after.run()
+        scope.cancel()
+
+    async def _record(self, event: Event) -> None:
+        await self.journal.append(event)
+        self.observe(event)
+
+    async def _question(self, target: str) -> None:
+        worker = self.workers.get(target)
+        if worker is not None:
+            await worker.another_question()
+        else:
+            await self._pace(target)
+
+    async def _pace(self, target: str) -> None:
+        """One request to a target that imports nothing in this run."""
+        rate = self.plan.targets[target].limits.query_rate.per_second
+        await self.clock.sleep(1 / rate)
 
     def stop(self, why: StopReason, *, drain: bool = False) -> None:
         """Submit nothing more; with `drain`, follow what runs to its end, otherwise end within seconds.
@@ -134,6 +173,7 @@ class Engine:
         Safe to call from a signal handler's task, and more than once.
         """
         self.stopped = why
+        self.after.close()
         self.log.info("run.stopping", reason=why.value, drain=drain)
         self._submit_nothing_more()
         if not drain:
@@ -150,6 +190,8 @@ class Engine:
         """Count one image that this run brought to an end, and stop submitting when too many failed."""
         if self.plan.waves:
             self._waves.finished(self.ledger.planned[state.key].image, state.phase)
+        if state.phase is Phase.SUCCEEDED:
+            self.after.add(state.key)
         if state.phase not in (Phase.SUCCEEDED, Phase.FAILED):
             return
         self._finished += 1

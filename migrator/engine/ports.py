@@ -1,6 +1,6 @@
 """What the engine asks of the cloud. The engine owns these; the clients simply fit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from migrator.domain.cloud import (
@@ -42,6 +42,35 @@ class Cloud(Protocol):
 
     async def delete(self, image_id: str) -> None:
         """Delete one image; no error when it is already gone."""
+
+
+class AfterImport(Protocol):
+    """What is asked of the image service of one target about images that are there, or of copies of them.
+
+    Every method raises as those of Cloud do; `share` and `copy` are not repeatable at will, and may raise
+    OutcomeUnknown.
+    """
+
+    async def share(self, image_id: str, project: str) -> str:
+        """Let another project use the image; the job id."""
+
+    async def accept(self, image_id: str) -> str:
+        """Take a shared image, as the project of this target; the job id. Accepting twice changes nothing."""
+
+    async def members(self, image_id: str) -> dict[str, str]:
+        """Who may use an image: by project id, "pending", "accepted" or "rejected"."""
+
+    async def copy(self, image_id: str, *, name: str, region: str, project: str, agency: str) -> str:
+        """Copy an image to another region; the job id."""
+
+    async def tag(self, image_id: str, tags: Mapping[str, str]) -> None:
+        """Give an image tags, over those of the same keys."""
+
+    async def job(self, job_id: str) -> JobStatus:
+        """How a job does. Raises RejectedError when the service does not know it."""
+
+    async def images(self, query: ImageQuery, *, after: str | None = None) -> ImagePage:
+        """One page of the private images that match, oldest first."""
 
 
 class Catalogue(Protocol):

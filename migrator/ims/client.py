@@ -7,7 +7,7 @@ knows what became of it.
 "Querying Images", "Querying the Image Quota", "Querying Supported OS Versions", "Deleting an Image".)
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from email.utils import parsedate_to_datetime
 
 from msgspec.json import encode
@@ -25,6 +25,15 @@ from migrator.domain.plan import JobApi, Target
 from migrator.domain.ports import Http, Signer
 from migrator.domain.units import Moment
 from migrator.ims import error_codes
+from migrator.ims.after_import import (
+    accept_request,
+    copy_request,
+    members_request,
+    read_done,
+    read_members,
+    share_request,
+    tag_request,
+)
 from migrator.ims.answers import (
     again_later,
     ask,
@@ -205,6 +214,31 @@ class Ims:
 
     async def delete(self, image_id: str) -> None:
         read_delete(await self._ask(delete_request(self._endpoint, image_id)))
+
+    async def share(self, image_id: str, project: str) -> str:
+        return read_submit(await self._send(share_request(self._endpoint, image_id, project)))
+
+    async def accept(self, image_id: str) -> str:
+        """As the project of this target."""
+        request = accept_request(self._endpoint, image_id, await self._project())
+        return read_submit(await self._send(request))
+
+    async def members(self, image_id: str) -> dict[str, str]:
+        request = members_request(self._endpoint, await self._project(), image_id)
+        return read_members(await self._ask(request))
+
+    async def copy(self, image_id: str, *, name: str, region: str, project: str, agency: str) -> str:
+        request = copy_request(
+            self._endpoint, image_id, name=name, region=region, project=project, agency=agency
+        )
+        return read_submit(await self._send(request))
+
+    async def tag(self, image_id: str, tags: Mapping[str, str]) -> None:
+        request = tag_request(self._endpoint, await self._project(), image_id, tags)
+        read_done(await self._ask(request))
+
+    async def _send(self, request: Request) -> Response:
+        return await exchange(self._http, self._signer, await self._complete(request))
 
     async def os_versions(self, architecture: str | None = None) -> frozenset[str]:
         """The values that os_version may have in this region; of all architectures, or "x86" or "arm"."""

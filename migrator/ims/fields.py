@@ -104,6 +104,9 @@ class Field:
     """It takes many values, and its columns in an inventory are headed label.NAME or tag.NAME; this is their
     first word. None: it has one column, headed by the key."""
 
+    listed: bool = False
+    """It holds several texts; a cell holds them with a space between two."""
+
     varied: bool = False
     """Its text differs from row to row of an inventory; that of all others is kept once."""
 
@@ -120,6 +123,11 @@ class Field:
     def is_number(self) -> bool:
         """It holds a whole number."""
         return _bare(self.rule) is int
+
+    @property
+    def is_flag(self) -> bool:
+        """It is true or false."""
+        return _bare(self.rule) is bool
 
     @property
     def is_table(self) -> bool:
@@ -153,6 +161,7 @@ Tags = Annotated[
     dict[Annotated[str, Rule(pattern=f"^{_TAG_KEY}$")], Annotated[str, Rule(pattern=f"^{_TAG_VALUE}$")]],
     Rule(max_length=10),
 ]
+ProjectId = Annotated[str, Rule(pattern="^[0-9a-fA-F]{32}$")]
 KeyId = Annotated[str, Rule(pattern=f"^{_UUID}$")]
 Megabytes = Annotated[int, Rule(ge=0, le=16_777_216)]
 _Label = Annotated[str, Rule(min_length=1, max_length=64, pattern=f"^[^{UNPRINTABLE}]*$")]
@@ -421,6 +430,25 @@ FIELDS: tuple[Field, ...] = (
         column="tag",
         sent=Sent(name="image_tags", value=_tags_sent),
         shown=Shown(attribute="tags", value=_tags_shown, compare=_borne, absent={}),
+    ),
+    Field(
+        key="share_with",
+        rule=Annotated[list[ProjectId], Rule(max_length=128)],
+        meaning="Ids of projects of the same region that may use the image once it is there. In an inventory "
+        "with a space between two.",
+        example=["1123456789abcdef0123456789abcdef"],
+        unfit=("is not a project id", "it has 32 hex digits, as the console shows it"),
+        default=[],
+        listed=True,
+    ),
+    Field(
+        key="copy_to",
+        rule=Annotated[list[str], Rule(max_length=16)],
+        meaning="Targets in other regions that get a copy once it is there: to 128 GB, not encrypted. In an "
+        "inventory with a space between two.",
+        example=["south"],
+        default=[],
+        listed=True,
     ),
     Field(
         key="wave",

@@ -19,6 +19,7 @@ from migrator.domain.text import did_you_mean
 from migrator.domain.units import duration_text
 from migrator.domain.zone import zone_names
 from migrator.plan import syntax
+from migrator.plan.after_import import check_after_import
 from migrator.plan.defaults import read_defaults
 from migrator.plan.forms import PlanFile, PlanTable, keys_of, plan_schema, validator_of
 from migrator.plan.grouping import grouped
@@ -158,6 +159,7 @@ def _read(
     )
     if not found.failed:
         check_sizes(waves, images, found)
+        check_after_import(images, targets, found)
     names = _names(entries, found)
     entries.clear()
     if found.failed:

@@ -81,6 +81,12 @@ class TargetTable(TypedDict, total=False):
     obs_endpoint: Endpoint
     """Base URL of the object storage, when it is not https://obs.REGION.myhuaweicloud.com."""
 
+    agency: Annotated[Text, Field(examples=["ims_admin_agency"])]
+    """The IAM agency that may copy images to this target; needed where images have copy_to = ["NAME"]."""
+
+    project_name: Annotated[Text, Field(examples=["cn-north-4_project"])]
+    """The project's name where it is not the region's; images are copied to it by name."""
+
     job_api: Annotated[Literal["auto", "progress", "status"], _unless_given("auto")]
     """Which of the two job queries to ask; "auto" starts with progress and falls back on status."""
 

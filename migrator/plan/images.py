@@ -93,6 +93,9 @@ def _builder(refused: Collection[str], required: Collection[str]) -> core_schema
     rows = [field for field in FIELDS if field.resolved is None and field.key not in refused]
     keys = {field.key: core_of(field.rule) for field in rows}
     keys["type"] = core_schema.enum_schema(ImageType, list(ImageType), sub_type="str", strict=False)
+    for row in rows:
+        if row.listed:
+            keys[row.key] = core_schema.no_info_after_validator_function(tuple, keys[row.key])
     keys["tags"] = core_schema.tuple_schema([core_of(Tag)], variadic_item_index=0, strict=False)
     return core_schema.no_info_after_validator_function(_image, table_of(keys, required))
 

@@ -38,6 +38,9 @@ from migrator.plan.problems import Faulty, ProblemCollector, SourceCell, unknown
 
 _KEYS = keys_of(InventoryTable)
 _NUMBERS = frozenset(field.key for field in FIELDS if field.is_number)
+_FLAGS = frozenset(field.key for field in FIELDS if field.is_flag)
+_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_LISTED = frozenset(field.key for field in FIELDS if field.listed)
 _VARIED = frozenset(field.key for field in FIELDS if field.varied)
 _NO_DATES = frozenset(field.key for field in FIELDS if field.no_date)
 _WHOLE = re.compile(r"[+-]?\d{1,18}(?:\.0*)?")
@@ -263,6 +266,10 @@ def _row_reader(
             if key in _NUMBERS:
                 if type(value) is str and _WHOLE.fullmatch(value):
                     value = int(value.partition(".")[0])
+            elif key in _FLAGS:
+                value = _WORDS.get(str(value).lower(), value)
+            elif key in _LISTED:
+                value = str(value).replace(",", " ").split()
             elif key not in _VARIED:
                 value = keep(value, value)
             filled |= bit

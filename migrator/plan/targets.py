@@ -151,6 +151,8 @@ def read_target(
         region=region,
         project_id=table.get("project_id"),
         credentials=table.get("credentials", "env"),
+        agency=table.get("agency"),
+        project_name=table.get("project_name"),
         job_api=JobApi(table.get("job_api", "auto")),
         limits=limits,
         **{**usual, **endpoints},

@@ -91,7 +91,7 @@ class FaultInjector:
         return ""
 
     def _odds(self, kind: str) -> Odds:
-        if kind == "import":
+        if kind in ("import", "share", "copy"):
             return self.settings.import_odds
         return self.settings.poll_odds if kind == "poll" else self.settings.other_odds
 

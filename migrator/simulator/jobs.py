@@ -189,9 +189,17 @@ class Project:
     # --- Taking in ---
 
     def accept(
-        self, asked: ImportRequest, size: int, now: Moment, broken: str = ""
+        self,
+        asked: ImportRequest,
+        size: int,
+        now: Moment,
+        broken: str = "",
+        takes: float | None = None,
     ) -> tuple[Job, AcceptedImport]:
-        """Start an import. `broken` is the code that it must fail with, because its object is no good."""
+        """Start an import. `broken` is the code that it must fail with, because its object is no good.
+
+        One of which somebody knows what it `takes` is a copy, and ends well.
+        """
         earlier = self.by_name.get(asked.name, [])
         twice = any(r.status(now) in ("queued", "saving", "active") for r in earlier)
         dice = Random(f"{self.settings.seed}:{self.id}:{asked.name}:{len(earlier)}")  # noqa: S311
@@ -200,6 +208,8 @@ class Project:
             seconds *= self.settings.normal_factor
         fate, leaves, part = _fate(self.settings, asked.name, dice)
         fate = broken or fate
+        if takes is not None:
+            seconds, fate = takes, "ok"
         place = self.settings.fail_places[self._failing % len(self.settings.fail_places)]
         if "." in fate:
             seconds *= part

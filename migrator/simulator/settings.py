@@ -199,6 +199,15 @@ class Settings(_Values):
     kms_keys: dict[str, Literal["enabled", "disabled", "missing"]] = {}
     """By id; others are enabled."""
 
+    step_seconds: Annotated[float, Field(ge=0)] = 5.0
+    """How long it takes to share an image, or to accept one."""
+
+    copy_seconds: Annotated[float, Field(ge=0)] = 60.0
+    """How long it takes to copy an image to another region."""
+
+    agencies: frozenset[str] = frozenset({"ims_admin_agency"})
+    """IAM agencies that may copy images."""
+
     max_jobs: Annotated[int, Field(ge=1)] = 40
     """Jobs that a project may have running at once."""
 

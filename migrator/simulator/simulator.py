@@ -19,6 +19,7 @@ from migrator.domain.units import Moment
 from migrator.simulator import attributes, images, native, objects, tags
 from migrator.simulator.access import Caller
 from migrator.simulator.account import Account
+from migrator.simulator.after_import import AfterImport
 from migrator.simulator.faults import FaultInjector, echoed
 from migrator.simulator.filters import filters
 from migrator.simulator.identity import IdentityService
@@ -43,6 +44,7 @@ class Simulator(Account):
         super().__init__(settings, now=now)
         self.identity = IdentityService(self.guard)
         self.faults = FaultInjector(settings, now)
+        self.after = AfterImport(settings, self.guard, lambda region, project_id: self.project(project_id))
         self._taken: str | None = None  # the job of the import that is being answered
         self._late: list[tuple[Moment, int, Handler, Call]] = []
         self._request_ids = Random(f"{settings.seed}:requests")  # noqa: S311
@@ -51,7 +53,7 @@ class Simulator(Account):
     def change(self, settings: Settings) -> None:
         """Go on under other settings; keys, tokens, jobs and images stay as they are."""
         super().change(settings)
-        self.identity.settings = self.faults.settings = settings
+        self.identity.settings = self.faults.settings = self.after.settings = settings
 
     # --- One call ---
 
@@ -125,6 +127,16 @@ class Simulator(Account):
                 return "import", self._inside(partial(self._import, read=_read_system), "import")
             case "POST", ["v1" | "v2.1", "cloudimages", "dataimages", "action"]:
                 return "import", self._inside(partial(self._import, read=_read_data), "import")
+            case "POST", ["v1", "cloudimages", "members"]:
+                return "share", self._inside(self.after.share, "share")
+            case "PUT", ["v1", "cloudimages", "members"]:
+                return "share", self._inside(self.after.answer_share, "share")
+            case "GET", ["v1", project_id, "cloudimages", image_id, "members"]:
+                return "list", self._inside(
+                    lambda p, c, n: self.after.list_members(p, image_id, n), "list", project_id
+                )
+            case "POST", ["v1", "cloudimages", image_id, "cross_region_copy"]:
+                return "copy", self._inside(lambda p, c, n: self.after.copy(p, image_id, c, n), "copy")
             case "GET", ["v1", "cloudimages", "job", job_id] if self.settings.progress_path:
                 return "poll", self._inside(lambda p, c, n: self._job(p, job_id, n), "poll")
             case "GET", ["v1", project_id, "jobs", job_id] if self.settings.status_path:
@@ -236,6 +248,8 @@ class Simulator(Account):
         return ok({"job_id": job.id})
 
     def _job(self, project: Project, job_id: str, now: Moment) -> Reply:
+        if (task := self.after.tasks.get(job_id)) is not None:
+            return ok(task.body(now))
         job = project.jobs.get(job_id)
         return ims_error("IMG.0023") if job is None else ok(job_body(job, now, self.settings))
 

@@ -155,6 +155,60 @@ class VerificationFailed(ImageEvent, frozen=True, kw_only=True):
     fault: Fault
 
 
+class StepEvent(ImageEvent, frozen=True, kw_only=True):
+    """Something about what is done with an image after its import."""
+
+    step: str
+    """"share:PROJECT" or "copy:TARGET"."""
+
+
+class StepBegan(StepEvent, frozen=True, kw_only=True):
+    """Its request is about to leave."""
+
+
+class StepAccepted(StepEvent, frozen=True, kw_only=True):
+    """The service took it and named a job."""
+
+    job_id: str
+
+
+class StepRefused(StepEvent, frozen=True, kw_only=True):
+    """It never happened; repeating is safe."""
+
+    fault: Fault
+
+
+class StepUnknown(StepEvent, frozen=True, kw_only=True):
+    """No answer, or none that tells; it may have happened."""
+
+    fault: Fault
+
+
+class StepNotFound(StepEvent, frozen=True, kw_only=True):
+    """Look-ups stayed empty for as long as it takes to be sure: it did not happen."""
+
+
+class StepMade(StepEvent, frozen=True, kw_only=True):
+    """It happened; what belongs to it may still be missing: the marker of a copy, a receiver's consent."""
+
+    image_id: str = ""
+    """Of the copy."""
+
+
+class StepDone(StepEvent, frozen=True, kw_only=True):
+    """It is there and complete."""
+
+
+class StepFailed(StepEvent, frozen=True, kw_only=True):
+    """It did not happen, and will not be tried again until somebody asks for it."""
+
+    fault: Fault
+
+
+class StepReopened(StepEvent, frozen=True, kw_only=True):
+    """A person asks for it once more."""
+
+
 class ImageSkipped(ImageEvent, frozen=True, kw_only=True):
     """It was there before, and the plan says to leave it at that."""
 
@@ -219,6 +273,15 @@ class VisibilityLearned(Event, frozen=True, kw_only=True):
 
 
 EVENTS: tuple[type[Event], ...] = (
+    StepBegan,
+    StepAccepted,
+    StepRefused,
+    StepUnknown,
+    StepNotFound,
+    StepMade,
+    StepDone,
+    StepFailed,
+    StepReopened,
     ImagePlanned,
     ImageRemoved,
     AttemptBegan,

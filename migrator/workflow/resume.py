@@ -20,9 +20,12 @@ from migrator.workflow.events import (
     ImageRemoved,
     ImageReopened,
     JobReattached,
+    StepReopened,
+    StepUnknown,
 )
 from migrator.workflow.ledger import Ledger, Planned
-from migrator.workflow.states import FINISHED, Phase
+from migrator.workflow.states import FINISHED, Phase, State, StepPhase
+from migrator.workflow.steps import left
 
 _SENT = [field.key for field in FIELDS if field.sent is not None]
 _NOT_THERE = (Phase.PENDING, Phase.FAILED)
@@ -112,6 +115,9 @@ def startup_events(
             retry_failed and state.phase is Phase.FAILED and (selected is None or key in selected)
         ):
             yield ImageReopened(at=now, key=key)
+        elif state.steps:
+            again_too = retry_failed and (selected is None or key in selected)
+            yield from _steps_at_start(state, now, retry_failed=again_too)
     for key, state in ledger.states.items():
         if key in plan_images:
             continue
@@ -123,12 +129,27 @@ def startup_events(
             yield ImageRemoved(at=now, key=key)
 
 
+def _steps_at_start(state: State, now: Moment, *, retry_failed: bool) -> Iterator[ImageEvent]:
+    for name, step in state.steps.items():
+        if step.phase is StepPhase.ASKING:
+            yield StepUnknown(at=now, key=state.key, step=name, fault=INTERRUPTED)
+        elif step.phase is StepPhase.FAILED and retry_failed:
+            yield StepReopened(at=now, key=state.key, step=name)
+
+
 def work_left(ledger: Ledger) -> list[str]:
-    """Keys of the images that are not finished, in the plan's order.
+    """Keys of the images that are not finished, or of which something is to be done after their import, in
+    the plan's order.
 
     An image that left the plan is still followed while its job may be running, but never submitted again.
     """
-    return [key for key, state in ledger.states.items() if state.phase not in FINISHED]
+    planned_ones = ledger.planned
+    return [
+        key
+        for key, state in ledger.states.items()
+        if state.phase not in FINISHED
+        or (state.phase is Phase.SUCCEEDED and left(planned_ones[key].image, state))
+    ]
 
 
 def drifted(ledger: Ledger) -> list[str]:

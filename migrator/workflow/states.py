@@ -70,6 +70,36 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of an unknown outcome: there was an answer, so it will not be accepted any later."""
 
 
+class StepPhase(StrEnum):
+    """Where something stands that is done with an image after its import."""
+
+    TODO = "todo"
+    ASKING = "asking"
+    IN_DOUBT = "in_doubt"
+    RUNNING = "running"
+    MADE = "made"
+    DONE = "done"
+    FAILED = "failed"
+
+    __hash__ = str.__hash__
+
+
+class StepState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One of those."""
+
+    phase: StepPhase = StepPhase.TODO
+    attempts: int = 0
+    began_at: Moment | None = None
+    """When its latest request left."""
+
+    job_id: str = ""
+    image_id: str = ""
+    """Of a copy."""
+
+    ended_at: Moment | None = None
+    fault: Fault | None = None
+
+
 class State(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One image's past, as far as anybody needs it to decide and to report."""
 
@@ -111,6 +141,9 @@ class State(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     held: bool = False
     """In doubt, and left for a person to decide."""
+
+    steps: dict[str, StepState] = {}
+    """What was done with the image after its import, by "share:PROJECT" or "copy:TARGET"."""
 
     disowned: tuple[str, ...] = ()
     """Ids of images that are not the latest attempt's: of earlier lives, which `--again` or `--retry-failed`

@@ -30,9 +30,13 @@ from migrator.workflow.events import (
     JobRestored,
     JobSucceeded,
     MigrationFailed,
+    StepEvent,
     VerificationFailed,
 )
 from migrator.workflow.states import Attempt, Outcome, Phase, State
+from migrator.workflow.steps import STEP_TRANSITIONS, advanced
+
+STEP_EVENTS = frozenset(kind for _, kind in STEP_TRANSITIONS)
 
 TRANSITIONS: dict[tuple[Phase, type[ImageEvent]], Phase] = {
     (Phase.PENDING, AttemptBegan): Phase.SUBMITTING,  # journalled before the request leaves
@@ -64,6 +68,7 @@ TRANSITIONS: dict[tuple[Phase, type[ImageEvent]], Phase] = {
     (Phase.FAILED, ImageReopened): Phase.PENDING,
     (Phase.SUCCEEDED, ImageReopened): Phase.PENDING,
     (Phase.SKIPPED, ImageReopened): Phase.PENDING,
+    **{(Phase.SUCCEEDED, kind): Phase.SUCCEEDED for kind in STEP_EVENTS},
     # The plan may change under any image; only one that never began changes its phase with it.
     **{(phase, ImagePlanned): phase for phase in Phase if phase is not Phase.CANCELLED},
     (Phase.CANCELLED, ImagePlanned): Phase.PENDING,
@@ -191,6 +196,8 @@ def advance(state: State, event: ImageEvent) -> State:
             return replace(state, phase=phase, removed=False)
         case ImageRemoved():
             return replace(state, phase=phase, removed=True)
+        case StepEvent():
+            return replace(state, steps=advanced(state.steps, event))
         case _:
             return replace(state, phase=phase)
 

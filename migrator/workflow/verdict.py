@@ -34,12 +34,15 @@ def ending(
     halted: list[tuple[str, Fault, int]],
     stopped: StopReason | None,
     threshold_reached: bool,
+    steps_left: int = 0,
+    steps_failed: int = 0,
     waits: str = "",
     wave_failed: bool = False,
     window_closed: bool = False,
 ) -> Ending:
     """The ending of a run over `states`: the most urgent cause wins.
 
+    `steps_left` and `steps_failed` are shares and copies of images that are still to be made, or failed.
     `waits` is why a wave kept images back, `wave_failed` that too few of one succeeded, `window_closed` that
     its time is over.
 
@@ -78,8 +81,15 @@ def ending(
         closed = window_closed and not stopped
         what = "move not_after in the plan, then run again" if closed else "run again to continue"
         return Ending(reason=f"{why}; {left} images are not finished, {what}", exit_code=7)
+    if steps_left:
+        why = (stopped.value if stopped else None) or "stopped early"
+        what = "share or copy is" if steps_left == 1 else "shares and copies are"
+        return Ending(reason=f"{why}; {steps_left} {what} not finished, run again to continue", exit_code=7)
     if counts[Phase.FAILED]:
         return Ending(reason=f"finished; {counts[Phase.FAILED]} images failed", exit_code=3)
+    if steps_failed:
+        what = "share or copy" if steps_failed == 1 else "shares and copies"
+        return Ending(reason=f"all images succeeded, but {steps_failed} {what} failed", exit_code=3)
     return Ending(reason="all images succeeded", exit_code=0)
 
 
