@@ -41,11 +41,22 @@ from migrator.workflow.events import (
     MigrationFailed,
     RunBegan,
     RunEnded,
+    StepAccepted,
+    StepBegan,
+    StepDone,
+    StepEvent,
+    StepFailed,
+    StepMade,
+    StepNotFound,
+    StepRefused,
+    StepReopened,
+    StepUnknown,
     TargetHalted,
     VerificationFailed,
 )
 from migrator.workflow.ledger import Ledger
-from migrator.workflow.states import Phase, State
+from migrator.workflow.states import Phase, State, StepState
+from migrator.workflow.steps import STEP_TRANSITIONS
 from migrator.workflow.transitions import TRANSITIONS
 
 START = 1_780_000_000.0
@@ -149,6 +160,15 @@ _MAKE: dict[type[ImageEvent], Callable[[random.Random, State, Image], dict[str, 
     ImageReopened: lambda rng, state, image: {},
     JobRestored: lambda rng, state, image: {"job_id": f"job-{rng.randrange(10**9)}"},
     AttemptRestored: lambda rng, state, image: {"fault": fault(rng)},
+    StepBegan: lambda rng, state, image: {},
+    StepAccepted: lambda rng, state, image: {"job_id": f"job-{rng.randrange(10**9)}"},
+    StepRefused: lambda rng, state, image: {"fault": fault(rng)},
+    StepUnknown: lambda rng, state, image: {"fault": fault(rng)},
+    StepNotFound: lambda rng, state, image: {},
+    StepMade: lambda rng, state, image: {"image_id": rng.choice(("", f"image-{rng.randrange(10**9)}"))},
+    StepDone: lambda rng, state, image: {},
+    StepFailed: lambda rng, state, image: {"fault": fault(rng)},
+    StepReopened: lambda rng, state, image: {},
 }
 """The fields of each fact about an image, beside `at` and `key`."""
 
@@ -168,7 +188,17 @@ _ONWARD: dict[Phase, type[ImageEvent]] = {
 
 def event(kind: type[ImageEvent], at: float, state: State, image: Image, rng: random.Random) -> ImageEvent:
     """A fact of this kind that may follow `state`."""
-    return kind(at=at, key=state.key, **_MAKE[kind](rng, state, image))
+    of = {"step": rng.choice(steps_for(kind, state) or STEPS)} if issubclass(kind, StepEvent) else {}
+    return kind(at=at, key=state.key, **of, **_MAKE[kind](rng, state, image))
+
+
+STEPS = ("share:1123456789abcdef0123456789abcdef", "copy:south")
+
+
+def steps_for(kind: type[ImageEvent], state: State) -> list[str]:
+    """The steps of an image of which this may be said now."""
+    none = StepState()
+    return [step for step in STEPS if (state.steps.get(step, none).phase, kind) in STEP_TRANSITIONS]
 
 
 def history(rng: random.Random, n: int, *, steps: int, mishap: float = 0.3) -> Iterator[Event]:
@@ -205,7 +235,12 @@ def history(rng: random.Random, n: int, *, steps: int, mishap: float = 0.3) -> I
             state = ledger.states[rng.choice(keys)]
             kind = _ONWARD.get(state.phase)
             if rng.random() < mishap:
-                kind = rng.choice(_NEXT[state.phase])
+                possible = (
+                    kind
+                    for kind in _NEXT[state.phase]
+                    if not issubclass(kind, StepEvent) or steps_for(kind, state)
+                )
+                kind = rng.choice(list(possible))
             if kind is not None:
                 yield event(kind, at, state, images[state.key], rng)
 

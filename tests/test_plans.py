@@ -191,6 +191,8 @@ def test_the_full_example_shows_every_key():
             "cmk_id",
             "min_ram",
             "max_ram",
+            "share_with",
+            "copy_to",
         },
         "ImageTable": {key for image in plan["images"] for key in image},
     }

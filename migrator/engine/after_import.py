@@ -75,7 +75,7 @@ class AfterImports:
     clock: Clock
     rng: random.Random
     log: FilteringBoundLogger
-    _lanes: defaultdict[tuple[str, str], deque[tuple[str, Step]]] = field(
+    _queues: defaultdict[tuple[str, str], deque[tuple[str, Step]]] = field(
         default_factory=lambda: defaultdict(deque)
     )
     _busy: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
@@ -90,13 +90,13 @@ class AfterImports:
         for step in left(image, self.ledger.states[key]):
             if not self._closed and (key, step.name) not in self._known:
                 self._known.add((key, step.name))
-                self._lanes[step.kind, image.target].append((key, step))
+                self._queues[step.kind, image.target].append((key, step))
         self._changed.set()
 
     def close(self) -> None:
         """Begin nothing more; what runs goes on."""
         self._closed = True
-        self._lanes.clear()
+        self._queues.clear()
         self._changed.set()
 
     def no_more(self) -> None:
@@ -108,20 +108,20 @@ class AfterImports:
         """Carry out steps until none is left and no image will be added."""
         async with anyio.create_task_group() as group:
             while True:
-                for lane, waiting in self._lanes.items():
-                    while waiting and self._busy[lane] < AT_ONCE[lane[0]]:
-                        self._busy[lane] += 1
-                        group.start_soon(self._one, lane, *waiting.popleft())
+                for of, waiting in self._queues.items():
+                    while waiting and self._busy[of] < AT_ONCE[of[0]]:
+                        self._busy[of] += 1
+                        group.start_soon(self._one, of, *waiting.popleft())
                 if self._no_more and not any(self._busy.values()):
                     return
                 self._changed = anyio.Event()
                 await self._changed.wait()
 
-    async def _one(self, lane: tuple[str, str], key: str, step: Step) -> None:
+    async def _one(self, of: tuple[str, str], key: str, step: Step) -> None:
         try:
             await self._carry_out(key, step)
         finally:
-            self._busy[lane] -= 1
+            self._busy[of] -= 1
             self._changed.set()
 
     # --- One step ---------------------------------------------------------------------------------------

@@ -408,6 +408,17 @@ COLUMNS: tuple[ReportColumn, ...] = (
         html=PageColumn(details="Request id"),
     ),
     ReportColumn(
+        name="after_import",
+        kind=Kind.TEXT,
+        source="steps",
+        meaning="Shares and copies that the plan asks for, and where each stands.",
+        optional=True,
+        json=True,
+        csv="after_import",
+        xlsx=SheetColumn("After import", 30, DETAILS),
+        html=PageColumn(details="After import"),
+    ),
+    ReportColumn(
         name="removed",
         kind=Kind.YES_NO,
         source="state.removed",

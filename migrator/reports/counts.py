@@ -11,6 +11,7 @@ from migrator.reports.rows import first_request
 from migrator.reports.runs import RunLine
 from migrator.workflow.ledger import Planned
 from migrator.workflow.states import FINISHED, Phase, State
+from migrator.workflow.steps import failed, left
 
 _INDEX = {phase: index for index, phase in enumerate(Phase)}
 
@@ -27,6 +28,8 @@ class ImageCounts:
         self.halted = halted
         self.totals = _no_images()
         self.removed = self.held = 0
+        self.steps_left = self.steps_failed = 0
+        """Shares and copies of images that were imported."""
         self.waves: defaultdict[str, list[int]] = defaultdict(_no_images)
         self.wave_spans: dict[str, tuple[Moment | None, Moment | None]] = {}
         """By wave: when its first request left, and when the last of its images was finished."""
@@ -64,6 +67,9 @@ class ImageCounts:
                 self.spans[image.target].append(
                     (state.submitted_at, max(state.finished_at, state.submitted_at))
                 )
+        if phase is Phase.SUCCEEDED and (image.share_with or image.copy_to):
+            self.steps_left += len(left(image, state))
+            self.steps_failed += len(failed(image, state))
         if phase is Phase.FAILED:
             self.failed.append((CauseKind.FAILED, state.fault or Fault(message=""), item, state))
         elif phase not in FINISHED:

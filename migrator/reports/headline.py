@@ -35,6 +35,8 @@ def headline(summary: Summary) -> str:
         (totals.failed, STATUSES[Phase.FAILED].word),
         (summary.held, HELD),
         (totals[Phase.OVERDUE], STATUSES[Phase.OVERDUE].word),
+        (summary.steps_failed, "shares and copies failed"),
+        (summary.steps_left, "shares and copies to go"),
     ):
         if count:
             parts.append(f"{count:,} {word}")
@@ -82,6 +84,10 @@ def next_step(summary: Summary) -> str:
         )
     if totals.unfinished > summary.held and not running:
         later.append(f"{'continue' if summary.runs else 'start'} with {command}`")
+    elif summary.steps_left and not running:
+        later.append(f"continue with {command}`")
+    if summary.steps_failed:
+        later.append(f"look at the shares and copies that failed, then {command} --retry-failed`")
     if totals.failed:
         later.append(f"fix the causes of the failures, then {command} --retry-failed`")
     if later and running:

@@ -10,7 +10,8 @@ from migrator.domain.units import Moment
 from migrator.reports.times import minutes
 from migrator.reports.untrusted import plain
 from migrator.workflow.ledger import Planned
-from migrator.workflow.states import Attempt, Outcome, Phase, State
+from migrator.workflow.states import Attempt, Outcome, Phase, State, StepPhase, StepState
+from migrator.workflow.steps import wanted
 
 _TAKEN = (Outcome.ACCEPTED, Outcome.ADOPTED)
 _REPEATED = (Outcome.RETRYABLE, Outcome.THROTTLED, Outcome.NOT_FOUND)
@@ -38,6 +39,18 @@ def began_at(state: State) -> Moment | None:
         or (last.outcome is Outcome.REJECTED and state.finished_at != last.ended_at)
     )
     return None if earlier else first_request(state.attempts)
+
+
+STEP_WORDS = {
+    StepPhase.TODO: "to do",
+    StepPhase.ASKING: "under way",
+    StepPhase.IN_DOUBT: "in doubt",
+    StepPhase.RUNNING: "under way",
+    StepPhase.MADE: "under way",
+    StepPhase.DONE: "done",
+    StepPhase.FAILED: "failed",
+}
+"""Where something stands that is done with an image after its import."""
 
 
 class ImageRow(NamedTuple):
@@ -167,6 +180,16 @@ class ImageRow(NamedTuple):
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         return self.state.attempts
+
+    @property
+    def steps(self) -> str | None:
+        """What was and is to be done with it after its import, in words."""
+        none = StepState()
+        said = (
+            f"{step.kind} {step.whom}: {STEP_WORDS[self.state.steps.get(step.name, none).phase]}"
+            for step in wanted(self.image)
+        )
+        return "; ".join(said) or None
 
     @property
     def removed(self) -> bool:

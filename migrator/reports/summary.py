@@ -93,6 +93,11 @@ class Summary:
     by_wave: Mapping[str, Tally]
     """In the plan's order, "" for images without one."""
 
+    steps_left: int
+    """Shares and copies of images that were imported, which are still to be made."""
+
+    steps_failed: int
+
     by_target: Mapping[str, Tally]
     by_label: Mapping[str, Mapping[str, Tally]]
     """By label key, then by value, both sorted; "" for images without that label."""
@@ -170,6 +175,8 @@ def summary(
         removed=counts.removed,
         drifted=len(drift),
         held=counts.held,
+        steps_left=counts.steps_left,
+        steps_failed=counts.steps_failed,
         by_wave=tallies(counts.waves),
         by_target=tallies(counts.targets),
         by_label={

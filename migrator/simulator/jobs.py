@@ -245,17 +245,7 @@ class Project:
             self._used += 1
         running = min(self.unfinished(now), self.settings.max_jobs - self.settings.other_jobs)
         self.most_running = max(self.most_running, running)
-        line = AcceptedImport(
-            project_id=self.id,
-            name=asked.name,
-            job_id=job.id,
-            image_id=record.id,
-            accepted_at=now,
-            tags=dict(asked.tags),
-            method=asked.method,
-            duplicate=twice,
-        )
-        return job, line
+        return job, _line(record, duplicate=twice)
 
     def _start(self, now: Moment, seconds: float) -> Moment:
         if self.settings.at_job_limit == "refuse":
@@ -296,6 +286,20 @@ class Project:
         if record.status(now) is not None:
             self._used -= 1
         record.deleted = True
+
+
+def _line(record: Record, *, duplicate: bool) -> AcceptedImport:
+    asked, job = record.asked, record.job
+    return AcceptedImport(
+        project_id=record.project_id,
+        name=asked.name,
+        job_id=job.id,
+        image_id=record.id,
+        accepted_at=job.accepted,
+        tags=dict(asked.tags),
+        method=asked.method,
+        duplicate=duplicate,
+    )
 
 
 def _duration(settings: Settings, size: int, dice: Random) -> float:

@@ -6,6 +6,7 @@ Who owns an image that bears the plan's marker:
    left only if that is a whole image, which a person may want to see; the wreck of one is nobody's.
 2. Any unfinished item whose marker it bears: it may be the import that is under way, or in doubt. An item of
    the plan that never began counts as unfinished, since its journal may be lost.
+3. The item that it is a copy for, as long as the copy did not fail.
 
 Everything else is left over: nobody will adopt it, verify it or report it.
 """
@@ -18,7 +19,8 @@ from migrator.domain.image import MARKER_ITEM
 from migrator.domain.plan import Plan
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.resume import marker, plan_tag
-from migrator.workflow.states import FINISHED, Phase, State
+from migrator.workflow.states import FINISHED, Phase, State, StepPhase
+from migrator.workflow.steps import OVER
 
 _WHOLE = "active"
 
@@ -33,6 +35,11 @@ class Leftover:
 
     why: str
     """Why nobody owns it, in a few words."""
+
+
+def _copying(item: State) -> bool:
+    """A copy of its image may be under way, or be there already."""
+    return any(name.startswith("copy:") and step.phase not in OVER for name, step in item.steps.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,12 @@ class Owners:
         self._by_item = {marker(plan.name, key).item: state for key, state in self._states.items()}
         named = [state for state in self._states.values() if state.image_id]
         self._owned = {state.image_id for state in named if state.phase is not Phase.FAILED}
+        self._owned |= {
+            step.image_id
+            for state in self._states.values()
+            for step in state.steps.values()
+            if step.image_id and step.phase is not StepPhase.FAILED
+        }
         self._failed = {state.image_id for state in named if state.phase is Phase.FAILED}
 
     def leftover(self, image: CloudImage) -> Leftover | None:
@@ -68,7 +81,7 @@ class Owners:
         if image.id in self._owned or (image.id in self._failed and image.status == _WHOLE):
             return None
         item = self._by_item.get(image.tags[MARKER_ITEM])
-        if item is not None and item.phase not in FINISHED:
+        if item is not None and (item.phase not in FINISHED or _copying(item)):
             return None
         return Leftover(image=image, key=item.key if item else None, why=_why(item, image))
 

@@ -66,17 +66,7 @@ def ending(
         return Ending(reason=f"{waits}; the next waves did not begin", exit_code=5)
     left = sum(count for phase, count in counts.items() if phase not in _OVER)
     if left:
-        overdue = counts[Phase.OVERDUE]
-        stuck = " and ".join(
-            said
-            for said in (
-                f"{held} held for a person" if held else "",
-                f"{overdue} overdue" if overdue else "",
-            )
-            if said
-        )
-        if stuck and held + overdue < left:
-            stuck = f"{stuck}, which leave no room for the others"
+        stuck = _stuck(held, counts[Phase.OVERDUE], left)
         why = (stopped.value if stopped else None) or waits or stuck or "stopped early"
         closed = window_closed and not stopped
         what = "move not_after in the plan, then run again" if closed else "run again to continue"
@@ -91,6 +81,13 @@ def ending(
         what = "share or copy" if steps_failed == 1 else "shares and copies"
         return Ending(reason=f"all images succeeded, but {steps_failed} {what} failed", exit_code=3)
     return Ending(reason="all images succeeded", exit_code=0)
+
+
+def _stuck(held: int, overdue: int, left: int) -> str:
+    """What the rest waits for, where it is neither time nor a wave."""
+    parts = (f"{held} held for a person" if held else "", f"{overdue} overdue" if overdue else "")
+    stuck = " and ".join(part for part in parts if part)
+    return f"{stuck}, which leave no room for the others" if stuck and held + overdue < left else stuck
 
 
 _OVER = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})

@@ -31,6 +31,15 @@ MigrationFailed {"at":1.0,"key":"k","fault":{"message":"m"}}
 ImageReopened {"at":1.0,"key":"k"}
 JobRestored {"at":1.0,"key":"k","job_id":"j","submitted_at":0.5}
 AttemptRestored {"at":1.0,"key":"k","fault":{"message":"m"}}
+StepBegan {"at":1.0,"key":"k","step":"copy:t"}
+StepAccepted {"at":1.0,"key":"k","step":"copy:t","job_id":"j"}
+StepRefused {"at":1.0,"key":"k","step":"copy:t","fault":{"message":"m"}}
+StepUnknown {"at":1.0,"key":"k","step":"copy:t","fault":{"message":"m"}}
+StepNotFound {"at":1.0,"key":"k","step":"copy:t"}
+StepMade {"at":1.0,"key":"k","step":"copy:t","image_id":"i"}
+StepDone {"at":1.0,"key":"k","step":"copy:t"}
+StepFailed {"at":1.0,"key":"k","step":"copy:t","fault":{"message":"m"}}
+StepReopened {"at":1.0,"key":"k","step":"copy:t"}
 RunBegan {"at":1.0,"run":"r","version":"v","host":"h","pid":1}
 RunEnded {"at":1.0,"run":"r","reason":"w","exit_code":0}
 TargetHalted {"at":1.0,"target":"t","fault":{"message":"m"}}

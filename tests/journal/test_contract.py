@@ -53,12 +53,23 @@ from migrator.workflow.events import (
     MigrationFailed,
     RunBegan,
     RunEnded,
+    StepAccepted,
+    StepBegan,
+    StepDone,
+    StepEvent,
+    StepFailed,
+    StepMade,
+    StepNotFound,
+    StepRefused,
+    StepReopened,
+    StepUnknown,
     TargetHalted,
     VerificationFailed,
 )
 from migrator.workflow.ledger import Ledger, Planned, after, fold
 from migrator.workflow.states import Phase, State
 from migrator.workflow.transitions import TRANSITIONS, ImpossibleTransition
+from tests.ledgers import steps_for
 
 pytestmark = pytest.mark.anyio
 
@@ -78,6 +89,7 @@ WEB = Image(
 DATA = Image(
     name="data", target="north", source=ObjectRef.parse("bucket:data.raw"), min_disk=100, os_type="Linux"
 )
+
 BUSY = Fault(code="IMG.0060", message="too many requests", status=429)
 
 
@@ -630,6 +642,15 @@ SAYS: dict[type[ImageEvent], dict[str, st.SearchStrategy[object]]] = {
     ImageReopened: {},
     JobRestored: {"job_id": words, "submitted_at": st.none() | moments},
     AttemptRestored: {"fault": faults},
+    StepBegan: {},
+    StepAccepted: {"job_id": words},
+    StepRefused: {"fault": faults},
+    StepUnknown: {"fault": faults},
+    StepNotFound: {},
+    StepMade: {"image_id": words},
+    StepDone: {},
+    StepFailed: {"fault": faults},
+    StepReopened: {},
 }
 
 
@@ -642,9 +663,16 @@ def pasts(draw: st.DrawFn) -> list[list[Event]]:
         key = draw(st.sampled_from(["a/1", "a/2", "b/数据"]))
         state = states.get(key)
         phase = state.phase if state else None
-        kinds = [kind for before, kind in TRANSITIONS if before is phase] or [ImagePlanned]
+        kinds = [
+            kind
+            for before, kind in TRANSITIONS
+            if before is phase and (not issubclass(kind, StepEvent) or (state and steps_for(kind, state)))
+        ] or [ImagePlanned]
         kind = draw(st.sampled_from(kinds))
-        event = draw(st.builds(kind, at=moments, key=st.just(key), **SAYS[kind]))
+        of = {}
+        if state and issubclass(kind, StepEvent):
+            of["step"] = st.sampled_from(steps_for(kind, state))
+        event = draw(st.builds(kind, at=moments, key=st.just(key), **of, **SAYS[kind]))
         states[key] = after(state, event)
         if draw(st.booleans()):
             calls.append([])

@@ -316,6 +316,7 @@ DOCUMENTED = (
     "error_message",
     "remedy",
     "request_id",
+    "after_import",
     "removed",
     "drifted",
     "held",

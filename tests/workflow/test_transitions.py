@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from migrator.domain.cloud import Fault
 from migrator.workflow.events import (
@@ -33,11 +34,22 @@ from migrator.workflow.events import (
     JobRestored,
     JobSucceeded,
     MigrationFailed,
+    StepAccepted,
+    StepBegan,
+    StepDone,
+    StepEvent,
+    StepFailed,
+    StepMade,
+    StepNotFound,
+    StepRefused,
+    StepReopened,
+    StepUnknown,
     VerificationFailed,
 )
-from migrator.workflow.states import FINISHED, IN_CLOUD, Attempt, Outcome, Phase, State
+from migrator.workflow.states import FINISHED, IN_CLOUD, Attempt, Outcome, Phase, State, StepState
+from migrator.workflow.steps import STEP_TRANSITIONS
 from migrator.workflow.transitions import TRANSITIONS, ImpossibleTransition, Step, advance, decide
-from tests.ledgers import event, histories, image
+from tests.ledgers import STEPS, event, histories, image
 
 KEY = "north/web-01"
 WEB = image()
@@ -76,6 +88,15 @@ EXPECTED: dict[type[ImageEvent], dict[str, str]] = {
         "succeeded": "pending",
         "skipped": "pending",
     },
+    StepBegan: {"succeeded": "succeeded"},
+    StepAccepted: {"succeeded": "succeeded"},
+    StepRefused: {"succeeded": "succeeded"},
+    StepUnknown: {"succeeded": "succeeded"},
+    StepNotFound: {"succeeded": "succeeded"},
+    StepMade: {"succeeded": "succeeded"},
+    StepDone: {"succeeded": "succeeded"},
+    StepFailed: {"succeeded": "succeeded"},
+    StepReopened: {"succeeded": "succeeded"},
 }
 
 
@@ -123,16 +144,20 @@ SUCCEEDED = after(
 @pytest.mark.parametrize("kind", IMAGE_EVENTS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("phase", list(Phase))
 def test_every_phase_and_fact_lead_to_the_listed_phase_or_nowhere(phase: Phase, kind: type[ImageEvent]):
-    fact = event(kind, 200.0, standing(phase), WEB, random.Random(1))
+    before = standing(phase)
+    if issubclass(kind, StepEvent):
+        step = next(step for step, follows in STEP_TRANSITIONS if follows is kind)
+        before = replace(before, steps={name: StepState(phase=step) for name in STEPS})
+    fact = event(kind, 200.0, before, WEB, random.Random(1))
     if isinstance(fact, ImageFound):
         fact = ImageFound(at=200.0, key=KEY, image_id="image-1", active=False)
     expected = EXPECTED[kind].get(phase)
 
     if expected is None:
         with pytest.raises(ImpossibleTransition, match=f"{kind.__name__} cannot follow {phase.name}"):
-            advance(standing(phase), fact)
+            advance(before, fact)
     else:
-        assert advance(standing(phase), fact).phase is Phase(expected)
+        assert advance(before, fact).phase is Phase(expected)
 
 
 def test_every_fact_about_an_image_can_happen_and_every_phase_be_reached():
