@@ -14,7 +14,7 @@ help:
 	@echo "make fuzz    the property tests with fresh seeds; MINUTES=30"
 	@echo "make browser  the tests of the HTML report alone, with axe-core; needs Chromium and npm"
 	@echo "make screenshots  the pictures in docs/; needs Chromium"
-	@echo "make chaos   the long fault-injection suite: 340 plans on virtual time, 20 storms of kill -9"
+	@echo "make chaos   the long fault-injection suite: 440 plans on virtual time, 20 storms of kill -9"
 	@echo "make bench   the benchmarks; prints ratios measured in one run"
 	@echo "make lock    requirements/ again, after pyproject.toml has changed; keeps what still fits"
 	@echo "make upgrade  requirements/ again, with the newest packages"
@@ -110,6 +110,7 @@ screenshots: setup
 
 chaos: setup
 	$(PY) -m tests.chaos.hunt
+	$(PY) -m tests.chaos.mixed 0 100
 	$(PY) -m tests.chaos.storm
 
 bench: setup

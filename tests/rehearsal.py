@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 
 from migrator.domain.credentials import Keys
+from migrator.domain.image import Decided
 from migrator.domain.plan import Plan
 from migrator.domain.units import Moment
 from migrator.engine import Engine
@@ -50,6 +51,8 @@ class Rehearsal:
     timeout: float = 60.0
     sizes: Mapping[str, int] = field(default_factory=dict)
     """Bytes of each image's object, by key, as preflight would have found them."""
+    decided: Mapping[str, Decided] = field(default_factory=dict)
+    """How images go in whose plan leaves that open, as preflight would have decided."""
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
@@ -70,15 +73,25 @@ class Rehearsal:
             return keys
 
         signer = KeySigner(source, self.own_clock)
-        target = self.plan.targets["north"]
-        cloud = Ims(self.http, signer, target, self.settings.regions["cn-north-4"])
+        clouds = {
+            name: Ims(self.http, signer, target, target.project_id or self.settings.regions[target.region])
+            for name, target in self.plan.targets.items()
+        }
         self.ledger = await self.journal.ledger()
         now = self.own_clock.now()
         began = RunBegan(at=now, run="r", version="0", host="h", pid=1)
         await self.journal.append(began, *startup_events(planned(self.plan), self.ledger, now))
         rng = random.Random(self.seed)
         self.engine = Engine(
-            self.plan, self.ledger, {"north": cloud}, self.journal, self.own_clock, rng, sizes=self.sizes
+            self.plan,
+            self.ledger,
+            clouds,
+            self.journal,
+            self.own_clock,
+            rng,
+            sizes=self.sizes,
+            decided=self.decided,
+            after_import=clouds,
         )
         return work_left(self.ledger)
 
