@@ -139,7 +139,7 @@ async def open_clouds(
             identity = credentials.find(target.credentials, environ, http=http, clock=clock)
             signer = _signer(identity, target, http, clock)
             project = target.project_id or identity.project_id
-            lookup = ProjectLookup(http, signer, target.iam_endpoint, target.region)
+            lookup = ProjectLookup(http, signer, target.iam_endpoint, target.project_name or target.region)
             services[name] = TargetServices(
                 ims=Ims(http, signer, target, project or lookup),
                 obs=Obs(
@@ -191,7 +191,7 @@ def _signer(identity: credentials.Identity, target: Target, http: Http, clock: C
                 http,
                 target.iam_endpoint,
                 login,
-                region=target.region,
+                region=target.project_name or target.region,
                 clock=clock,
                 project_id=target.project_id or identity.project_id,
             )

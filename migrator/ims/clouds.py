@@ -3,8 +3,8 @@
 Another cloud is another entry in `CLOUDS`. A region that none of them knows needs its endpoints in the plan.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 SERVICES = ("ims", "iam", "obs")
 """The image, identity and object services, as their hosts are called."""
@@ -14,11 +14,23 @@ SERVICES = ("ims", "iam", "obs")
 class CloudProfile:
     """One cloud: which regions it has, and what their hosts are called."""
 
+    key: str
+    """What a plan calls it."""
+
     name: str
     """As its makers call it."""
 
     domain: str
     """Hosts are SERVICE.REGION.domain."""
+
+    domains: Mapping[str, str] = field(default_factory=dict)
+    """By region, where it is another domain."""
+
+    identity_hosts: Mapping[str, str] = field(default_factory=dict)
+    """By region, what its identity host begins with, where that is not "iam"."""
+
+    sub_projects: bool = False
+    """Projects are called REGION_NAME, and a region may have none of its own name."""
 
     regions: tuple[str, ...]
 
@@ -32,11 +44,13 @@ class CloudProfile:
         """Base URL of one of `SERVICES` in a region."""
         if service == "iam" and region in self.shared_identity:
             return f"https://iam.{self.domain}"
-        return f"https://{service}.{region}.{self.domain}"
+        host = self.identity_hosts.get(region, service) if service == "iam" else service
+        return f"https://{host}.{region}.{self.domains.get(region, self.domain)}"
 
 
 # fmt: off
 HUAWEI_CLOUD = CloudProfile(
+    key="huawei",
     name="Huawei Cloud",
     domain="myhuaweicloud.com",
     # Regions with an image service (huaweicloudsdkims 3.1.219, v2/region/ims_region.py).
@@ -56,12 +70,25 @@ HUAWEI_CLOUD = CloudProfile(
 )
 # fmt: on
 
-CLOUDS: tuple[CloudProfile, ...] = (HUAWEI_CLOUD,)
+OPEN_TELEKOM_CLOUD = CloudProfile(
+    key="otc",
+    name="Open Telekom Cloud",
+    domain="otc.t-systems.com",
+    # Its documentation, "Regions and Endpoints"; public Terraform set-ups of eu-ch2 use these hosts.
+    regions=("eu-de", "eu-nl", "eu-ch2"),
+    domains={"eu-ch2": "sc.otc.t-systems.com"},
+    identity_hosts={"eu-ch2": "iam-pub"},
+    sub_projects=True,
+)
+
+CLOUDS: tuple[CloudProfile, ...] = (HUAWEI_CLOUD, OPEN_TELEKOM_CLOUD)
 """The first that knows a region serves it; a region that none knows is looked for at the first."""
 
 
-def cloud_of(region: str) -> CloudProfile:
-    """The cloud that a region belongs to."""
+def cloud_of(region: str, key: str | None = None) -> CloudProfile:
+    """The cloud that a region belongs to; the one that a plan named, where it named one."""
+    if key is not None:
+        return next(cloud for cloud in CLOUDS if cloud.key == key)
     return next((cloud for cloud in CLOUDS if region in cloud.regions), CLOUDS[0])
 
 
@@ -71,6 +98,6 @@ def regions() -> Iterator[str]:
         yield from cloud.regions
 
 
-def usual_endpoint(service: str, region: str) -> str:
+def usual_endpoint(service: str, region: str, cloud: str | None = None) -> str:
     """Base URL of one of `SERVICES` in a region (API reference of each service, endpoints)."""
-    return cloud_of(region).endpoint(service, region)
+    return cloud_of(region, cloud).endpoint(service, region)

@@ -50,7 +50,10 @@ _DAY = 86400.0
 _NEED_LOGIN = (
     "Check HW_USER_NAME, HW_USER_PASSWORD and HW_DOMAIN_NAME (an IAM user, not the account), run again."
 )
-_NEED_PROJECT = "Set project_id of the target in the plan (console, My Credentials), then run again."
+_NEED_PROJECT = (
+    "Set project_id of the target in the plan (console, My Credentials), or project_name where it is not the "
+    "region's (eu-de_NAME in Open Telekom Cloud), then run again."
+)
 
 # --- Tokens ---------------------------------------------------------------------------------------------
 
@@ -305,7 +308,8 @@ def read_project_id(response: Response, region: str) -> str:
         return found[0]
     if not found:
         raise CredentialsError(
-            f"these credentials see no project in region {region}; correct the region or set project_id",
+            f"these credentials see no project named {region}; correct the region, or set project_id or "
+            "project_name",
             hint=_NEED_PROJECT,
         )
     names = ", ".join(found[:5])

@@ -66,6 +66,10 @@ class TargetTable(TypedDict, total=False):
     region: Required[Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,63}$", examples=["cn-north-4"])]]
     """Region id. One that is not known is accepted when all three endpoints are given."""
 
+    cloud: Annotated[Literal["huawei", "otc"], Field(examples=["otc"])]
+    """Which cloud it is in, where the region does not tell: "huawei" or "otc" (Open Telekom Cloud). Others of
+    the same API, such as a private Huawei Cloud Stack, are reached by their three endpoints."""
+
     project_id: ProjectId
     """32 hex digits; looked up by the region's name when absent."""
 
@@ -85,7 +89,8 @@ class TargetTable(TypedDict, total=False):
     """The IAM agency that may copy images to this target; needed where images have copy_to = ["NAME"]."""
 
     project_name: Annotated[Text, Field(examples=["cn-north-4_project"])]
-    """The project's name where it is not the region's; images are copied to it by name."""
+    """The project's name where it is not the region's, such as "eu-de_test" in Open Telekom Cloud: it is looked
+    up, and images are copied to it, by this name."""
 
     job_api: Annotated[Literal["auto", "progress", "status"], _unless_given("auto")]
     """Which of the two job queries to ask; "auto" starts with progress and falls back on status."""

@@ -141,11 +141,11 @@ def read_target(
         except ValueError as error:
             found.error((*where, key), str(error))
     region = table.get("region")
-    if "region" not in wrong and isinstance(region, str):
+    if not {"region", "cloud"} & set(wrong) and isinstance(region, str):
         _check_region(region, where, table, found)
     if wrong or not isinstance(region, str):
         return None
-    usual = {key: usual_endpoint(key[:3], region) for key in _ENDPOINTS}
+    usual = {key: usual_endpoint(key[:3], region, table.get("cloud")) for key in _ENDPOINTS}
     return Target(
         name=name,
         region=region,
@@ -163,8 +163,11 @@ def _check_region(
     region: str, where: tuple[str, ...], table: dict[str, Any], found: ProblemCollector
 ) -> None:
     missing = [key for key in _ENDPOINTS if key not in table]
-    known, cloud = tuple(regions()), cloud_of(region)
-    if region not in known and missing:
+    known, cloud = tuple(regions()), cloud_of(region, table.get("cloud"))
+    if region in known and region not in cloud.regions and missing:
+        remedy = f"its regions are {', '.join(cloud.regions)}; or give its {' and '.join(missing)}"
+        found.error((*where, "region"), f"is no region of {cloud.name}", remedy, value=region)
+    elif region not in known and missing:
         remedy = did_you_mean(region, known) or f"give its {' and '.join(missing)}, if it is right"
         found.error((*where, "region"), "is not a region we know", remedy, value=region)
     elif region in cloud.uncertain and "ims_endpoint" in missing:
