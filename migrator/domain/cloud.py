@@ -1,5 +1,7 @@
 """What the services say: jobs, images, objects, quotas, faults. Sizes are bytes unless named GB."""
 
+from enum import StrEnum
+
 from msgspec import Struct
 
 from migrator.domain.units import Moment
@@ -76,6 +78,16 @@ class CloudImage(Struct, frozen=True, kw_only=True):
 
     data_origin: str | None = None
     """"file,<bucket>:<key>" where the service fills it."""
+
+
+class KeyState(StrEnum):
+    """Whether a KMS key can be used."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    TO_BE_DELETED = "to be deleted"
+    MISSING = "missing"
+    OTHER = "not to be used yet"
 
 
 class ImageQuery(Struct, frozen=True, kw_only=True):

@@ -210,6 +210,9 @@ class Target(_Table):
     obs_endpoint: str
     """Base URL of the object storage."""
 
+    kms_endpoint: str | None = None
+    """Base URL of the key service; None where nobody knows it, so that keys are not asked about."""
+
     agency: str | None = None
     """The IAM agency that may copy images to this target."""
 

@@ -8,6 +8,7 @@ from migrator.domain.cloud import (
     ImagePage,
     ImageQuery,
     JobStatus,
+    KeyState,
     ObjectInfo,
     ObjectPage,
     Project,
@@ -87,6 +88,9 @@ class Catalogue(Protocol):
 
     async def images(self, query: ImageQuery, *, after: str | None = None) -> ImagePage:
         """One page of the private images that match, oldest first."""
+
+    async def key(self, key_id: str) -> KeyState | None:
+        """Whether a KMS key can be used; None where nobody can be asked."""
 
     async def os_versions(self, architecture: str | None = None) -> frozenset[str]:
         """What os_version may be in this region; of all architectures, or of "x86" or "arm"."""

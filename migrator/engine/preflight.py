@@ -185,6 +185,7 @@ class PreflightTargetWorker:
         async with anyio.create_task_group() as group:
             group.start_soon(self._names_and_files)
             group.start_soon(self._systems)
+            group.start_soon(self._keys)
             if services.project_id is not None:
                 group.start_soon(self._project, services.project_id)
 
@@ -206,6 +207,15 @@ class PreflightTargetWorker:
         self._facts.project_id = project_id
         answer = await self._breaker().ask(self._services.registry.projects)
         self._facts.projects = answer if isinstance(answer, Unknown) else tuple(answer)
+
+    async def _keys(self) -> None:
+        wanted = sorted({image.cmk_id for image, _ in self._facts.work if image.cmk_id})
+        breaker, catalogue = self._breaker(), self._services.images
+
+        async def ask(key_id: str) -> None:
+            self._facts.keys[key_id] = await breaker.ask(lambda: catalogue.key(key_id))
+
+        await self._limiter.for_each(wanted, ask)
 
     async def _systems(self) -> None:
         images = [image for image, _ in self._facts.work if image.type is not ImageType.DATA]

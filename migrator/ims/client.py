@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from msgspec.json import encode
 from msgspec.structs import replace
 
-from migrator.domain.cloud import Fault, ImagePage, ImageQuery, JobStatus, Quota, RateHint
+from migrator.domain.cloud import Fault, ImagePage, ImageQuery, JobStatus, KeyState, Quota, RateHint
 from migrator.domain.errors import (
     CredentialsError,
     OutcomeUnknown,
@@ -52,6 +52,7 @@ from migrator.ims.answers import (
 from migrator.ims.fields import sent_members
 from migrator.ims.images import delete_request, images_request, read_delete, read_images
 from migrator.ims.jobs import progress_request, read_job, status_request
+from migrator.ims.keys import key_request, read_key
 from migrator.ims.methods import method_of
 
 _JSON = {"Content-Type": "application/json"}
@@ -168,6 +169,7 @@ class Ims:
         self._http = http
         self._signer = signer
         self._endpoint = target.ims_endpoint.rstrip("/")
+        self._key_service = target.kms_endpoint and target.kms_endpoint.rstrip("/")
         self._project_id = project_id
         self._on_rate_hint: Callable[[RateHint, bool], None] = lambda hint, of_submissions: None
         self._api = target.job_api
@@ -243,6 +245,13 @@ class Ims:
     async def os_versions(self, architecture: str | None = None) -> frozenset[str]:
         """The values that os_version may have in this region; of all architectures, or "x86" or "arm"."""
         return read_os_versions(await self._ask(os_versions_request(self._endpoint, architecture)))
+
+    async def key(self, key_id: str) -> KeyState | None:
+        """Whether a KMS key can be used; None where nobody knows the key service's address."""
+        if self._key_service is None:
+            return None
+        request = key_request(self._key_service, await self._project(), key_id)
+        return read_key(await self._ask(request))
 
     async def date(self) -> Moment | None:
         """What the service's clock says; None where it does not tell. Raises RetryableError."""

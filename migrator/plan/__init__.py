@@ -55,7 +55,7 @@ def parse_plan(data: bytes, *, path: str, open_sheet: Opener = nowhere) -> tuple
 def at_endpoint(plan: Plan, url: str) -> Plan:
     """The same plan with every target's image, identity and object service at one base URL."""
     base = endpoint(url)
-    there = {"ims_endpoint": base, "iam_endpoint": base, "obs_endpoint": base}
+    there = {"ims_endpoint": base, "iam_endpoint": base, "obs_endpoint": base, "kms_endpoint": base}
     targets = {name: target.model_copy(update=there) for name, target in plan.targets.items()}
     return plan.model_copy(update={"targets": targets})
 

@@ -89,8 +89,12 @@ class TargetTable(TypedDict, total=False):
     """The IAM agency that may copy images to this target; needed where images have copy_to = ["NAME"]."""
 
     project_name: Annotated[Text, Field(examples=["cn-north-4_project"])]
-    """The project's name where it is not the region's, such as "eu-de_test" in Open Telekom Cloud: it is looked
-    up, and images are copied to it, by this name."""
+    """The project's name where it is not the region's, such as "eu-de_test" in Open Telekom Cloud: it is
+    looked up, and images are copied to it, by this name."""
+
+    kms_endpoint: Endpoint
+    """Base URL of the key service, when it is not https://kms.REGION.myhuaweicloud.com; keys of images with
+    cmk_id are asked about there."""
 
     job_api: Annotated[Literal["auto", "progress", "status"], _unless_given("auto")]
     """Which of the two job queries to ask; "auto" starts with progress and falls back on status."""

@@ -19,6 +19,8 @@ from migrator.plan.problems import ProblemCollector
 
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*")
 _ENDPOINTS = ("ims_endpoint", "iam_endpoint", "obs_endpoint")
+_KMS = "kms_endpoint"
+"""Not needed: keys are asked about where it is known."""
 _KEYS = keys_of(TargetTable)
 
 
@@ -133,7 +135,7 @@ def read_target(
     _, limits = _over(shared, table.get("limits", {}), found, (*where, "limits"))
     wrong = {fault["loc"][0] for fault in errors}
     endpoints = {}
-    for key in _ENDPOINTS:
+    for key in (*_ENDPOINTS, _KMS):
         if key not in table or key in wrong:
             continue
         try:
@@ -146,6 +148,8 @@ def read_target(
     if wrong or not isinstance(region, str):
         return None
     usual = {key: usual_endpoint(key[:3], region, table.get("cloud")) for key in _ENDPOINTS}
+    if "ims_endpoint" not in table:
+        usual[_KMS] = usual_endpoint("kms", region, table.get("cloud"))
     return Target(
         name=name,
         region=region,

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterator, Mapping
 
-from migrator.domain.cloud import Quota
+from migrator.domain.cloud import KeyState, Quota
 from migrator.domain.image import Image, ImageType
 from migrator.domain.plan import OnExisting, OnQuota, Policy
 from migrator.domain.units import span
@@ -28,6 +28,7 @@ def account_findings(facts: TargetFacts, policy: Policy) -> Iterator[Finding]:
     yield from _quota(facts, policy)
     yield from _names(facts, policy)
     yield from _systems(facts)
+    yield from _keys(facts)
 
 
 def _reach(facts: TargetFacts) -> Iterator[Finding]:
@@ -92,6 +93,22 @@ def _quota(facts: TargetFacts, policy: Policy) -> Iterator[Finding]:
             elif wanted and wanted + facts.in_cloud > room:
                 says += f"all fit, unless the {facts.in_cloud} under way do not count yet"
                 yield Finding(code="PF012", target=facts.target.name, says=says)
+
+
+def _keys(facts: TargetFacts) -> Iterator[Finding]:
+    """KMS keys with which images are to be encrypted."""
+    for key_id, answer in facts.keys.items():
+        images = [image for image in facts.to_import if image.cmk_id == key_id]
+        says = f"{key_id}, for {len(images)} {'image' if len(images) == 1 else 'images'}"
+        match answer:
+            case KeyState.MISSING:
+                yield Finding(code="PF087", target=facts.target.name, says=says)
+            case KeyState() if answer is not KeyState.ENABLED:
+                yield Finding(code="PF088", target=facts.target.name, says=f"{says}: it is {answer.value}")
+            case Unknown(fault=fault):
+                yield Finding(code="PF089", target=facts.target.name, says=f"{says}: {fault.message}")
+            case None:
+                yield Finding(code="PF089", target=facts.target.name, says=f"{says}: kms_endpoint is not set")
 
 
 def _names(facts: TargetFacts, policy: Policy) -> Iterator[Finding]:

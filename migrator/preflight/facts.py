@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from migrator.domain.cloud import BucketInfo, CloudImage, Fault, ObjectInfo, Project, Quota
+from migrator.domain.cloud import BucketInfo, CloudImage, Fault, KeyState, ObjectInfo, Project, Quota
 from migrator.domain.disk_header import DiskHeader
 from migrator.domain.errors import CloudError, RejectedError, TargetHaltedError, Unreachable
 from migrator.domain.image import Image
@@ -86,6 +86,9 @@ class TargetFacts:
 
     systems: dict[str, frozenset[str] | Unknown] = field(default_factory=dict)
     """By architecture ("" is all of them), what os_version may be."""
+
+    keys: dict[str, KeyState | Unknown | None] = field(default_factory=dict)
+    """By id, whether a KMS key can be used; None: nobody could be asked."""
 
     buckets: dict[str, BucketInfo | Unknown | None] = field(default_factory=dict)
     """None: there is no such bucket."""

@@ -322,7 +322,26 @@ _TABLE = (
         "What the vendor's public qemu-img writes last is missing, as when a conversion broke off.",
         "Compare its size with that of the local file; convert it again where the conversion broke off.",
     ),
+    # --- Keys ---
+    _error(
+        "PF087",
+        "the KMS key does not exist",
+        "The import would be refused (IMG.0095).",
+        "Correct cmk_id in the plan; keys are of one region.",
+    ),
+    _error(
+        "PF088",
+        "the KMS key cannot be used",
+        "The import would be refused (IMG.0097).",
+        "Enable the key in the KMS console, or name another one.",
+    ),
     # --- What could not be checked ---
+    _warning(
+        "PF089",
+        "could not check the KMS key",
+        _UNCHECKED,
+        "Give this user the right to ask for keys, set kms_endpoint, or look at the key in the console.",
+    ),
     _warning("PF090", "could not check the clock", _UNCHECKED, "Compare this computer's clock with another."),
     _warning("PF091", "could not check the project", _UNCHECKED, _AGAIN),
     _warning(

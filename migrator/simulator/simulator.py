@@ -9,6 +9,7 @@ The order in which a call is dealt with:
 
 import dataclasses
 import heapq
+import json
 from collections.abc import Callable
 from functools import partial
 from random import Random
@@ -171,6 +172,8 @@ class Simulator(Account):
                 return "quota", self._inside(lambda p, c, n: images.quota(p, n), "quota")
             case "GET", ["v1", "cloudimages", "os_version"]:
                 return "os_version", self._inside(lambda p, c, n: images.os_versions(c), "os_version")
+            case "POST", ["v1.0", project_id, "kms", "describe-key"]:
+                return "key", self._inside(lambda p, c, n: _key(c, self.settings), "key", project_id)
             case "GET", [""]:
                 return "versions", lambda c, n: native.versions(c)
             case "GET", [version] if version in native.VERSIONS:
@@ -252,6 +255,23 @@ class Simulator(Account):
             return ok(task.body(now))
         job = project.jobs.get(job_id)
         return ims_error("IMG.0023") if job is None else ok(job_body(job, now, self.settings))
+
+
+_KEY_STATES = {"enabled": "2", "disabled": "3"}
+
+
+def _key(call: Call, settings: Settings) -> Reply:
+    """What a KMS key is like (KMS API reference, "Querying the Information About a CMK")."""
+    try:
+        key_id = str(json.loads(call.body)["key_id"])
+    except (ValueError, KeyError, TypeError):
+        return ims_error("IMG.0001")
+    state = _KEY_STATES.get(settings.kms_keys.get(key_id, "enabled"))
+    if state is None:
+        return Reply(
+            status=404, body=b'{"error":{"error_code":"KMS.0401","error_msg":"The CMK does not exist."}}'
+        )
+    return ok({"key_info": {"key_id": key_id, "key_state": state}})
 
 
 def _read_system(body: bytes, settings: Settings) -> ImportRequest:
