@@ -103,14 +103,14 @@ def _file(image: Image, facts: TargetFacts) -> Iterator[tuple[str, Item]]:
         case Unknown(fault=fault):
             yield "PF096", Item(key=image.key, says=f"{url}: {fault.message}")
         case ObjectInfo() as info:
-            yield from _content(image, info, method)
+            yield from _content(image, info, None if choice.objection else method)
             if choice.method is None and choice.objection is None:
                 yield "PF067", Item(key=image.key, says=f"{url}: {choice.why}")
     if (companion := companion_of(image)) is not None and companion == method.companion(ref):
         yield from _companion(image, companion, facts)
 
 
-def _content(image: Image, info: ObjectInfo, method: ImportMethod) -> Iterator[tuple[str, Item]]:
+def _content(image: Image, info: ObjectInfo, method: ImportMethod | None) -> Iterator[tuple[str, Item]]:
     url, size = image.image_url, info.size
     if info.storage_class != STANDARD:
         yield "PF055", Item(key=image.key, says=f"{url} is {info.storage_class}")
@@ -120,6 +120,8 @@ def _content(image: Image, info: ObjectInfo, method: ImportMethod) -> Iterator[t
         yield "PF057", Item(key=image.key, says=url)
     if size == 0:
         yield "PF052", Item(key=image.key, says=url)
+    elif method is None:
+        return  # that none takes it is said already
     elif size > method.most_bytes:
         yield "PF053", Item(key=image.key, says=f"{url} has {gigabytes(size)}, {_limit(method)}")
     else:

@@ -84,7 +84,7 @@ def test_the_smallest_plan_is_complete():
         ims_endpoint="https://ims.cn-north-4.myhuaweicloud.com",
         iam_endpoint="https://iam.cn-north-4.myhuaweicloud.com",
         obs_endpoint="https://obs.cn-north-4.myhuaweicloud.com",
-                kms_endpoint="https://kms.cn-north-4.myhuaweicloud.com",
+        kms_endpoint="https://kms.cn-north-4.myhuaweicloud.com",
     )
     web = Image(
         name="web-01",
