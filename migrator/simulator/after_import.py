@@ -2,7 +2,7 @@
 
 Answers: IMS API reference, "Adding Tenants That Can Use Shared Images", "Updating the Statuses of Tenants Who
 Can Use Shared Images", "Replicating an Image Across Regions", "Error Codes". What a list of members looks
-like is taken from OpenStack's, which the service is made of.
+like: the vendor's SDK, ImageMember.
 """
 
 import json

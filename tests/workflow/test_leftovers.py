@@ -9,7 +9,7 @@ from migrator.domain.plan import Plan, Target
 from migrator.workflow.ledger import Ledger, Planned
 from migrator.workflow.leftovers import Owners
 from migrator.workflow.resume import marker
-from migrator.workflow.states import Phase, State
+from migrator.workflow.states import Phase, State, StepPhase, StepState
 
 PLAN = "dc-east"
 
@@ -156,3 +156,21 @@ def test_an_item_that_succeeded_and_whose_image_is_not_there_is_gone():
     gone = owners(*states).gone("north", {"img-1"})
 
     assert [(lost.key, lost.image_id) for lost in gone] == [("north/web-02", "img-2")]
+
+
+@pytest.mark.parametrize("phase", [step for step in StepPhase if step is not StepPhase.FAILED])
+def test_a_copy_belongs_to_the_item_that_it_was_made_for_from_its_first_request_on(phase: StepPhase):
+    made = "copy-1" if phase in (StepPhase.MADE, StepPhase.DONE) else ""
+    if phase is StepPhase.TODO:
+        return  # nothing was asked for
+    state = done("img-1", steps={"copy:south": StepState(phase=phase, image_id=made)})
+
+    assert owners(state).leftovers([image("img-1"), image("copy-1")]) == []
+
+
+def test_what_a_failed_copy_left_is_left_over():
+    failed = StepState(phase=StepPhase.FAILED, image_id="copy-1")
+
+    found = owners(done("img-1", steps={"copy:south": failed})).leftovers([image("copy-1")])
+
+    assert [leftover.image.id for leftover in found] == ["copy-1"]
