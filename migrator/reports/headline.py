@@ -35,13 +35,18 @@ def headline(summary: Summary) -> str:
         (totals.failed, STATUSES[Phase.FAILED].word),
         (summary.held, HELD),
         (totals[Phase.OVERDUE], STATUSES[Phase.OVERDUE].word),
-        (summary.steps_failed, "shares and copies failed"),
-        (summary.steps_left, "shares and copies to go"),
+        (summary.steps_failed, f"{_steps(summary.steps_failed)} failed"),
+        (summary.steps_left, f"{_steps(summary.steps_left)} {TO_GO}"),
     ):
         if count:
             parts.append(f"{count:,} {word}")
     parts.extend(_outlook(summary))
     return ", ".join(parts)
+
+
+def _steps(count: int) -> str:
+    """What is done with images after their import."""
+    return "share or copy" if count == 1 else "shares and copies"
 
 
 def _outlook(summary: Summary) -> list[str]:

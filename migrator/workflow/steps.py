@@ -8,6 +8,8 @@ shared image accepted) before the step is done.
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from migrator.domain.image import Image
 from migrator.workflow.events import (
     StepAccepted,
@@ -75,37 +77,21 @@ def advanced(steps: Mapping[str, StepState], event: StepEvent) -> dict[str, Step
 
 
 def _after(before: StepState, event: StepEvent, phase: StepPhase) -> StepState:
-    began, attempts, job_id, image_id = before.began_at, before.attempts, before.job_id, before.image_id
     match event:
         case StepBegan(at=at):
-            return StepState(phase=phase, attempts=attempts + 1, began_at=at)
+            return StepState(phase=phase, attempts=before.attempts + 1, began_at=at)
         case StepAccepted(job_id=job_id):
-            return StepState(phase=phase, attempts=attempts, began_at=began, job_id=job_id)
-        case StepMade(image_id=made):
-            image_id = made or image_id
-            return StepState(phase=phase, attempts=attempts, began_at=began, job_id=job_id, image_id=image_id)
+            return replace(before, phase=phase, job_id=job_id, fault=None)
+        case StepMade(image_id=image_id):
+            return replace(before, phase=phase, image_id=image_id or before.image_id, fault=None)
         case StepRefused(fault=fault) | StepUnknown(fault=fault):
-            return StepState(phase=phase, attempts=attempts, began_at=began, job_id=job_id, fault=fault)
+            return replace(before, phase=phase, fault=fault)
         case StepFailed(at=at, fault=fault):
-            return StepState(
-                phase=phase,
-                attempts=attempts,
-                began_at=began,
-                job_id=job_id,
-                image_id=image_id,
-                ended_at=at,
-                fault=fault,
-            )
+            return replace(before, phase=phase, ended_at=at, fault=fault)
         case StepDone(at=at):
-            return StepState(
-                phase=phase,
-                attempts=attempts,
-                began_at=began,
-                job_id=job_id,
-                image_id=image_id,
-                ended_at=at,
-            )
-    return StepState(phase=phase, attempts=0 if isinstance(event, StepReopened) else attempts)
+            return replace(before, phase=phase, ended_at=at, fault=None)
+    # It did not happen, or is asked for anew: nothing of it is kept but how often it was tried.
+    return StepState(phase=phase, attempts=0 if isinstance(event, StepReopened) else before.attempts)
 
 
 def wanted(image: Image) -> Iterator[Step]:
