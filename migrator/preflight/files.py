@@ -12,6 +12,9 @@ from migrator.preflight.finding import Finding, Item, grouped
 GB = 2**30
 """Bytes that min_disk counts in: disks are sold in steps of that size."""
 
+LARGEST_COPY = 2**37
+"""Bytes: 128 GB, read generously; images of larger files are not copied across regions."""
+
 _MOVED = frozenset({301, 302, 303, 307, 308})
 """How the storage answers for a bucket that lies elsewhere."""
 
@@ -125,6 +128,8 @@ def _content(image: Image, info: ObjectInfo, method: ImportMethod | None) -> Ite
     elif size > method.most_bytes:
         yield "PF053", Item(key=image.key, says=f"{url} has {gigabytes(size)}, {_limit(method)}")
     else:
+        if image.copy_to and size > LARGEST_COPY:
+            yield "PF068", Item(key=image.key, says=f"{url} has {gigabytes(size)}")
         if size > method.sure_bytes:
             yield "PF054", Item(key=image.key, says=f"{url} has {gigabytes(size)}, {_limit(method)}")
         yield from _disk(image, size, method)

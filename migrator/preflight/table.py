@@ -245,6 +245,12 @@ _TABLE = (
     _info("PF065", *advice.FILES_BELOW_OPTIONAL),
     _error("PF066", *advice.NO_METHOD),
     _error("PF067", *advice.NOT_DECIDED),
+    _error(
+        "PF068",
+        "the file is too large for its image to be copied",
+        "Images are copied to other regions up to 128 GB (IMG.0146).",
+        "Take the target out of copy_to, and import the file there: upload it to a bucket of that region.",
+    ),
     # --- The plan itself ---
     _warning(
         "PF070",

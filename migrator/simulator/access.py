@@ -13,7 +13,7 @@ from random import Random
 from migrator.domain.units import Moment
 from migrator.simulator import signature
 from migrator.simulator.settings import Settings
-from migrator.simulator.wire import Call, Reply, gateway_error, stamp
+from migrator.simulator.wire import Call, Reply, gateway_error, ok, stamp
 
 SKEW = 15 * 60.0
 """Seconds of real time that a signature's date may be off."""
@@ -171,6 +171,8 @@ class Guard:
         if token.dies <= now:
             if self.settings.expiry_says == "update":
                 return gateway_error("APIGW.0307")
+            if self.settings.expiry_says == "forbidden":
+                return ok({"message": "X-Auth-Token is invalid in the request"}, 403)
             said = stamp(min(token.says, now), 6)
             return gateway_error("APIGW.0301", f"token expires, expires_at: {said}")
         here = self.host_region(call)

@@ -135,8 +135,9 @@ class Settings(_Values):
     token_dies_after: Annotated[float, Field(gt=0)] | None = None
     """About when tokens stop working although they say otherwise, as after a change of permissions."""
 
-    expiry_says: Literal["update", "expires"] = "update"
-    """An expired token gets APIGW.0307 "must be updated", or APIGW.0301 with "token expires"."""
+    expiry_says: Literal["update", "expires", "forbidden"] = "update"
+    """An expired token gets APIGW.0307 "must be updated", APIGW.0301 with "token expires", or, as in Open
+    Telekom Cloud, 403 without a code."""
 
     key_lifetime: Annotated[float, Field(gt=0)] = 21600.0
     """Of the temporary keys that the metadata service hands out."""

@@ -65,6 +65,14 @@ async def test_files_are_held_against_the_method(key: str, method: str, size: in
     assert set(found) - {"PF099", "PF098"} == ({code} if code else set())
 
 
+async def test_a_file_whose_image_is_too_large_to_be_copied_is_told_before_it_is_imported():
+    image = an_image("a", method="quick", min_disk=500, copy_to=("south",))
+
+    found = named(await harness(image, objects={"disks:a.zvhd2": ObjectSettings(size=2**37 + 1)}).run())
+
+    assert set(found) == {"PF068"}
+
+
 async def test_a_large_raw_without_its_bitmap_has_no_way_in_and_is_told_what_to_do():
     objects = {"disks:a.raw": ObjectSettings(size=2**37 + 1), "disks:a.mf": GONE}
 

@@ -168,8 +168,9 @@ async def test_a_job_that_nobody_knows_is_refused_or_asked_again_but_never_belie
         await World().ims().job("ff80808295a1b2c30195a1f0d4c60123")
 
 
-async def test_tokens_that_die_early_are_renewed_without_losing_or_doubling_anything():
-    world = World(token_dies_after=30.0, job_seconds=0)
+@pytest.mark.parametrize("says", ["update", "expires", "forbidden"])
+async def test_tokens_that_die_early_are_renewed_without_losing_or_doubling_anything(says):
+    world = World(token_dies_after=30.0, job_seconds=0, expiry_says=says)
     ims = world.ims(world.token_signer())
 
     for number in range(5):

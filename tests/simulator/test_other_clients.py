@@ -159,3 +159,16 @@ async def test_otcextensions_follows_a_job_and_finds_its_image():
         assert list(connection.imsv2.images(name="disk-2")) == []
 
     await beside(work, job_seconds=0.0)
+
+
+async def test_otcextensions_imports_the_normal_way():
+    def work(url: str) -> None:
+        connection = cloud(url)
+        made = connection.imsv2.create_image(
+            name="erp", image_url="mig-bucket:erp.vmdk", min_disk=40, os_version="CentOS 7.6 64bit"
+        )
+        assert connection.imsv1.get_async_job(made.job_id).status == "SUCCESS"
+        (image,) = connection.imsv2.images(name="erp")
+        assert image.status == "active"
+
+    await beside(work, job_seconds=0.0)
