@@ -260,8 +260,7 @@ class AfterImports:
     async def _complete(self, key: str, step: Step, state: StepState) -> None:
         """What makes a step whole: the marker of a copy, which inherits none; the consent of a receiver."""
         if step.kind == COPY:
-            await self.question(step.whom)
-            await self.clouds[step.whom].tag(state.image_id, self._marker(key).tags)
+            await self._complete_copy(key, step, state)
             return
         receiver = next(
             (name for name, target in self.plan.targets.items() if target.project_id == step.whom), None
@@ -279,6 +278,19 @@ class AfterImports:
         except OutcomeUnknown as lost:
             raise RetryableError(lost.fault) from lost
         raise RetryableError(Fault(message="the receiver's consent does not show yet"))
+
+    async def _complete_copy(self, key: str, step: Step, state: StepState) -> None:
+        """Mark the copy, and see it whole: it may have been found while it was still being made."""
+        cloud = self.clouds[step.whom]
+        await self.question(step.whom)
+        page = await cloud.images(ImageQuery(id=state.image_id))
+        found = next((one for one in page.images if one.id == state.image_id), None)
+        if found is None or found.status in ("killed", "deleted"):
+            raise RejectedError(_nothing_there(step))
+        await self.question(step.whom)
+        await cloud.tag(state.image_id, self._marker(key).tags)
+        if found.status != "active":
+            raise RetryableError(Fault(message=f"the copy is {found.status} still"))
 
     # --- Small things -----------------------------------------------------------------------------------
 

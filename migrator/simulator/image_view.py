@@ -141,7 +141,7 @@ def _said(record: Record, settings: Settings) -> dict[str, Any]:
     asked = record.asked
     body = {}
     if settings.data_origin or asked.method == "normal":
-        body["__data_origin"] = f"file,{asked.url}"
+        body["__data_origin"] = record.attributes.get("__data_origin", f"file,{asked.url}")
     if asked.firmware_asked or asked.firmware != "bios":
         body["hw_firmware_type"] = asked.firmware
     if asked.cmk_id:

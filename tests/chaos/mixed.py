@@ -196,6 +196,10 @@ def judge(rehearsal: Rehearsal, found: Found) -> None:
             there = books[step.kind, state.image_id or "", whom]
             if state.steps[step.name].phase is not StepPhase.DONE or not there:
                 found.wrong.append(f"{image.key}: {step.name} {state.steps.get(step.name)}, {there} made")
+            if step.kind == "copy" and state.steps[step.name].phase is StepPhase.DONE:
+                made_at = simulator.project(SOUTH).by_id[state.steps[step.name].image_id].job.ends
+                if (state.steps[step.name].ended_at or 0.0) < made_at:
+                    found.wrong.append(f"{image.key}: told to be copied before it was")
             found.shares += step.kind == "share"
             found.copies += step.kind == "copy"
     found.wrong += _unmarked(rehearsal)
