@@ -19,11 +19,12 @@ from migrator.io.console import STDERR, STDOUT
 from migrator.journal.codec import event_text
 from migrator.pacing.rate_limit import AdaptiveRateLimiter
 from migrator.reports import terminal
-from migrator.reports.glossary import DONE
+from migrator.reports.glossary import DONE, TO_GO, steps
 from migrator.reports.summary import Summary, summary
 from migrator.reports.tally import Tally
 from migrator.workflow.events import Event, ImageEvent
 from migrator.workflow.ledger import Ledger
+from migrator.workflow.resume import steps_left
 from migrator.workflow.states import Phase
 
 DRAW_EVERY = 0.5
@@ -61,6 +62,7 @@ class Progress:
         self._held = {key for key, state in ledger.states.items() if state.held}
         self._failures: deque[terminal.Failure] = deque(maxlen=terminal.LATEST)
         self._summary: Summary | None = None
+        self._steps = any(image.share_with or image.copy_to for image in plan.images)
 
     def on_event(self, event: Event) -> None:
         """One more event became durable."""
@@ -90,7 +92,10 @@ class Progress:
         """Where the run stands, in one line."""
         tally = _tally(self._counts)
         others = terminal.rest(tally, len(self._held))
-        return f"{tally.done}/{tally.wanted} {DONE.word}{', ' if others else ''}{others}"
+        after = steps_left(self._ledger) if self._steps else 0
+        parts = [f"{tally.done}/{tally.wanted} {DONE.word}", others]
+        parts += [f"{after:,} {steps(after)} {TO_GO}"] if after else []
+        return ", ".join(part for part in parts if part)
 
     def facts(self, now: Moment) -> terminal.LiveStatus:
         """What the live view shows, at the moment `now`."""

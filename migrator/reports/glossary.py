@@ -99,6 +99,12 @@ def statuses_of(group: Group) -> tuple[Phase, ...]:
 TO_GO = "to go"
 """Unfinished, whatever the status: something may still happen to the image unasked."""
 
+
+def steps(count: int) -> str:
+    """What is done with images after their import."""
+    return "share or copy" if count == 1 else "shares and copies"
+
+
 HELD = "held for a person"
 REMOVED = "left the plan"
 DRIFTED = "edited since"

@@ -7,6 +7,7 @@ from migrator.domain.units import Moment, span
 from migrator.domain.zone import Zone
 from migrator.reports.estimate import Range
 from migrator.reports.glossary import HELD, RUNS, STATUSES, TO_GO
+from migrator.reports.glossary import steps as steps_word
 from migrator.reports.runs import RunState
 from migrator.reports.summary import Summary, WaveLine
 from migrator.reports.untrusted import one_line
@@ -35,18 +36,13 @@ def headline(summary: Summary) -> str:
         (totals.failed, STATUSES[Phase.FAILED].word),
         (summary.held, HELD),
         (totals[Phase.OVERDUE], STATUSES[Phase.OVERDUE].word),
-        (summary.steps_failed, f"{_steps(summary.steps_failed)} failed"),
-        (summary.steps_left, f"{_steps(summary.steps_left)} {TO_GO}"),
+        (summary.steps_failed, f"{steps_word(summary.steps_failed)} failed"),
+        (summary.steps_left, f"{steps_word(summary.steps_left)} {TO_GO}"),
     ):
         if count:
             parts.append(f"{count:,} {word}")
     parts.extend(_outlook(summary))
     return ", ".join(parts)
-
-
-def _steps(count: int) -> str:
-    """What is done with images after their import."""
-    return "share or copy" if count == 1 else "shares and copies"
 
 
 def _outlook(summary: Summary) -> list[str]:

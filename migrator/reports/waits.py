@@ -1,6 +1,6 @@
 """What the rest of a plan waits for: a sentence for each reason, the same in every report and terminal."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -12,11 +12,12 @@ from migrator.domain.units import Moment, span
 from migrator.domain.zone import Zone
 from migrator.pacing.estimate import Spread
 from migrator.reports.causes import Cause, CauseKind
-from migrator.reports.glossary import CAUSES, HELD, STATUSES
+from migrator.reports.glossary import CAUSES, HELD, STATUSES, TO_GO, steps
 from migrator.reports.runs import RunLine
 from migrator.reports.untrusted import one_line, plain
 from migrator.workflow.ledger import Planned
-from migrator.workflow.states import FINISHED, Phase, State
+from migrator.workflow.states import FINISHED, Phase, State, StepPhase
+from migrator.workflow.steps import left
 from migrator.workflow.waves import Waves
 
 _HANGS = 3.0
@@ -80,7 +81,7 @@ def waits(
         counts[state.phase] += 1
         held_ones += state.held
     if not any(count for phase, count in counts.items() if phase not in FINISHED):
-        return ()
+        return _after_imports(pairs)
     sentences = [f"target {one_line(name)} stopped: {with_remedy(fault)}" for name, fault in halted.items()]
     to_do = sum(state.phase is Phase.PENDING and item.image.target not in halted for item, state in pairs)
     waves = Waves(plan.waves, ((item.image, state) for item, state in pairs if not state.removed))
@@ -101,6 +102,23 @@ def waits(
         sentences.append(doubtful(in_doubt, still.settle))
     if held_ones:
         sentences.append(held(held_ones))
+    return (*sentences, *_after_imports(pairs))
+
+
+def _after_imports(pairs: Iterable[tuple[Planned, State]]) -> tuple[str, ...]:
+    """Shares and copies of images that are there, as far as they are not done."""
+    counts: Counter[bool] = Counter()
+    for item, state in pairs:
+        if state.phase is Phase.SUCCEEDED and (item.image.share_with or item.image.copy_to):
+            for step in left(item.image, state):
+                known = state.steps.get(step.name)
+                counts[known is not None and known.phase is StepPhase.IN_DOUBT] += 1
+    doubtful, to_go, sentences = counts[True], counts[False], []
+    if doubtful:
+        word = STATUSES[Phase.IN_DOUBT].word
+        sentences.append(f"{doubtful:,} {steps(doubtful)} {word}: looked up before anything is sent again")
+    if to_go:
+        sentences.append(f"{to_go:,} {steps(to_go)} {TO_GO}, at most five of a target at once")
     return tuple(sentences)
 
 

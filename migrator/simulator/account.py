@@ -2,6 +2,7 @@
 
 from migrator.domain.units import Moment
 from migrator.simulator.access import Guard
+from migrator.simulator.after_import import AfterImport
 from migrator.simulator.jobs import AcceptedImport, Project
 from migrator.simulator.objects import ObjectStorage
 from migrator.simulator.settings import Settings
@@ -16,6 +17,7 @@ class Account:
         self.guard = Guard(settings)
         self.store = ObjectStorage(settings)
         self.projects: dict[str, Project] = {}
+        self.after = AfterImport(settings, self.guard, lambda region, project_id: self.project(project_id))
         self.stats = Stats(began_at=now, last_at=now)
         self.accepted: dict[str, list[AcceptedImport]] = {}
         """The ledger: every import taken in, by image name, oldest first."""
@@ -40,6 +42,6 @@ class Account:
 
     def change(self, settings: Settings) -> None:
         """Go on under other settings; keys, tokens, jobs and images stay as they are."""
-        self.settings = self.guard.settings = self.store.settings = settings
+        self.settings = self.guard.settings = self.store.settings = self.after.settings = settings
         for project in self.projects.values():
             project.settings = settings

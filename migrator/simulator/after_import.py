@@ -20,7 +20,7 @@ from migrator.simulator.validate import Invalid, check_name
 from migrator.simulator.wire import Call, Reply, ims_error, message_of, ok, stamp
 
 MOST_COPIES = 5
-"""Copies of one project under way at once (IMG.0149)."""
+"""Copies of one account under way at once (IMG.0149)."""
 
 LARGEST_COPY = 2**37
 """Bytes; "128 GB" in the documents, read generously."""
@@ -94,7 +94,8 @@ class AfterImport:
 
     books: list[Made] = field(default_factory=list)
     tasks: dict[str, Task] = field(default_factory=dict)
-    _copying: dict[str, list[Moment]] = field(default_factory=dict)
+    _copying: list[Moment] = field(default_factory=list)
+    """When each copy of the account that is under way ends."""
 
     # --- Shares -----------------------------------------------------------------------------------------
 
@@ -172,10 +173,8 @@ class AfterImport:
         if refusal or record is None:
             return ims_error(refusal or "IMG.0144")
         there = self.project_in(region, self._project_of(region, project_name) or "")
-        under_way = self._copying[project.id] = [
-            end for end in self._copying.get(project.id, ()) if end > now
-        ]
-        if len(under_way) >= MOST_COPIES:
+        self._copying = [end for end in self._copying if end > now]
+        if len(self._copying) >= MOST_COPIES:
             return ims_error("IMG.0149")
         origin = f"image,{self.guard.region_of(project.id)},{image_id}"
         copied = replace(record.asked, name=name, tags={}, method="copy")
@@ -185,7 +184,7 @@ class AfterImport:
         )
         job, _ = there.accept(copied, record.size, now, takes=self.settings.copy_seconds)
         job.record.attributes["__data_origin"] = origin
-        under_way.append(job.ends)
+        self._copying.append(job.ends)
         self.books.append(Made(kind="copy", image_id=image_id, to=there.id, at=now, duplicate=twice))
         return self._accepted("imsCrossRegionCopyImageJob", job.record.id, now, job.ends)
 
@@ -205,7 +204,10 @@ class AfterImport:
         return "" if agency in self.settings.agencies else "IMG.0151"
 
     def _project_of(self, region: str, name: str) -> str | None:
-        return self.settings.regions.get(region) if name in (region, "") else None
+        if name in (region, ""):
+            return self.settings.regions.get(region)
+        named = (project for project, there in self.settings.projects.items() if there == region)
+        return next(named, None) if name.startswith(f"{region}_") else None
 
     def _accepted(self, kind: str, image_id: str, now: Moment, ends: Moment) -> Reply:
         dice = Random(f"{self.settings.seed}:task:{len(self.tasks)}")  # noqa: S311

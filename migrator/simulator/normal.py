@@ -10,6 +10,7 @@ from typing import Any
 
 from migrator.simulator.settings import ObjectSettings, Settings
 from migrator.simulator.validate import (
+    QUICK_ENDINGS,
     ImportRequest,
     Invalid,
     check_address,
@@ -87,10 +88,14 @@ def _kind(fields: dict[str, Any]) -> str:
         raise Invalid("IMG.0024")
     if kind not in ("ECS", "BMS"):
         raise Invalid("IMG.0166" if kind == "IsoImage" else "IMG.0117")
-    if fields.get("is_quick_import") and not fields.get("os_version"):
-        raise Invalid("IMG.0159")
     if len(fields.get("data_images") or ()) > _MOST_DATA_IMAGES:
         raise Invalid("IMG.0194")
+    if fields.get("data_images"):
+        raise Invalid("IMG.0105", "this stand-in makes one image of one request")
+    if fields.get("is_quick_import"):
+        if not fields.get("os_version"):
+            raise Invalid("IMG.0159")
+        check_address(fields.get("image_url"), QUICK_ENDINGS, "IMG.0158")
     return kind
 
 

@@ -20,7 +20,6 @@ from migrator.domain.units import Moment
 from migrator.simulator import attributes, images, native, objects, tags
 from migrator.simulator.access import Caller
 from migrator.simulator.account import Account
-from migrator.simulator.after_import import AfterImport
 from migrator.simulator.faults import FaultInjector, echoed
 from migrator.simulator.filters import filters
 from migrator.simulator.identity import IdentityService
@@ -45,7 +44,6 @@ class Simulator(Account):
         super().__init__(settings, now=now)
         self.identity = IdentityService(self.guard)
         self.faults = FaultInjector(settings, now)
-        self.after = AfterImport(settings, self.guard, lambda region, project_id: self.project(project_id))
         self._taken: str | None = None  # the job of the import that is being answered
         self._late: list[tuple[Moment, int, Handler, Call]] = []
         self._request_ids = Random(f"{settings.seed}:requests")  # noqa: S311
@@ -54,7 +52,7 @@ class Simulator(Account):
     def change(self, settings: Settings) -> None:
         """Go on under other settings; keys, tokens, jobs and images stay as they are."""
         super().change(settings)
-        self.identity.settings = self.faults.settings = self.after.settings = settings
+        self.identity.settings = self.faults.settings = settings
 
     # --- One call ---
 

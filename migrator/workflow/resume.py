@@ -165,3 +165,9 @@ def drifted(ledger: Ledger) -> list[str]:
         and not state.removed
         and state.phase not in _NOT_THERE
     ]
+
+
+def steps_left(ledger: Ledger) -> int:
+    """Shares and copies that are still to be made of images that were imported."""
+    planned_ones = ledger.planned
+    return sum(len(left(planned_ones[key].image, state)) for key, state in ledger.states.items())

@@ -23,6 +23,8 @@ from migrator.workflow.events import (
     JobAccepted,
     JobSucceeded,
     RunBegan,
+    StepBegan,
+    StepUnknown,
     TargetHalted,
 )
 from migrator.workflow.ledger import fold
@@ -191,3 +193,19 @@ def test_a_pause_that_is_over_is_no_reason():
     facts = summed(BEGAN, *listed(1), began, throttled, after=121.0)
 
     assert not any("nothing is submitted" in sentence for sentence in facts.waits)
+
+
+def test_shares_and_copies_are_waited_for_after_the_last_image():
+    shown = image("web-0", copy_to=("south",), share_with=("a123456789abcdef0123456789abcdef",))
+    key, fault = shown.key, Fault(message="no answer")
+    done = [
+        ImagePlanned(at=START, key=key, image=shown, digest="planned"),
+        *imported(0),
+        StepBegan(at=START + 4, key=key, step="copy:south"),
+        StepUnknown(at=START + 5, key=key, step="copy:south", fault=fault),
+    ]
+
+    assert summed(BEGAN, *done).waits == (
+        "1 share or copy in doubt: looked up before anything is sent again",
+        "1 share or copy to go, at most five of a target at once",
+    )

@@ -67,7 +67,14 @@ REFUSED = [
     pytest.param(SYSTEM, {"cmk_id": "gone"}, "IMG.0095", id="a key that is not there"),
     pytest.param(SYSTEM, {"cmk_id": "off"}, "IMG.0097", id="a key that is disabled"),
     pytest.param(SYSTEM, {"is_quick_import": True}, "IMG.0159", id="the fast channel without os_version"),
+    pytest.param(
+        SYSTEM,
+        {"is_quick_import": True, "os_version": "CentOS 7.6 64bit"},
+        "IMG.0158",
+        id="the fast channel with another format",
+    ),
     pytest.param(SYSTEM, {"data_images": [{}] * 4}, "IMG.0194", id="four data disks"),
+    pytest.param(SYSTEM, {"data_images": [{}]}, "IMG.0105", id="a data disk beside it"),
     pytest.param(SYSTEM, {"is_config": "yes"}, "IMG.0001", id="is_config in words"),
     pytest.param(SYSTEM, {"min_ram": -1}, "IMG.0055", id="less than no memory"),
 ]
