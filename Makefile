@@ -50,7 +50,8 @@ lint: setup
 	$(PY) -m mypy
 
 # A worker that a test's timeout ends is not replaced: the scheduler would wait for the new one forever.
-PYTEST := -m pytest -n auto --maxprocesses 4 --dist loadfile --max-worker-restart 0
+# Many tests wait for real processes: four at a time use two cores well.
+PYTEST := -m pytest -n 4 --dist loadfile --max-worker-restart 0
 pytest: setup
 	$(PY) $(PYTEST)
 

@@ -39,7 +39,6 @@ T = TypeVar("T")
 TEXT = 500
 """Characters of a service's message that are kept."""
 
-_DEAD_SESSION = "X-Auth-Token is invalid"
 _READ = 64 * 1024
 """Bytes of an error body that are looked at."""
 
@@ -410,8 +409,9 @@ def _stale(response: Response) -> bool:
     if not 400 <= response.status < 500:
         return False
     fault = read_fault(response)
-    # Open Telekom Cloud says so with a 403 that has no code (a public report).
-    return error_codes.judge(response.status, fault.code).renew or _DEAD_SESSION in fault.message
+    if error_codes.judge(response.status, fault.code).renew:
+        return True
+    return any(words in fault.message for words in error_codes.DEAD_TOKENS)
 
 
 async def _signed(signer: Signer, request: Request) -> Request:

@@ -29,9 +29,6 @@ class CloudProfile:
     identity_hosts: Mapping[str, str] = field(default_factory=dict)
     """By region, what its identity host begins with, where that is not "iam"."""
 
-    sub_projects: bool = False
-    """Projects are called REGION_NAME, and a region may have none of its own name."""
-
     regions: tuple[str, ...]
 
     shared_identity: frozenset[str] = frozenset()
@@ -78,7 +75,6 @@ OPEN_TELEKOM_CLOUD = CloudProfile(
     regions=("eu-de", "eu-nl", "eu-ch2"),
     domains={"eu-ch2": "sc.otc.t-systems.com"},
     identity_hosts={"eu-ch2": "iam-pub"},
-    sub_projects=True,
 )
 
 CLOUDS: tuple[CloudProfile, ...] = (HUAWEI_CLOUD, OPEN_TELEKOM_CLOUD)

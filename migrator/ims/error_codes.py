@@ -450,6 +450,9 @@ _IAM = (
     *(_account(str(code), "The user management request is invalid.", _USER) for code in range(1100, 1119)),
 )
 
+DEAD_TOKENS = ("X-Auth-Token is invalid",)
+"""What refusals without a code say of a token that has ended (Open Telekom Cloud, 403; a public report)."""
+
 CODES: dict[str, ErrorCode] = {row.code: row for row in (*_IMS, *_ENTERPRISE_PROJECTS, *_GATEWAY, *_IAM)}
 """Every documented code that an import, its job, or the road to either may meet. An ambiguous code stands
 here with the lowest of its statuses; `VARIANTS` has the others."""

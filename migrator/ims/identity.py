@@ -296,22 +296,29 @@ def projects_request(endpoint: str, region: str) -> Request:
     return Request(method="GET", url=f"{endpoint}/v3/projects", query=(("name", region),))
 
 
-def read_project_id(response: Response, region: str) -> str:
-    """Id of the one project of `region`. Raises CredentialsError when there is none, or more than one."""
+def every_project_request(endpoint: str) -> Request:
+    """All projects that the credentials see, whatever they are called."""
+    return Request(method="GET", url=f"{endpoint}/v3/projects")
+
+
+def _listed(response: Response) -> list[tuple[str, str]]:
+    """Name and id of each project of a list."""
     if not 200 <= response.status < 300:
         raise failure(response)
     projects = members(document(response.body)).get("projects")
     if not isinstance(projects, list):
         raise unreadable(response, "a list of projects")
-    found = [text(members(project).get("id"), 80) for project in projects]
+    rows = (members(project) for project in projects)
+    return [(text(row.get("name"), 80), text(row.get("id"), 80)) for row in rows]
+
+
+def read_project_id(response: Response, region: str) -> str | None:
+    """Id of the one project of `region`; None where there is none. Raises CredentialsError for several."""
+    found = [project_id for _, project_id in _listed(response)]
     if len(found) == 1 and found[0]:
         return found[0]
     if not found:
-        raise CredentialsError(
-            f"these credentials see no project named {region}; correct the region, or set project_id or "
-            "project_name",
-            hint=_NEED_PROJECT,
-        )
+        return None
     names = ", ".join(found[:5])
     raise CredentialsError(
         f"these credentials see {len(found)} projects in region {region}; choose one of {names}",
@@ -324,12 +331,28 @@ async def project_id(http: Http, signer: Signer, endpoint: str, region: str) -> 
 
     Raises CredentialsError when it cannot be told or may not be asked, RetryableError to ask again later.
     """
+    base = endpoint.rstrip("/")
     try:
-        response = await ask(http, signer, projects_request(endpoint.rstrip("/"), region))
-        return read_project_id(response, region)
+        found = read_project_id(await ask(http, signer, projects_request(base, region)), region)
+        if found is not None:
+            return found
+        others = [name for name, _ in _listed(await ask(http, signer, every_project_request(base)))]
     except (TargetHaltedError, RejectedError) as error:
         message = f"the project of region {region} could not be looked up: {error.fault}"
         raise CredentialsError(message, hint=error.fault.remedy or _NEED_PROJECT) from error
+    # Some clouds call projects REGION_NAME, and none by the region alone.
+    near = sorted(name for name in others if name.startswith(f"{region}_"))
+    if near:
+        shown = ", ".join(near[:5]) + (f" and {len(near) - 5} more" if len(near) > 5 else "")
+        raise CredentialsError(
+            f"these credentials see no project named {region}, but {shown}",
+            hint=f'Set project_name = "{near[0]}", or another of them, in the target of the plan; run again.',
+        )
+    raise CredentialsError(
+        f"these credentials see no project named {region}; correct the region, or set project_id or "
+        "project_name",
+        hint=_NEED_PROJECT,
+    )
 
 
 class ProjectLookup:

@@ -125,3 +125,38 @@ def test_without_preflight_what_only_the_bucket_tells_is_not_guessed(desk: Desk)
     assert found.code == 2
     assert "preflight would decide how 1 image of method auto goes in: north/open" in found.err
     assert rehearsal.DEFAULT_QUOTA == 50
+
+
+def test_a_plan_for_open_telekom_cloud_is_rehearsed_like_any_other(desk: Desk):
+    path = desk.folder / "otc.toml"
+    path.write_text(
+        """
+[plan]
+name = "otc"
+[targets.bonn]
+cloud = "otc"
+region = "eu-de"
+project_name = "eu-de_test"
+[defaults]
+bucket = "bucket"
+method = "auto"
+min_disk = 40
+os_version = "CentOS 7.6 64bit"
+[[images]]
+name = "a"
+object = "a.zvhd2"
+[[images]]
+name = "b"
+object = "b.vmdk"
+[[images]]
+name = "c"
+object = "c.qcow2"
+"""
+    )
+
+    shown = desk("run", path, "--dry-run", "--json")
+    found = desk("run", path, "--simulate", "--json")
+
+    assert json.loads(shown.out.splitlines()[0])["url"].startswith("https://ims.eu-de.otc.t-systems.com/v2/")
+    assert found.code == 0, found.err
+    assert found.objects[0]["totals"]["succeeded"] == 3

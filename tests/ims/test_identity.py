@@ -310,18 +310,30 @@ async def test_the_project_of_a_region_is_looked_up_by_its_name():
 @pytest.mark.parametrize(
     "response",
     [
-        pytest.param(projects(), id="none"),
-        pytest.param(projects("a", "b"), id="several"),
-        pytest.param(answer(403), id="not allowed to ask"),
-        pytest.param(answer(401), id="wrong keys"),
+        pytest.param([projects(), projects()], id="none"),
+        pytest.param([projects("a", "b")], id="several"),
+        pytest.param([answer(403)], id="not allowed to ask"),
+        pytest.param([answer(401)], id="wrong keys"),
     ],
 )
 async def test_a_project_is_never_guessed(response):
     with pytest.raises(CredentialsError) as caught:
-        await project_id(ScriptedHttp(response), CountingSigner(), ENDPOINT, "cn-north-4")
+        await project_id(ScriptedHttp(*response), CountingSigner(), ENDPOINT, "cn-north-4")
 
     assert "cn-north-4" in str(caught.value)
     assert caught.value.hint
+
+
+async def test_where_projects_are_called_region_and_name_those_there_are_are_told():
+    every = [{"id": f"p-{name}", "name": name} for name in ("eu-de_test", "eu-nl_other", "eu-de_prod")]
+    http = ScriptedHttp(answer(200, {"projects": []}), answer(200, {"projects": every}))
+
+    with pytest.raises(CredentialsError) as caught:
+        await project_id(http, CountingSigner(), ENDPOINT, "eu-de")
+
+    assert str(caught.value) == "these credentials see no project named eu-de, but eu-de_prod, eu-de_test"
+    assert 'project_name = "eu-de_prod"' in (caught.value.hint or "")
+    assert http.sent[1].query == ()
 
 
 @pytest.mark.parametrize("trouble", [answer(503), LOST, answer(200, b"<html>")])
@@ -347,7 +359,7 @@ async def test_a_project_is_looked_up_once_for_everybody():
 
 
 async def test_a_look_up_that_failed_in_passing_is_repeated_but_a_refused_one_is_not():
-    http = ScriptedHttp(answer(503), projects())
+    http = ScriptedHttp(answer(503), projects(), projects())
     lookup = ProjectLookup(http, CountingSigner(), ENDPOINT, "cn-north-4")
 
     with pytest.raises(RetryableError):
@@ -355,7 +367,7 @@ async def test_a_look_up_that_failed_in_passing_is_repeated_but_a_refused_one_is
     for _ in range(3):
         with pytest.raises(CredentialsError):
             await lookup()
-    assert len(http.sent) == 2
+    assert len(http.sent) == 3
 
 
 # --- Temporary keys -------------------------------------------------------------------------------------
