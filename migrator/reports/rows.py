@@ -184,11 +184,11 @@ class ImageRow(NamedTuple):
     @property
     def steps(self) -> str | None:
         """What was and is to be done with it after its import, in words."""
-        none = StepState()
-        said = (
-            f"{step.kind} {step.whom}: {STEP_WORDS[self.state.steps.get(step.name, none).phase]}"
-            for step in wanted(self.image)
-        )
+        none, said = StepState(), []
+        for step in wanted(self.image):
+            known = self.state.steps.get(step.name, none)
+            why = f" ({plain(known.fault)})" if known.phase is StepPhase.FAILED and known.fault else ""
+            said.append(f"{step.kind} {step.whom}: {STEP_WORDS[known.phase]}{why}")
         return "; ".join(said) or None
 
     @property

@@ -109,7 +109,8 @@ def test_a_copy_that_failed_ends_the_run_with_3_and_is_told_with_what_to_do(desk
 
     assert found.code == 3
     assert "all images succeeded, but 1 share or copy failed" in found.out + found.err
-    assert rows(desk)["quick"]["after_import"].endswith("copy south: failed")
+    told = rows(desk)["quick"]["after_import"]
+    assert "copy south: failed (IMG.0151: The agency is not there, or may not replicate images.)" in told
     (report,) = desk.folder.rglob("report.md")
     text = report.read_text(encoding="utf-8")
     assert "1 share or copy failed" in text
