@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from migrator.domain.cloud import STANDARD, BucketInfo, ObjectInfo
 from migrator.domain.image import Decided, Image, ImageType
 from migrator.domain.object_ref import ObjectRef
-from migrator.ims.methods import AUTO, ImportMethod, companion_of, method_for, method_of, wish_of
+from migrator.ims.methods import Choice, ImportMethod, companion_of, method_for, method_of, wish_of
 from migrator.preflight.facts import TargetFacts, Unknown, UnknownReason, file_facts
 from migrator.preflight.finding import Finding, Item, grouped
 
@@ -48,16 +48,21 @@ def decided(facts: TargetFacts) -> dict[str, Decided]:
     """How each image goes in whose plan leaves that open, by key, as far as it could be decided."""
     found = {}
     for image, _ in facts.work:
-        if image.method == AUTO:
-            choice = method_for(wish_of(image), file_facts(image, facts))
+        if image.undecided:
+            choice = choice_of(image, facts)
             if choice.method is not None:
                 found[image.key] = Decided(choice.method.key, choice.why)
     return found
 
 
+def choice_of(image: Image, facts: TargetFacts) -> Choice:
+    """What its plan and its file together say of how the image goes in."""
+    return method_for(wish_of(image), file_facts(image, facts))
+
+
 def way_in(image: Image, facts: TargetFacts) -> ImportMethod:
     """The way in, as far as it is decided."""
-    return method_for(wish_of(image), file_facts(image, facts)).method or method_of(image)
+    return choice_of(image, facts).method or method_of(image)
 
 
 def _info(image: Image, facts: TargetFacts) -> ObjectInfo | None:
@@ -90,7 +95,7 @@ def _bucket(image: Image, facts: TargetFacts) -> Iterator[tuple[str, Item]]:
 
 def _file(image: Image, facts: TargetFacts) -> Iterator[tuple[str, Item]]:
     ref, url = image.source, image.image_url
-    choice = method_for(wish_of(image), file_facts(image, facts))
+    choice = choice_of(image, facts)
     method = choice.method or method_of(image)
     if choice.objection is not None:
         yield "PF066", Item(key=image.key, says=f"{url}: {choice.why}")

@@ -35,8 +35,8 @@ user guide, FAQ on importing)."""
 
 _LEAST_PACE = 0.01
 
-_NEARLY = 0.85
-"""Who submits at this fraction of the rate is held by the rate, not by the job limit."""
+NEARLY = 0.85
+"""Who submits at this fraction of the rate is held back by it, not by the job limit."""
 
 
 class _Span(NamedTuple):
@@ -255,7 +255,7 @@ class TargetPace:
             return None
         parts = _last(loaded, look_back)
         begun = sum(begin < span.began <= end for begin, end in parts for span in self.spans)
-        if begun >= _NEARLY * there.limits.submit_rate.per_second * look_back:
+        if begun >= NEARLY * there.limits.submit_rate.per_second * look_back:
             return None
         under_way = sum(
             max(min(span.ended, end) - max(span.began, begin), 0.0)

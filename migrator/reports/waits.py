@@ -13,6 +13,7 @@ from migrator.domain.zone import Zone
 from migrator.pacing.estimate import Spread
 from migrator.reports.causes import Cause, CauseKind
 from migrator.reports.glossary import CAUSES, HELD, STATUSES, TO_GO, steps
+from migrator.reports.pace import NEARLY
 from migrator.reports.runs import RunLine
 from migrator.reports.untrusted import one_line, plain
 from migrator.workflow.ledger import Planned
@@ -36,9 +37,6 @@ _LOOK_BACK = 60.0
 """Seconds whose submissions tell whether the rate holds the others back."""
 
 _SHORTEST_LOOK_BACK = 30.0
-
-_NEARLY = 0.85
-"""Who submits at this fraction of the rate is held back by it."""
 
 
 class _Job(NamedTuple):
@@ -201,7 +199,7 @@ def _held_by_rate(targets: Mapping[str, _Target], plan: Plan, seconds: float) ->
         if target is None or not one.ready or one.under_way >= target.limits.max_jobs:
             continue
         rate = target.limits.submit_rate
-        if one.submitted >= _NEARLY * rate.per_second * seconds:
+        if one.submitted >= NEARLY * rate.per_second * seconds:
             wait = "waits" if one.ready == 1 else "wait"
             yield f"{one.ready:,} {wait} for the submit rate of {one_line(name)}: {rate} (submit_rate)"
 
