@@ -1,7 +1,8 @@
 """Honest stand-ins for the sockets: each keeps the promise of its port, without the world behind it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -11,6 +12,7 @@ from migrator.domain.cloud import CloudImage, Fault, ImagePage, ImageQuery, JobS
 from migrator.domain.errors import OutcomeUnknown, RejectedError
 from migrator.domain.image import Image, ImageType, Marker
 from migrator.domain.units import Moment
+from migrator.engine.ports import Cloud
 
 # --- Clock ----------------------------------------------------------------------------------------------
 
@@ -53,6 +55,19 @@ class FakeJob:
     began_at: Moment
     seconds: float
     fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FakeRequest:
+    """A request that is signed and has not left."""
+
+    signed_at: float | None
+    send: Callable[[], Coroutine[Any, Any, str]]
+
+
+async def submitted(cloud: Cloud, image: Image, marker: Marker | None) -> str:
+    """The job of an import that is asked for at once."""
+    return await (await cloud.prepare(image, marker)).send()
 
 
 @dataclass
@@ -107,6 +122,9 @@ class FakeCloud:
     def imported(self) -> list[str]:
         """The names of all accepted imports, in order; as the bill would list them."""
         return [job.image.name for job in self.jobs.values()]
+
+    async def prepare(self, image: Image, marker: Marker | None) -> "FakeRequest":
+        return FakeRequest(self.clock.now(), lambda: self.submit(image, marker))
 
     async def submit(self, image: Image, marker: Marker | None) -> str:
         number, self.requests = self.requests, self.requests + 1

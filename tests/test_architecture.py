@@ -277,7 +277,7 @@ FORBIDDEN = [
     ("io.http", "from migrator.io.clock import SystemClock", "file to file"),
     ("io.http", "from migrator.io import clock", "file to file, as a module"),
     ("io.http", "from . import clock", "file to file, relative"),
-    ("io.http", "from migrator.ims.answers import ask", "HTTP knows a service"),
+    ("io.http", "from migrator.ims.exchange import ask", "HTTP knows a service"),
     ("reports.formats.as_csv", "from migrator.engine.ports import Cloud", "a report asks the cloud"),
     ("reports.formats.as_csv", "import tempfile", "a report writes its file"),
     ("simulator.server", "from migrator.pacing.token_bucket import TokenBucket", "a shared mistake"),

@@ -229,7 +229,7 @@ async def dry_run(plan: Plan, options: Options, console: Console) -> int:
         image, state = ledger.planned[key].image, ledger.states[key]
         if image.undecided and state.method:
             image = structs.replace(image, method=state.method)
-        await cloud.submit(image, marker(plan.name, key) if marked else None)
+        cloud.submit(image, marker(plan.name, key) if marked else None)
         method = method_of(image)
         url = f"{plan.targets[image.target].ims_endpoint}{method.path}"
         if console.json:

@@ -137,6 +137,10 @@ class RetryableError(CloudError):
         """What the service said that it lets us do."""
 
 
+class CredentialsRenewed(RetryableError):
+    """It was refused because of what it was signed with, and there is something better by now."""
+
+
 class Unreachable(RetryableError):
     """The request surely never left: no route, no such name, no trust in the certificate."""
 

@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from migrator.domain.cloud import CloudImage, Fault, ImageQuery
 from migrator.domain.errors import (
     CloudError,
+    CredentialsRenewed,
     NameTaken,
     OutcomeUnknown,
     RejectedError,
@@ -26,8 +27,10 @@ from migrator.domain.image import MARKER_ITEM, Image, Marker
 from migrator.domain.paging import NewEntries
 from migrator.domain.plan import Plan
 from migrator.domain.ports import Clock
+from migrator.engine.departure import Departure
 from migrator.engine.ports import AfterImport
 from migrator.pacing import retry
+from migrator.pacing.doubt import late_for
 from migrator.workflow.events import (
     Event,
     StepAccepted,
@@ -71,6 +74,8 @@ class AfterImports:
 
     question: Callable[[str], Awaitable[None]]
     """Waits until one more request may leave for a target."""
+
+    departure: Departure
 
     clock: Clock
     rng: random.Random
@@ -161,7 +166,7 @@ class AfterImports:
                     await self._note(StepMade(at=now, key=key, step=name, image_id=made))
                 elif state.phase is StepPhase.TODO:
                     return await self._ask(key, step)
-                elif doubted < self.plan.policy.late + LISTED_WITHIN:
+                elif doubted < late_for(self.plan.policy.late, state.signed_at, now) + LISTED_WITHIN:
                     return LOOK_EVERY
                 else:
                     await self._note(StepNotFound(at=now, key=key, step=name))
@@ -179,20 +184,29 @@ class AfterImports:
         image, name = self.ledger.planned[key].image, step.name
         image_id = self.ledger.states[key].image_id or ""
         cloud = self.clouds[image.target]
+        refused = self._state(key, step).fault
         await self.question(image.target)
-        await self._note(StepBegan(at=self.clock.now(), key=key, step=name))
+        prepared = self.clock.monotonic()
+        if step.kind == SHARE:
+            request = await cloud.share(image_id, step.whom)
+        else:
+            there = self.plan.targets[step.whom]
+            request = await cloud.copy(
+                image_id,
+                name=image.name,
+                region=there.region,
+                project=there.project_name or there.region,
+                agency=there.agency or "",
+            )
+        began = StepBegan(at=self.clock.now(), key=key, step=name, signed_at=request.signed_at)
+        await self._note(began)
         try:
-            if step.kind == SHARE:
-                job_id = await cloud.share(image_id, step.whom)
-            else:
-                there = self.plan.targets[step.whom]
-                job_id = await cloud.copy(
-                    image_id,
-                    name=image.name,
-                    region=there.region,
-                    project=there.project_name or there.region,
-                    agency=there.agency or "",
-                )
+            job_id = await self.departure.send(request, prepared=prepared)
+        except CredentialsRenewed as error:
+            await self._note(StepRefused(at=self.clock.now(), key=key, step=name, fault=error.fault))
+            if refused is not None and refused.code == error.fault.code:
+                raise TargetHaltedError(error.fault) from error  # new ones are refused as well
+            return 0.0
         except RetryableError as error:
             await self._note(StepRefused(at=self.clock.now(), key=key, step=name, fault=error.fault))
             attempts = self._state(key, step).attempts

@@ -2,7 +2,7 @@
 
 Handlers perform, and return events. What is here happens nowhere else in the program:
 
-* the one line from which an import request leaves (`_ask_for_import`), after its intent is durable;
+* an import request is signed, its intent made durable, and those very bytes sent (`_submit`);
 * the one line through which an event becomes durable (`record`);
 * the one place that says what comes next for an image (`schedule_next`).
 """
@@ -16,9 +16,12 @@ from msgspec.structs import replace
 from migrator.domain.errors import CloudError, RejectedError, RetryableError, TargetHaltedError
 from migrator.engine import trouble
 from migrator.engine.context import Context, Halt, Result
+from migrator.engine.departure import Departure
 from migrator.engine.handlers import HANDLERS, submit
 from migrator.engine.handlers.survey import survey
 from migrator.engine.handlers.verify import unchecked
+from migrator.engine.ports import Submission
+from migrator.pacing.doubt import late_for
 from migrator.pacing.scheduler import WorkItem
 from migrator.workflow.events import (
     AttemptBegan,
@@ -46,16 +49,21 @@ class Driver:
         self,
         context: Context,
         append: Callable[..., Awaitable[None]],
+        departure: Departure,
         *,
         observe: Callable[[Event], None],
         on_finished: Callable[[State], None],
         stopping: anyio.Event,
     ) -> None:
-        """`append` is the journal's. `observe` sees each event when it is durable, `on_finished` each image
-        that came to its end. `stopping` is set when nothing is waited for any more."""
+        """`append` is the journal's, and requests leave by `departure`.
+
+        `observe` sees each event when it is durable, `on_finished` each image that came to its end.
+        `stopping` is set when nothing is waited for any more.
+        """
         self.context = context
         self.worker = context.worker
         self._append = append
+        self._departure = departure
         self._observe = observe
         self._on_finished = on_finished
         self._stopping = stopping
@@ -74,23 +82,30 @@ class Driver:
             await self._ask(item)
 
     async def _submit(self, item: WorkItem) -> None:
-        key = item.keys[0]
+        key, prepared = item.keys[0], self.context.clock.monotonic()
         intent = submit.intent(self.context, key)
         if not isinstance(intent, AttemptBegan):
             await self._carry_out(Result(events=[intent]), item)
             return
-        await self.record(intent)
-        answer = await self._ask_for_import(key)
+        try:
+            request = await self._prepare(key, intent.method)
+        except CloudError as error:
+            await self._carry_out(submit.unsigned(self.context, key, error), item)
+            return
+        # Signed first: what is durable tells until when a gateway takes this very request.
+        await self.record(replace(intent, signed_at=request.signed_at))
+        self.worker.leftovers.pop(key, None)
+        try:
+            answer: str | CloudError = await self._departure.send(request, prepared=prepared)
+        except CloudError as error:
+            answer = error
         await self._carry_out(submit.result(self.context, key, answer), item)
 
-    async def _ask_for_import(self, key: str) -> str | CloudError:
+    async def _prepare(self, key: str, method: str) -> Submission:
         image = self.context.ledger.planned[key].image
         if image.undecided:
-            image = replace(image, method=self.context.state(key).method)
-        try:
-            return await self.worker.cloud.submit(image, self.context.listing.marker(key))
-        except CloudError as error:
-            return error
+            image = replace(image, method=method)
+        return await self.worker.cloud.prepare(image, self.context.listing.marker(key))
 
     async def _ask(self, item: WorkItem) -> None:
         answered: set[str] = set()
@@ -227,7 +242,8 @@ class Driver:
         step = decide(state)
         (worker.scheduler.in_cloud.add if state.phase in IN_CLOUD else worker.scheduler.in_cloud.discard)(key)
         if step is Step.LOOK_UP:
-            worker.doubt(key, 0.0 if state.attempts[-1].final else context.plan.policy.late)
+            last, late = state.attempts[-1], context.plan.policy.late
+            worker.doubt(key, 0.0 if last.final else late_for(late, last.signed_at, context.now()))
         else:
             worker.doubts.pop(key, None)
         if step is Step.DONE:

@@ -14,6 +14,7 @@ from migrator.domain.plan import MarkerKind, Order, Plan, Target
 from migrator.domain.ports import Clock
 from migrator.engine.after_import import AfterImports
 from migrator.engine.context import Context
+from migrator.engine.departure import Departure
 from migrator.engine.driver import Driver
 from migrator.engine.listing import Listing
 from migrator.engine.ports import AfterImport, Cloud
@@ -79,12 +80,14 @@ class Engine:
         self.stopped: StopReason | None = None
         self.threshold_reached = False
         self._failed = self._finished = 0
+        self.departure = Departure(clock, journal.holds)
         self.after = AfterImports(
             plan=plan,
             ledger=ledger,
             clouds=after_import,
             record=self._record,
             question=self._question,
+            departure=self.departure,
             clock=clock,
             rng=rng,
             log=self.log,
@@ -271,6 +274,7 @@ class Engine:
         return Driver(
             context,
             self.journal.append,
+            self.departure,
             observe=self.observe,
             on_finished=self._on_finished,
             stopping=self.stopping,

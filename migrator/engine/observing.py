@@ -5,7 +5,8 @@ from collections.abc import Callable
 from migrator.domain.cloud import ImagePage, ImageQuery, JobStatus, Quota, RateHint
 from migrator.domain.errors import RetryableError
 from migrator.domain.image import Image, Marker
-from migrator.engine.ports import Cloud
+from migrator.domain.units import Moment
+from migrator.engine.ports import Cloud, Submission
 from migrator.workflow.beliefs import Observer
 
 
@@ -20,15 +21,10 @@ class ObservedCloud:
         """`Cloud.listen`."""
         self._cloud.listen(on_rate_hint)
 
-    async def submit(self, image: Image, marker: Marker | None) -> str:
-        """`Cloud.submit`."""
-        try:
-            job_id = await self._cloud.submit(image, marker)
-        except RetryableError as error:
-            self._observer.on_refused(error)
-            raise
-        self._observer.on_accepted(image, marker)
-        return job_id
+    async def prepare(self, image: Image, marker: Marker | None) -> Submission:
+        """`Cloud.prepare`."""
+        request = await self._cloud.prepare(image, marker)
+        return _ObservedSubmission(request, self._observer, image, marker)
 
     async def job(self, job_id: str) -> JobStatus:
         """`Cloud.job`."""
@@ -57,3 +53,27 @@ class ObservedCloud:
     async def delete(self, image_id: str) -> None:
         """`Cloud.delete`."""
         await self._cloud.delete(image_id)
+
+
+class _ObservedSubmission:
+    """`ports.Submission`."""
+
+    def __init__(self, request: Submission, observer: Observer, image: Image, marker: Marker | None) -> None:
+        self._request = request
+        self._observer = observer
+        self._asked = image, marker
+
+    @property
+    def signed_at(self) -> Moment | None:
+        """`Submission.signed_at`."""
+        return self._request.signed_at
+
+    async def send(self) -> str:
+        """`Submission.send`."""
+        try:
+            job_id = await self._request.send()
+        except RetryableError as error:
+            self._observer.on_refused(error)
+            raise
+        self._observer.on_accepted(*self._asked)
+        return job_id

@@ -19,18 +19,37 @@ from migrator.domain.image import Image, Marker
 from migrator.domain.units import Moment
 
 
+class Submission(Protocol):
+    """One request that is signed and has not left: these very bytes are what `send` sends, once.
+
+    So a gateway can refuse what leaves too late, however that comes about: a process that was stopped and
+    goes on, a machine that was suspended or copied.
+    """
+
+    @property
+    def signed_at(self) -> Moment | None:
+        """The date in its signature; None where a token, which has none, stands in its place."""
+
+    async def send(self) -> str:
+        """Ask, and return the job id; not repeatable at will.
+
+        Raises OutcomeUnknown when nobody knows what became of it, CredentialsRenewed when it was refused for
+        what it was signed with, and what every other method raises.
+        """
+
+
 class Cloud(Protocol):
     """The image service of one target. Each method is one conversation: at most one request that counts.
 
     Every method raises RetryableError (repeat later), RejectedError (never), TargetHaltedError (nobody may go
-    on). Only `submit` may raise OutcomeUnknown: a question that got no answer is simply asked again.
+    on); none raises OutcomeUnknown: a question that got no answer is simply asked again.
     """
 
     def listen(self, on_rate_hint: Callable[[RateHint, bool], None]) -> None:
         """From now on, pass on what the service says of its rates, and whether it is about submissions."""
 
-    async def submit(self, image: Image, marker: Marker | None) -> str:
-        """Ask for the import and return the job id; not repeatable at will."""
+    async def prepare(self, image: Image, marker: Marker | None) -> Submission:
+        """The request for the import, signed. What has to be asked for that is asked here."""
 
     async def job(self, job_id: str) -> JobStatus:
         """How the job does. Raises RejectedError when the service does not know it."""
@@ -48,12 +67,11 @@ class Cloud(Protocol):
 class AfterImport(Protocol):
     """What is asked of the image service of one target about images that are there, or of copies of them.
 
-    Every method raises as those of Cloud do; `share` and `copy` are not repeatable at will, and may raise
-    OutcomeUnknown.
+    Every method raises as those of Cloud do. What `share` and `copy` ask for leaves when it is sent.
     """
 
-    async def share(self, image_id: str, project: str) -> str:
-        """Let another project use the image; the job id."""
+    async def share(self, image_id: str, project: str) -> Submission:
+        """The request to let another project use the image, signed."""
 
     async def accept(self, image_id: str) -> str:
         """Take a shared image, as the project of this target; the job id. Accepting twice changes nothing."""
@@ -61,8 +79,8 @@ class AfterImport(Protocol):
     async def members(self, image_id: str) -> dict[str, str]:
         """Who may use an image: by project id, "pending", "accepted" or "rejected"."""
 
-    async def copy(self, image_id: str, *, name: str, region: str, project: str, agency: str) -> str:
-        """Copy an image to another region; the job id."""
+    async def copy(self, image_id: str, *, name: str, region: str, project: str, agency: str) -> Submission:
+        """The request to copy an image to another region, signed."""
 
     async def tag(self, image_id: str, tags: Mapping[str, str]) -> None:
         """Give an image tags, over those of the same keys."""

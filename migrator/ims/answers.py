@@ -1,4 +1,4 @@
-"""What the answers of all services have in common: error bodies, waiting times, and one careful way to ask.
+"""What the answers of all services have in common: error bodies and waiting times.
 
 Nothing in a body is trusted: it may be huge, not UTF-8, nested without end, or a proxy's page, and repeat
 our own secrets. Whatever it is, the readers give a value or one of our errors, and every text of theirs went
@@ -20,15 +20,13 @@ from msgspec.structs import replace
 
 from migrator.domain.cloud import Fault, RateHint
 from migrator.domain.errors import (
-    CredentialsError,
     NameTaken,
     OutcomeUnknown,
     RejectedError,
     RetryableError,
     TargetHaltedError,
 )
-from migrator.domain.http import Request, Response
-from migrator.domain.ports import Http, Signer
+from migrator.domain.http import Response
 from migrator.domain.secrets import SECRETS
 from migrator.domain.units import Moment
 from migrator.ims import error_codes
@@ -372,78 +370,3 @@ def unreadable(response: Response, what: str, *, submit: bool = False) -> Except
         status=response.status,
     )
     return OutcomeUnknown(fault, final=True) if submit else RetryableError(fault)
-
-
-# --- Asking ---------------------------------------------------------------------------------------------
-
-
-async def exchange(http: Http, signer: Signer, request: Request) -> Response:
-    """The answer to `request`, signed; replayed once, and only if its credentials were refused and renewed.
-
-    A request whose credentials were refused was not processed, so this may carry a submission too. Raises
-    TargetHaltedError when there is nothing to sign with, and what Http raises for the request itself.
-    """
-    signed = await _signed(signer, request)
-    response = await http.send(signed)
-    if _stale(response) and await _renewed(signer, signed):
-        signed = await _signed(signer, request)
-        response = await http.send(signed)
-    return replace(response, body=_without(response.body, signed))
-
-
-async def ask(http: Http, signer: Signer, request: Request) -> Response:
-    """`exchange` for a question, which may be asked again: no answer is RetryableError, not
-    OutcomeUnknown."""
-    try:
-        return await exchange(http, signer, request)
-    except OutcomeUnknown as lost:
-        raise again_later(lost) from lost
-
-
-def again_later(lost: OutcomeUnknown) -> RetryableError:
-    """A question that got no answer is simply asked again."""
-    return RetryableError(replace(lost.fault, remedy="Nothing to do: migrator asks again."))
-
-
-def _stale(response: Response) -> bool:
-    if not 400 <= response.status < 500:
-        return False
-    fault = read_fault(response)
-    if error_codes.judge(response.status, fault.code).renew:
-        return True
-    return any(words in fault.message for words in error_codes.DEAD_TOKENS)
-
-
-async def _signed(signer: Signer, request: Request) -> Request:
-    """Signing may ask the network, but nothing of `request` itself has left when that fails."""
-    try:
-        return await signer.sign(request)
-    except OutcomeUnknown as lost:
-        raise again_later(lost) from lost
-    except CredentialsError as error:
-        raise TargetHaltedError(
-            Fault(code="MIG.credentials", message=str(error), remedy=error.hint)
-        ) from error
-
-
-async def _renewed(signer: Signer, rejected: Request) -> bool:
-    try:
-        return await signer.renew(rejected)
-    except OutcomeUnknown as lost:
-        raise again_later(lost) from lost
-    except CredentialsError as error:
-        raise TargetHaltedError(
-            Fault(code="MIG.credentials", message=str(error), remedy=error.hint)
-        ) from error
-
-
-def _without(body: bytes, signed: Request) -> bytes:
-    """`body` without what the request that it answers was signed with, should the service repeat it.
-
-    Tokens and keys are known to `SECRETS`; a signature lives for one request only.
-    """
-    for name in ("X-Auth-Token", "X-Security-Token", "Authorization"):
-        value = signed.headers.get(name, "").rpartition("Signature=")[2]
-        if len(value) >= 8:
-            body = body.replace(value.encode(), "…".encode())
-    return body

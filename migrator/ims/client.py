@@ -9,6 +9,7 @@ knows what became of it.
 
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 from msgspec.json import encode
 from msgspec.structs import replace
@@ -35,20 +36,19 @@ from migrator.ims.after_import import (
     tag_request,
 )
 from migrator.ims.answers import (
-    again_later,
-    ask,
     document,
-    exchange,
     failure,
     identifier,
     listed_objects,
     members,
+    moment,
     optional_text,
     rate_hint,
     read_fault,
     unreadable,
     whole,
 )
+from migrator.ims.exchange import again_later, ask, exchange, send_once, signed
 from migrator.ims.fields import sent_members
 from migrator.ims.images import delete_request, images_request, read_delete, read_images
 from migrator.ims.jobs import progress_request, read_job, status_request
@@ -153,6 +153,25 @@ def read_date(response: Response) -> Moment | None:
 # --- The service of one target ----------------------------------------------------------------------------
 
 
+class SignedRequest:
+    """A request that is signed and has not left (ports.Submission)."""
+
+    def __init__(
+        self, http: Http, signer: Signer, request: Request, heed: Callable[[Response], None]
+    ) -> None:
+        """`heed` is shown the answer before it is read."""
+        self._http = http
+        self._signer = signer
+        self._request = request
+        self._heed = heed
+        self.signed_at = moment(request.headers.get("X-Sdk-Date"))
+
+    async def send(self) -> str:
+        response = await send_once(self._http, self._signer, self._request)
+        self._heed(response)
+        return read_submit(response)
+
+
 class Ims:
     """The image service of one target (ports.Cloud), spoken to through `http` and signed by `signer`.
 
@@ -180,11 +199,9 @@ class Ims:
     def listen(self, on_rate_hint: Callable[[RateHint, bool], None]) -> None:
         self._on_rate_hint = on_rate_hint
 
-    async def submit(self, image: Image, marker: Marker | None) -> str:
-        request = await self._complete(submit_request(self._endpoint, image, marker))
-        response = await exchange(self._http, self._signer, request)
-        self._heed(response, of_submissions=True)
-        return read_submit(response)
+    async def prepare(self, image: Image, marker: Marker | None) -> "SignedRequest":
+        heed = partial(self._heed, of_submissions=True)
+        return await self._sign(submit_request(self._endpoint, image, marker), heed)
 
     def prefer_status_call(self) -> None:
         """Ask for jobs by the older call first, which is what this service was seen to answer."""
@@ -217,30 +234,35 @@ class Ims:
     async def delete(self, image_id: str) -> None:
         read_delete(await self._ask(delete_request(self._endpoint, image_id)))
 
-    async def share(self, image_id: str, project: str) -> str:
-        return read_submit(await self._send(share_request(self._endpoint, image_id, project)))
+    async def share(self, image_id: str, project: str) -> "SignedRequest":
+        return await self._sign(share_request(self._endpoint, image_id, project))
 
     async def accept(self, image_id: str) -> str:
-        """As the project of this target."""
+        """As the project of this target. Accepting twice changes nothing, so this may be sent again."""
         request = accept_request(self._endpoint, image_id, await self._project())
-        return read_submit(await self._send(request))
+        return read_submit(await exchange(self._http, self._signer, await self._complete(request)))
 
     async def members(self, image_id: str) -> dict[str, str]:
         request = members_request(self._endpoint, await self._project(), image_id)
         return read_members(await self._ask(request))
 
-    async def copy(self, image_id: str, *, name: str, region: str, project: str, agency: str) -> str:
+    async def copy(
+        self, image_id: str, *, name: str, region: str, project: str, agency: str
+    ) -> "SignedRequest":
         request = copy_request(
             self._endpoint, image_id, name=name, region=region, project=project, agency=agency
         )
-        return read_submit(await self._send(request))
+        return await self._sign(request)
 
     async def tag(self, image_id: str, tags: Mapping[str, str]) -> None:
         request = tag_request(self._endpoint, await self._project(), image_id, tags)
         read_done(await self._ask(request))
 
-    async def _send(self, request: Request) -> Response:
-        return await exchange(self._http, self._signer, await self._complete(request))
+    async def _sign(
+        self, request: Request, heed: Callable[[Response], None] = lambda response: None
+    ) -> "SignedRequest":
+        request = await signed(self._signer, await self._complete(request))
+        return SignedRequest(self._http, self._signer, request, heed)
 
     async def os_versions(self, architecture: str | None = None) -> frozenset[str]:
         """The values that os_version may have in this region; of all architectures, or "x86" or "arm"."""

@@ -28,7 +28,12 @@ class DryCloud:
     def listen(self, on_rate_hint: Callable[[RateHint, bool], None]) -> None:
         """Nothing is sent, so nothing is said."""
 
-    async def submit(self, image: Image, marker: Marker | None) -> str:
+    async def prepare(self, image: Image, marker: Marker | None) -> "DryRequest":
+        """What `send` would send."""
+        return DryRequest(self, image, marker)
+
+    def submit(self, image: Image, marker: Marker | None) -> str:
+        """Accept an import; the id of its job, and of its image."""
         body = submit_body(image, marker)
         self.bodies.append(body)
         if self._show is not None:
@@ -58,6 +63,19 @@ class DryCloud:
 
     async def delete(self, image_id: str) -> None:
         self._images.pop(image_id, None)
+
+
+class DryRequest:
+    """A request that goes nowhere (ports.Submission)."""
+
+    signed_at = None
+
+    def __init__(self, cloud: DryCloud, image: Image, marker: Marker | None) -> None:
+        self._cloud = cloud
+        self._asked = image, marker
+
+    async def send(self) -> str:
+        return self._cloud.submit(*self._asked)
 
 
 def _echo(image: Image, marker: Marker | None) -> dict[str, Any]:

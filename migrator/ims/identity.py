@@ -26,19 +26,9 @@ from migrator.domain.ports import Clock, Http, Signer
 from migrator.domain.secrets import SECRETS
 from migrator.domain.units import Moment
 from migrator.ims import error_codes
-from migrator.ims.answers import (
-    again_later,
-    ask,
-    document,
-    explained,
-    failure,
-    members,
-    moment,
-    read_fault,
-    text,
-    unreadable,
-)
+from migrator.ims.answers import document, explained, failure, members, moment, read_fault, text, unreadable
 from migrator.ims.error_codes import Certainty
+from migrator.ims.exchange import again_later, ask
 
 MARGIN = 600.0
 """Seconds before its end at which a token is replaced, or a tenth of its life if that is less."""

@@ -22,7 +22,8 @@ from migrator.domain.http import Request, Response
 from migrator.domain.ports import Http
 from migrator.domain.secrets import SECRETS
 from migrator.domain.units import Moment
-from migrator.ims.answers import again_later, failure, text, unreadable, whole
+from migrator.ims.answers import failure, text, unreadable, whole
+from migrator.ims.exchange import again_later
 from migrator.ims.signing import ObsSigner, canonical_resource
 
 T = TypeVar("T")

@@ -129,6 +129,10 @@ class GroupCommit:
             raise self._refusal()
         return await self._writer.ask(lambda store: store.events(key))
 
+    def holds(self) -> bool:
+        """`Journal.holds`."""
+        return self._broken is None and self._writer.store.holds()
+
     async def close(self) -> None:
         """`Journal.close`."""
         if self._closed is None:

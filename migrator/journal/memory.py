@@ -64,6 +64,10 @@ class MemoryStore:
             self.room -= len(rows.events)
         self.rows += rows.events
 
+    def holds(self) -> bool:
+        """`Store.holds`."""
+        return True
+
     def close(self) -> None:
         """`Store.close`."""
         self.holder = None

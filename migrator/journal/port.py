@@ -35,6 +35,12 @@ class Journal(Protocol):
     async def events(self, key: str | None = None) -> Sequence[Event]:
         """Every event, or those of one image, oldest first."""
 
+    def holds(self) -> bool:
+        """Whether this process is certainly the one that may act on this journal now.
+
+        Always, for one that nobody can take from a process that lives.
+        """
+
     async def close(self) -> None:
         """Finish what is on its way, and let go of the lock. Closing twice is fine."""
 

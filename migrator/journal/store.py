@@ -59,5 +59,8 @@ class Store(Protocol):
         After an error it is not called again: nobody knows what was kept.
         """
 
+    def holds(self) -> bool:
+        """`Journal.holds`; any thread may call it."""
+
     def close(self) -> None:
         """Let go of the lock and of whatever is open."""

@@ -16,11 +16,22 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
 
+from migrator.domain.units import Moment
+
 LOOK_UPS = 3
 """Empty look-ups, at least, on which it rests that an attempt was not found."""
 
 BLIND = 3600.0
 """Seconds after which an attempt is left for a person where nothing that runs can tell any more."""
+
+
+def late_for(late: float, signed_at: Moment | None, now: Moment) -> float:
+    """Seconds from `now` for which a request may still be accepted; `late` is the plan's.
+
+    Counted from now, though it was signed before: that is on the safe side. Where the clock that signed it
+    was ahead of this one, a gateway takes it for so much longer.
+    """
+    return late + max((signed_at or 0.0) - now, 0.0)
 
 
 class Verdict(Enum):

@@ -45,6 +45,10 @@ class AttemptBegan(ImageEvent, frozen=True, kw_only=True):
     why: str = ""
     """Why so, where the plan left it open."""
 
+    signed_at: Moment | None = None
+    """The date in the signature of the very request that leaves, by which a gateway refuses it when it comes
+    too late; None where a token, which has none, stands in its place."""
+
 
 class JobAccepted(ImageEvent, frozen=True, kw_only=True):
     """The service took it and named a job."""
@@ -164,6 +168,9 @@ class StepEvent(ImageEvent, frozen=True, kw_only=True):
 
 class StepBegan(StepEvent, frozen=True, kw_only=True):
     """Its request is about to leave."""
+
+    signed_at: Moment | None = None
+    """As that of an attempt."""
 
 
 class StepAccepted(StepEvent, frozen=True, kw_only=True):

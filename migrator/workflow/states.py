@@ -60,6 +60,9 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """1 is the first."""
 
     began_at: Moment
+    signed_at: Moment | None = None
+    """The date that its request bears; None where it is signed with a token."""
+
     outcome: Outcome = Outcome.OPEN
     ended_at: Moment | None = None
     """When the outcome became known."""
@@ -91,6 +94,9 @@ class StepState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempts: int = 0
     began_at: Moment | None = None
     """When its latest request left."""
+
+    signed_at: Moment | None = None
+    """The date that this request bears; None where it is signed with a token."""
 
     job_id: str = ""
     image_id: str = ""

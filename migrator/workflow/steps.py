@@ -78,8 +78,9 @@ def advanced(steps: Mapping[str, StepState], event: StepEvent) -> dict[str, Step
 
 def _after(before: StepState, event: StepEvent, phase: StepPhase) -> StepState:
     match event:
-        case StepBegan(at=at):
-            return StepState(phase=phase, attempts=before.attempts + 1, began_at=at)
+        case StepBegan(at=at, signed_at=signed_at):
+            tried = before.attempts + 1
+            return StepState(phase=phase, attempts=tried, began_at=at, signed_at=signed_at)
         case StepAccepted(job_id=job_id):
             return replace(before, phase=phase, job_id=job_id, fault=None)
         case StepMade(image_id=image_id):

@@ -92,7 +92,7 @@ def advance(state: State, event: ImageEvent) -> State:
         phase = Phase.CANCELLED
     match event:
         case AttemptBegan(at=at, attempt=number, digest=digest, leftovers=leftovers):
-            attempt = Attempt(number=number, began_at=at)
+            attempt = Attempt(number=number, began_at=at, signed_at=event.signed_at)
             return replace(
                 state,
                 phase=phase,

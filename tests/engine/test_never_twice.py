@@ -200,7 +200,7 @@ async def test_both_images_are_reported_where_somebody_repeated_the_request(make
         return await submit(image, marker)
 
     bench.cloud.script = []
-    bench.engine.clouds["north"].submit = repeated  # type: ignore[method-assign]
+    bench.cloud.submit = repeated  # type: ignore[method-assign]
 
     await bench.engine.run(keys)
 

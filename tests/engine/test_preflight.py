@@ -32,7 +32,7 @@ from migrator.workflow.events import AttemptBegan, JobAccepted
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.resume import marker, planned, startup_events
 from tests.disk_files import SparseFile
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, submitted
 from tests.simulated import SimulatedHttp
 
 pytestmark = pytest.mark.anyio
@@ -294,7 +294,7 @@ async def test_names_that_are_taken_are_told_from_our_own():
             plan.targets["north"],
             PROJECT,
         )
-        await cloud.submit(image, marker(name, image.key))
+        await submitted(cloud, image, marker(name, image.key))
 
     found = named(await harness.run())
 

@@ -22,9 +22,7 @@ from migrator.domain.errors import (
 from migrator.domain.http import Request, Response
 from migrator.domain.secrets import SECRETS
 from migrator.ims.answers import (
-    ask,
     document,
-    exchange,
     failure,
     identifier,
     moment,
@@ -38,6 +36,7 @@ from migrator.ims.answers import (
     text_hint,
     unreadable,
 )
+from migrator.ims.exchange import ask, exchange
 from tests.ims.scripted import CountingSigner, ScriptedHttp, answer
 
 GET = Request(method="GET", url="https://ims.example/v1/cloudimages/quota")

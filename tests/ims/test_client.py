@@ -1,15 +1,19 @@
 """What we say to the image service, and what each of its answers makes us believe."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from migrator.domain.cloud import CloudImage, Fault, ImageQuery, JobStatus, Quota, RateHint
+from migrator.domain.credentials import Keys
 from migrator.domain.errors import (
     CloudError,
     CredentialsError,
+    CredentialsRenewed,
     NameTaken,
     OutcomeUnknown,
     RejectedError,
@@ -33,6 +37,8 @@ from migrator.ims.client import (
 )
 from migrator.ims.images import delete_request, images_request, read_delete, read_images
 from migrator.ims.jobs import progress_request, read_job, status_request
+from migrator.ims.signing import KeySigner
+from tests.fakes import FakeClock, submitted
 from tests.ims.scripted import CountingSigner, ScriptedHttp, answer
 
 ENDPOINT = "https://ims.cn-north-4.myhuaweicloud.com"
@@ -714,7 +720,7 @@ async def test_every_request_names_its_project_and_is_signed():
     http = ScriptedHttp(answer(200, {"job_id": JOB}))
     ims = Ims(http, CountingSigner(), target(), PROJECT)
 
-    assert await ims.submit(SYSTEM, MARKER) == JOB
+    assert await submitted(ims, SYSTEM, MARKER) == JOB
     assert http.sent[0].headers == {
         "Content-Type": "application/json",
         "X-Project-Id": PROJECT,
@@ -726,26 +732,57 @@ async def test_an_import_without_an_answer_may_have_happened_and_is_sent_once():
     http = ScriptedHttp(LOST)
 
     with pytest.raises(OutcomeUnknown):
-        await Ims(http, CountingSigner(), target(), PROJECT).submit(SYSTEM, MARKER)
+        await submitted(Ims(http, CountingSigner(), target(), PROJECT), SYSTEM, MARKER)
 
     assert len(http.sent) == 1
 
 
-async def test_an_import_with_an_expired_token_is_sent_again_once_with_a_fresh_one():
+async def test_an_import_with_an_expired_token_is_not_sent_again_as_another_request():
+    http = ScriptedHttp(answer(401))
+
+    with pytest.raises(CredentialsRenewed):
+        await submitted(Ims(http, CountingSigner(renewals=9), target(), PROJECT), SYSTEM, MARKER)
+
+    assert len(http.sent) == 1
+
+
+async def test_a_question_with_an_expired_token_is_asked_again_once_with_a_fresh_one():
     http = ScriptedHttp(answer(401), answer(401))
 
     with pytest.raises(TargetHaltedError):
-        await Ims(http, CountingSigner(renewals=9), target(), PROJECT).submit(SYSTEM, MARKER)
+        await Ims(http, CountingSigner(renewals=9), target(), PROJECT).quota()
 
     assert len(http.sent) == 2
-    assert http.sent[0].body == http.sent[1].body
+
+
+async def test_what_is_sent_are_the_bytes_that_were_signed_and_their_date_is_told():
+    clock, http = FakeClock(), ScriptedHttp(answer(200, {"job_id": JOB}))
+    keys = Keys(ak="AK", sk=SecretStr("SK"))
+
+    async def source() -> Keys:
+        return keys
+
+    request = await Ims(http, KeySigner(source, clock), target(), PROJECT).prepare(SYSTEM, MARKER)
+    date = clock.now()
+    await clock.sleep(600.0)
+    await request.send()
+
+    assert request.signed_at == int(date)
+    sent = http.sent[0].headers["X-Sdk-Date"]
+    assert sent == datetime.fromtimestamp(int(date), UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+async def test_a_token_has_no_date():
+    request = await Ims(ScriptedHttp(), CountingSigner(), target(), PROJECT).prepare(SYSTEM, MARKER)
+
+    assert request.signed_at is None
 
 
 async def test_an_import_refused_for_its_signature_is_not_sent_again():
     http = ScriptedHttp(answer(401, {"error_code": "APIGW.0301", "error_msg": "verify aksk signature fail"}))
 
     with pytest.raises(TargetHaltedError):
-        await Ims(http, CountingSigner(), target(), PROJECT).submit(SYSTEM, MARKER)
+        await submitted(Ims(http, CountingSigner(), target(), PROJECT), SYSTEM, MARKER)
 
     assert len(http.sent) == 1
 
@@ -810,7 +847,7 @@ async def test_a_project_that_cannot_be_found_stops_the_target_before_anything_i
     http = ScriptedHttp()
 
     with pytest.raises(TargetHaltedError, match="no project"):
-        await Ims(http, CountingSigner(), target(), nowhere).submit(SYSTEM, MARKER)
+        await submitted(Ims(http, CountingSigner(), target(), nowhere), SYSTEM, MARKER)
     assert http.sent == []
 
 
@@ -819,7 +856,7 @@ async def test_a_project_whose_look_up_got_no_answer_leaves_nothing_in_doubt():
         raise LOST
 
     with pytest.raises(RetryableError):
-        await Ims(ScriptedHttp(), CountingSigner(), target(), silent).submit(SYSTEM, MARKER)
+        await submitted(Ims(ScriptedHttp(), CountingSigner(), target(), silent), SYSTEM, MARKER)
 
 
 async def test_what_the_service_says_about_its_rates_is_passed_on():
@@ -831,7 +868,7 @@ async def test_what_the_service_says_about_its_rates_is_passed_on():
     ims = Ims(http, CountingSigner(), target(), PROJECT)
     ims.listen(lambda hint, of_submissions: hints.append((hint, of_submissions)))
 
-    await ims.submit(SYSTEM, MARKER)
+    await submitted(ims, SYSTEM, MARKER)
     with pytest.raises(RetryableError):
         await ims.quota()
 

@@ -36,8 +36,8 @@ async def test_what_would_be_sent_is_shown_in_order():
     shown = []
     cloud = DryCloud(lambda image, body: shown.append((image.name, body)))
 
-    await cloud.submit(SYSTEM, MARKER)
-    await cloud.submit(DATA, None)
+    cloud.submit(SYSTEM, MARKER)
+    cloud.submit(DATA, None)
 
     assert shown == [("web-01", submit_body(SYSTEM, MARKER)), ("d", submit_body(DATA, None))]
     assert cloud.bodies == [body for _, body in shown]
@@ -47,7 +47,7 @@ async def test_what_would_be_sent_is_shown_in_order():
 async def test_every_image_comes_out_as_it_was_asked_for(image):
     cloud = DryCloud()
 
-    report = await cloud.job(await cloud.submit(image, MARKER))
+    report = await cloud.job(cloud.submit(image, MARKER))
     [found] = (await cloud.images(ImageQuery(id=report.image_id))).images
 
     assert report.status == "SUCCESS"
@@ -57,7 +57,7 @@ async def test_every_image_comes_out_as_it_was_asked_for(image):
 async def test_a_finished_image_shows_all_that_can_be_seen_of_what_was_asked_for():
     cloud = DryCloud()
 
-    job_id = await cloud.submit(SYSTEM, MARKER)
+    job_id = cloud.submit(SYSTEM, MARKER)
 
     assert (await cloud.images(ImageQuery(id=job_id))).images == (
         CloudImage(
@@ -78,8 +78,8 @@ async def test_nothing_is_there_before_and_everything_is_found_afterwards():
     cloud = DryCloud()
     assert (await cloud.images(ImageQuery(name="web-01"))).images == ()
 
-    image_id = await cloud.submit(SYSTEM, MARKER)
-    await cloud.submit(DATA, None)
+    image_id = cloud.submit(SYSTEM, MARKER)
+    cloud.submit(DATA, None)
 
     for query in (
         ImageQuery(name="web-01"),

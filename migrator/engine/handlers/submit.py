@@ -3,6 +3,7 @@
 from migrator.domain.cloud import Fault
 from migrator.domain.errors import (
     CloudError,
+    CredentialsRenewed,
     NameTaken,
     OutcomeUnknown,
     RetryableError,
@@ -55,10 +56,22 @@ def intent(context: Context, key: str) -> ImageEvent:
         key=key,
         attempt=len(state.attempts) + 1,
         digest=item.digest,
-        leftovers=tuple(sorted(context.worker.leftovers.pop(key, ()))),
+        leftovers=tuple(sorted(context.worker.leftovers.get(key, ()))),
         method=how.method,
         why=how.why,
     )
+
+
+def unsigned(context: Context, key: str, error: CloudError) -> Result:
+    """What follows where the request could not even be signed: nothing began, so nothing is recorded."""
+    if isinstance(error, TargetHaltedError):
+        return Result(after={key: 0.0}, halt=Halt(fault=error.fault, exit_code=error.exit_code, drain=True))
+    if not isinstance(error, RetryableError):
+        raise error
+    worker, policy = context.worker, context.plan.retry
+    wait = retry.pause(policy, worker.outages + 1, context.rng, error.retry_after)
+    context.log.info("attempt.unsigned", key=key, reason=str(error), wait=round(wait, 1))
+    return Result(after={key: wait}, halt=slow_down(context, error, wait, submit=True))
 
 
 def result(context: Context, key: str, answer: str | CloudError) -> Result:
@@ -70,6 +83,8 @@ def result(context: Context, key: str, answer: str | CloudError) -> Result:
             return _anothers(context, key, answer)
         case str():
             return _accepted(context, key, answer)
+        case CredentialsRenewed():
+            return _renewed(context, key, answer)
         case RetryableError():
             return _refused(context, key, answer)
         case TargetHaltedError():
@@ -104,6 +119,15 @@ def _accepted(context: Context, key: str, job_id: str) -> Result:
     )
 
 
+def _renewed(context: Context, key: str, error: CredentialsRenewed) -> Result:
+    """The request was refused for what it was signed with: another is signed with what there is by now."""
+    before = context.state(key).attempts[-2:-1]
+    if any(one.fault is not None and one.fault.code == error.fault.code for one in before):
+        return _halted(context, key, TargetHaltedError(error.fault))  # what is new is refused as well
+    context.worker.on_answer()
+    return Result(events=[AttemptThrottled(at=context.now(), key=key, fault=error.fault)], after={key: 0.0})
+
+
 def _refused(context: Context, key: str, error: RetryableError) -> Result:
     """It never happened: the image waits by itself, or with everybody else where all are asked to wait."""
     worker, policy, now = context.worker, context.plan.retry, context.now()
@@ -134,7 +158,7 @@ def _throttled(context: Context, key: str, fault: Fault) -> AttemptThrottled:
 
 def _concerns_everybody(error: RetryableError) -> bool:
     """Nothing is held against the image: we ask too much, or the service is out of reach."""
-    return error.throttled or isinstance(error, Unreachable)
+    return error.throttled or isinstance(error, (Unreachable, CredentialsRenewed))
 
 
 def _halted(context: Context, key: str, error: TargetHaltedError) -> Result:

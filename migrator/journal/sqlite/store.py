@@ -235,6 +235,10 @@ class WritableSqliteStore(SqliteStore):
             self._totals = totals
             self._expect_files()
 
+    def holds(self) -> bool:
+        """`Store.holds`: the lock ends with this process and no sooner."""
+        return True
+
     def close(self) -> None:
         """Copy the WAL into the database as far as readers allow, and let go of the lock."""
         try:
