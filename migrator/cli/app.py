@@ -39,6 +39,16 @@ ReportsDir = Annotated[
     ),
 ]
 REPORTS = Path("reports")
+JournalUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--journal",
+        envvar="MIGRATOR_JOURNAL",
+        metavar="URL",
+        show_envvar=True,
+        help="Keep the journal in PostgreSQL: postgresql://USER@HOST/DATABASE.",
+    ),
+]
 
 
 def _version(value: bool) -> None:
@@ -151,6 +161,7 @@ def preflight(
         bool, typer.Option("--thorough", help="Ask for every file by itself; a request for each.")
     ] = False,
     reports_dir: ReportsDir = REPORTS,
+    journal: JournalUrl = None,
     console: Console,
 ) -> int:
     """Check a plan online before the start, changing nothing."""
@@ -160,7 +171,7 @@ def preflight(
     found, warnings = load(plan)
     if warnings:
         console.say(f"the plan itself has {plural(warnings.count, 'warning')}: migrator validate {plan}")
-    options = Options(reports_dir=reports_dir, limit=limit, retry_failed=retry_failed)
+    options = Options(reports_dir=reports_dir, journal=journal, limit=limit, retry_failed=retry_failed)
     return run_async(check, found, options, console, thorough)
 
 
@@ -218,6 +229,7 @@ def run(
         ),
     ] = None,
     reports_dir: ReportsDir = REPORTS,
+    journal: JournalUrl = None,
     console: Console,
 ) -> int:
     """Start or resume a plan; live progress, reports at the end."""
@@ -233,6 +245,7 @@ def run(
     options = Options(
         path=plan,
         reports_dir=reports_dir,
+        journal=journal,
         limit=limit,
         only=_selector("--only", only),
         wave=wave,
@@ -269,6 +282,7 @@ def status(
         bool, typer.Option("--watch", help="Print it again every two seconds, until Ctrl-C.")
     ] = False,
     reports_dir: ReportsDir = REPORTS,
+    journal: JournalUrl = None,
     console: Console,
 ) -> int:
     """Where a plan stands, also while it runs."""
@@ -277,17 +291,21 @@ def status(
     from migrator.cli import offline
     from migrator.cli.wiring import load
 
-    return run_async(partial(offline.status, watch=watch), load(plan)[0], reports_dir, console)
+    options = Options(reports_dir=reports_dir, journal=journal)
+    return run_async(partial(offline.status, watch=watch), load(plan)[0], options, console)
 
 
 @app.command()
 @command
-def report(*, plan: PlanPath, reports_dir: ReportsDir = REPORTS, console: Console) -> int:
+def report(
+    *, plan: PlanPath, reports_dir: ReportsDir = REPORTS, journal: JournalUrl = None, console: Console
+) -> int:
     """Rebuild every report from the journal; no network."""
     from migrator.cli import offline
     from migrator.cli.wiring import load
 
-    return run_async(offline.report, load(plan)[0], reports_dir, console)
+    options = Options(reports_dir=reports_dir, journal=journal)
+    return run_async(offline.report, load(plan)[0], options, console)
 
 
 @app.command()
@@ -314,13 +332,15 @@ def reconcile(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     reports_dir: ReportsDir = REPORTS,
+    journal: JournalUrl = None,
     console: Console,
 ) -> int:
     """Find images that nobody owns, and lost ones."""
     from migrator.cli.reconcile import reconcile as find_leftovers
     from migrator.cli.wiring import load
 
-    return find_leftovers(load(plan)[0], Options(reports_dir=reports_dir), console, delete=delete, yes=yes)
+    options = Options(reports_dir=reports_dir, journal=journal)
+    return find_leftovers(load(plan)[0], options, console, delete=delete, yes=yes)
 
 
 @app.command()
@@ -370,13 +390,15 @@ def doctor(
     *,
     plan: PlanPath,
     reports_dir: ReportsDir = REPORTS,
+    journal: JournalUrl = None,
     console: Console,
 ) -> int:
     """Ask which beliefs about the service hold; changes nothing."""
     from migrator.cli.doctor import doctor as examine
     from migrator.cli.wiring import load
 
-    return run_async(examine, load(plan)[0], Options(reports_dir=reports_dir), console)
+    options = Options(reports_dir=reports_dir, journal=journal)
+    return run_async(examine, load(plan)[0], options, console)
 
 
 @app.command()

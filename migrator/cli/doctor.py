@@ -37,7 +37,7 @@ async def doctor(plan: Plan, options: Options, console: Console) -> int:
     """
     clock = clock_for(plan, options.environ)
     folder = plan_folder(options.reports_dir, plan)
-    location = journal_of(plan, options.reports_dir)
+    location = journal_of(plan, options)
     ledger = await location.read().ledger(listed(plan)) if await location.exists() else Ledger()
     found = service_seen(folder)
     async with open_clouds(plan, clock, options.environ) as services:

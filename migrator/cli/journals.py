@@ -1,9 +1,11 @@
 """Where a plan's journal lies, and the ways to open it: locked for a run, or only read."""
 
+import os
+import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
 
 import anyio
 
@@ -11,16 +13,56 @@ from migrator import __version__
 from migrator.cli.options import Options
 from migrator.cli.wiring import plan_folder
 from migrator.cli.work import events_at_start, selected_keys
+from migrator.domain.errors import JournalError, UsageError
 from migrator.domain.plan import Plan
+from migrator.domain.secrets import SECRETS
 from migrator.journal.port import Journal, JournalLocation
-from migrator.journal.stores import journal_at
+from migrator.journal.stores import SCHEMES, journal_at, journal_in
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.resume import listed, planned
 
 
-def journal_of(plan: Plan, reports_dir: Path) -> JournalLocation:
-    """Where a plan's journal is kept, whether or not it is there yet."""
-    return journal_at(plan_folder(reports_dir, plan))
+def journal_of(plan: Plan, options: Options) -> JournalLocation:
+    """Where a plan's journal is kept, whether or not it is there yet. Raises JournalError, UsageError."""
+    url = options.journal
+    if not url:
+        return journal_at(plan_folder(options.reports_dir, plan))
+    return journal_in(expect_url(url), plan.name, end_at_once)
+
+
+def expect_url(url: str) -> str:
+    """The address of a database, if it is one. Raises UsageError, also for a password in the command line."""
+    if not url.startswith(SCHEMES):
+        raise UsageError(
+            f"the journal is to be kept at {url!r}, which is no address of a database",
+            hint="Write --journal postgresql://USER@HOST/DATABASE; a folder is named with --reports-dir.",
+        )
+    if _password(url) and any(url in word for word in sys.argv):
+        raise UsageError(
+            "--journal holds a password, which every user of this machine can read in the list of processes",
+            hint="Put it into ~/.pgpass (PGPASSFILE), a service file (PGSERVICE), or the whole address into "
+            "MIGRATOR_JOURNAL.",
+        )
+    return url
+
+
+def _password(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.password) or "password=" in parts.query
+    except ValueError:
+        return True
+
+
+def end_at_once(error: JournalError) -> None:
+    """End this process where it stands: another one goes on with what this one held.
+
+    Whatever it did on its way out could only be about what it no longer owns.
+    """
+    said = f"error: {error}\n{error.hint}\n"
+    with suppress(OSError):
+        os.write(2, SECRETS.masked(said).encode())
+    os._exit(error.exit_code)
 
 
 @asynccontextmanager
@@ -39,7 +81,7 @@ async def ledger_ahead(plan: Plan, options: Options) -> tuple[Ledger, frozenset[
 
     The journal is only read. Raises JournalError.
     """
-    location = journal_of(plan, options.reports_dir)
+    location = journal_of(plan, options)
     ledger = await location.read().ledger(listed(plan)) if await location.exists() else Ledger()
     selected = selected_keys(plan, ledger, options)
     events = list(events_at_start(planned(plan, ledger.planned), ledger, options, time.time(), selected))

@@ -47,9 +47,9 @@ from migrator.workflow.resume import listed, marker, planned, startup_events
 from migrator.workflow.states import Phase
 
 
-async def _reader(plan: Plan, reports_dir: Path) -> JournalReader:
+async def _reader(plan: Plan, options: Options) -> JournalReader:
     """The journal of a plan. Raises UsageError when it never ran."""
-    location = journal_of(plan, reports_dir)
+    location = journal_of(plan, options)
     if not await location.exists():
         raise UsageError(
             f"{location}: nothing has run yet",
@@ -62,9 +62,9 @@ WATCH_EVERY = 2.0
 """Seconds between two readings of `status --watch`."""
 
 
-async def status(plan: Plan, reports_dir: Path, console: Console, *, watch: bool = False) -> int:
+async def status(plan: Plan, options: Options, console: Console, *, watch: bool = False) -> int:
     """Print where a plan stands; with `watch` again and again, until Ctrl-C."""
-    standing = await _standing(plan, reports_dir)
+    standing = await _standing(plan, options)
     if not watch:
         _print_standing(standing, console)
         return 0
@@ -80,7 +80,7 @@ async def status(plan: Plan, reports_dir: Path, console: Console, *, watch: bool
             while True:
                 _print_watched(standing, console)
                 await anyio.sleep(WATCH_EVERY)
-                standing = await _standing(plan, reports_dir, images)
+                standing = await _standing(plan, options, images)
     if STDOUT.moving and not console.json:
         STDOUT.line("")
     return 0
@@ -106,9 +106,9 @@ class _Standing:
 
 
 async def _standing(
-    plan: Plan, reports_dir: Path, known: Mapping[str, Image] = MappingProxyType({})
+    plan: Plan, options: Options, known: Mapping[str, Image] = MappingProxyType({})
 ) -> _Standing:
-    reader = await _reader(plan, reports_dir)
+    reader = await _reader(plan, options)
     # A run may begin or end while its journal is read: one that has not said its end held the lock before
     # or holds it now, or else it was killed.
     before, ledger = await reader.holder(), await reader.ledger(known or listed(plan))
@@ -126,7 +126,7 @@ async def _standing(
             fresh += 1
     facts = summary(ledger, plan=plan, now=now, running=holder is not None, zone=zone_of(plan))
     said = terminal.standing(facts, holder)
-    if holder is None and await _is_behind(plan, plan_folder(reports_dir, plan), read, reader):
+    if holder is None and await _is_behind(plan, plan_folder(options.reports_dir, plan), read, reader):
         said += "; the journal is older than the report beside it, which the next run takes in first"
     return _Standing(summary=facts, said=said, holder=holder, fresh=fresh, edited=edited(ledger))
 
@@ -193,11 +193,11 @@ def _status_object(standing: _Standing) -> dict[str, object]:
     }
 
 
-async def report(plan: Plan, reports_dir: Path, console: Console) -> int:
+async def report(plan: Plan, options: Options, console: Console) -> int:
     """Write every report anew."""
-    reader = await _reader(plan, reports_dir)
+    reader = await _reader(plan, options)
     ledger = await reader.ledger(listed(plan))
-    folder = plan_folder(reports_dir, plan)
+    folder = plan_folder(options.reports_dir, plan)
     if await _is_behind(plan, folder, ledger, reader):
         raise ReportError(
             f"{folder}: the journal is older than the report beside it, which would be overwritten",

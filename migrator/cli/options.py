@@ -30,6 +30,9 @@ class Options:
     """Where the plan lies, for hints about what to do next; None where it is nobody's file."""
 
     reports_dir: Path = Path("reports")
+    journal: str | None = None
+    """URL of the database that keeps the journal; None: it lies beside the reports."""
+
     limit: int | None = None
     retry_failed: bool = False
     again: frozenset[str] = frozenset()

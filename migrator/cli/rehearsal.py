@@ -130,7 +130,7 @@ async def rehearse(
     settings = settings_for(plan, fault_profile)
     named = plan.model_copy(update={"name": f"{plan.name[:36]}-rehearsal-{_stamp()}"})
     folder = keep or Path()
-    isolated = replace(options, path=None, reports_dir=folder, environ={})
+    isolated = replace(options, path=None, reports_dir=folder, journal=None, environ={})
     ledger, selected = await ledger_ahead(named, isolated)
     keys = choose(named, ledger, options.limit, selected).keys
     console.say(
@@ -279,8 +279,6 @@ async def _carry_out(
                 exit_code=preflight.exit_code, reason="preflight would refuse the run", preflight=preflight
             )
     cloud.forget_requests()
-    if reports:
-        plan_folder(options.reports_dir, plan).mkdir(parents=True)  # which a journal on disk would make
     journal = journal_in_memory()
     there = Surroundings(
         clock=clock,

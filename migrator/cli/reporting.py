@@ -58,6 +58,8 @@ def _write(make: Callable[[], Summary], folder: Path, formats: Collection[str]) 
     with _as_report_error("the reports cannot be made"):
         facts = make()
     paths, failure = [], None
+    with _as_report_error(f"{folder} cannot be made"):
+        folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder, [f"report.{suffix}" for suffix in FORMATS])
     for suffix in formats:
         write = FORMATS[suffix]

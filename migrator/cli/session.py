@@ -73,7 +73,7 @@ async def run(
     """Start or resume a plan, and return the exit code. Raises MigratorError before the first request."""
     collector.spared()  # the plan
     clock = surroundings.clock if surroundings else clock_for(plan, options.environ)
-    location = surroundings.journal if surroundings else journal_of(plan, options.reports_dir)
+    location = surroundings.journal if surroundings else journal_of(plan, options)
     road = surroundings.road if surroundings else None
     check_keys(plan, options)
     async with (

@@ -47,7 +47,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds a journal for writing: one process at a time."""
+    """Who holds a journal for writing: one process at a time, or one for each part of it."""
 
     pid: int | None = None
     """None: somebody holds it, and nobody can tell who."""
@@ -59,11 +59,20 @@ class Holder:
     version: str = ""
     """Of the program that holds it."""
 
+    name: str = ""
+    """What people call the process, where it was given a name."""
+
+    names: tuple[str, ...] = ()
+    """Of several, each of which holds a part."""
+
     def __str__(self) -> str:
         """The holder in a sentence: "held by ..."."""
-        return (
-            "another process" if self.pid is None else f"process {self.pid} on {self.host} since {self.since}"
-        )
+        if self.names:
+            return f"{len(self.names)} workers: {', '.join(sorted(self.names))}"
+        if self.pid is None:
+            return "another process"
+        named = f"{self.name}, " if self.name and self.name != self.host else ""
+        return f"{named}process {self.pid} on {self.host} since {self.since}"
 
 
 class JournalReader(Protocol):

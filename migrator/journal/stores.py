@@ -3,12 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from migrator.domain.errors import JournalError, UsageError
 from migrator.journal.memory import MemoryLocation
 from migrator.journal.port import JournalLocation
 from migrator.journal.sqlite.location import SqliteLocation
 
 STORES: dict[str, Callable[[Path], JournalLocation]] = {"sqlite": SqliteLocation}
-"""Each makes of a plan's folder the place of its journal; `tests/journal/test_contract.py` walks them all."""
+"""Each makes of a plan's folder the place of its journal; `tests/journal/test_contract.py` walks them all,
+and the one in a database besides."""
+
+
+SCHEMES = ("postgresql://", "postgres://")
+"""How the address of a database begins."""
 
 
 def journal_in_memory() -> JournalLocation:
@@ -19,3 +25,19 @@ def journal_in_memory() -> JournalLocation:
 def journal_at(folder: Path, store: str = "sqlite") -> JournalLocation:
     """The journal of the plan whose files lie in `folder`, whether or not it is there yet."""
     return STORES[store](folder)
+
+
+def journal_in(url: str, plan: str, on_fenced: Callable[[JournalError], None]) -> JournalLocation:
+    """The journal of a plan in the database at `url`; `on_fenced` is called when another process took it.
+
+    Raises JournalError for an address that cannot be read, UsageError where the package for it is missing.
+    """
+    try:
+        from migrator.journal.postgres.connection import Database
+        from migrator.journal.postgres.location import PostgresLocation
+    except ModuleNotFoundError as missing:
+        raise UsageError(
+            f"a journal in PostgreSQL needs the package {missing.name}, which is not installed",
+            hint="Install it with: pip install 'migrator[postgres]'",
+        ) from None
+    return PostgresLocation(database=Database.at(url), plan=plan, on_fenced=on_fenced)

@@ -9,10 +9,12 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace as replaced
 from itertools import count
 from pathlib import Path
 
 import anyio
+import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,6 +27,8 @@ from migrator.domain.object_ref import ObjectRef
 from migrator.journal.group_commit import GroupCommit
 from migrator.journal.memory import MemoryLocation, MemoryStore
 from migrator.journal.port import Journal, JournalLocation
+from migrator.journal.postgres.connection import Database
+from migrator.journal.postgres.location import PostgresLocation
 from migrator.journal.stores import STORES
 from migrator.workflow.events import (
     AttemptBegan,
@@ -69,6 +73,7 @@ from migrator.workflow.events import (
 from migrator.workflow.ledger import Ledger, Planned, after, fold
 from migrator.workflow.states import Phase, State
 from migrator.workflow.transitions import TRANSITIONS, ImpossibleTransition
+from tests.journal.conftest import NEEDS_POSTGRES
 from tests.ledgers import steps_for
 
 pytestmark = pytest.mark.anyio
@@ -112,16 +117,33 @@ def run(name: str) -> RunBegan:
 class Place:
     """Where a test keeps a journal, and what may happen there."""
 
-    def __init__(self, store: str, folder: Path) -> None:
+    def __init__(self, store: str, folder: Path, url: str = "") -> None:
         self.store = store
         self.folder = folder / "plan"
-        self.location: JournalLocation = MemoryLocation() if store == "memory" else STORES[store](self.folder)
+        self.url = url
+        self.plan = f"plan-{next(_PLANS)}"
+        self.location = self._location()
         self._copies = count(1)
+
+    def _location(self) -> JournalLocation:
+        match self.store:
+            case "memory":
+                return MemoryLocation()
+            case "postgres":
+                return PostgresLocation(database=Database.at(self.url), plan=self.plan)
+            case "target":
+                return PostgresLocation(database=Database.at(self.url), plan=self.plan, target="north")
+            case store:
+                return STORES[store](self.folder)
 
     def after_a_kill(self) -> JournalLocation:
         """What would be there if the process died in this moment."""
         if isinstance(self.location, MemoryLocation):
             return MemoryLocation(store=MemoryStore(self.location.store.rows))
+        if isinstance(self.location, PostgresLocation):
+            plan = f"{self.plan}-left-{next(self._copies)}"
+            copied(self.url, self.plan, plan)
+            return replaced(self.location, plan=plan)
         left = self.folder.with_name(f"left-{next(self._copies)}")
         shutil.copytree(self.folder, left)
         return STORES[self.store](left)
@@ -134,6 +156,10 @@ class Place:
             yield
             self.location.store.room = None
             return
+        if isinstance(self.location, PostgresLocation):
+            with full(self.url):
+                yield
+            return
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
         try:
@@ -142,12 +168,69 @@ class Place:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
+_PLANS = count(1)
+
+
+def copied(url: str, plan: str, other: str) -> None:
+    """All that is durable of a plan, under another name and owned by nobody."""
+    with psycopg.connect(url) as connection:
+        for name, table in (
+            ("plans", "name, epoch, generation, appended"),
+            ("shards", "target, epoch, generation, appended"),
+            ("events", "target, at, kind, key, body"),
+            ("images", "key, target, digest, image"),
+            ("states", "key, phase, state"),
+        ):
+            order = {"events": " ORDER BY seq", "images": " ORDER BY position"}.get(name, "")
+            if name == "plans":
+                connection.execute(
+                    "INSERT INTO migrator.plans (name, epoch, generation, appended)"
+                    " SELECT %s, epoch, generation, appended FROM migrator.plans WHERE name = %s",
+                    [other, plan],
+                )
+                continue
+            connection.execute(
+                f"INSERT INTO migrator.{name} (plan, {table}) SELECT"
+                f" (SELECT id FROM migrator.plans WHERE name = %s), {table} FROM migrator.{name}"
+                f" WHERE plan = (SELECT id FROM migrator.plans WHERE name = %s){order}",
+                [other, plan],
+            )
+
+
+@contextmanager
+def full(url: str) -> Iterator[None]:
+    """A database that says that its disk is full, after some more rows."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SEQUENCE room MAXVALUE 40 NO CYCLE")
+        connection.execute(
+            "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF nextval('room') > 30 THEN RAISE EXCEPTION 'could not extend file: No space left on device'"
+            " USING ERRCODE = 'disk_full'; END IF; RETURN NEW; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER no_room BEFORE INSERT ON migrator.events FOR EACH ROW EXECUTE FUNCTION no_room()"
+        )
+        yield
+        connection.execute("DROP TRIGGER no_room ON migrator.events; DROP FUNCTION no_room")
+        connection.execute("DROP SEQUENCE room")
+
+
 Reopen = Callable[[], Awaitable[Journal]]
 
 
-@pytest.fixture(params=[*STORES, "memory"])
+EVERYWHERE = [
+    *STORES,
+    "memory",
+    pytest.param("postgres", marks=NEEDS_POSTGRES),
+    pytest.param("target", marks=NEEDS_POSTGRES),
+]
+"""The last is one target of a plan in a database, as a worker owns it."""
+
+
+@pytest.fixture(params=EVERYWHERE)
 def place(request, tmp_path) -> Place:
-    return Place(request.param, tmp_path)
+    database = request.param in ("postgres", "target")
+    return Place(request.param, tmp_path, request.getfixturevalue("database") if database else "")
 
 
 @pytest.fixture
@@ -684,10 +767,12 @@ def test_every_fact_about_an_image_is_part_of_the_random_pasts():
     assert set(SAYS) == {kind for _, kind in TRANSITIONS}
 
 
-@pytest.mark.parametrize("store", [*STORES, "memory"])
+@pytest.mark.parametrize("store", [*STORES, "memory", pytest.param("postgres", marks=NEEDS_POSTGRES)])
 @given(calls=pasts())
 @settings(max_examples=40)
-def test_events_folded_equal_the_ledger_the_reopened_ledger_and_the_tables(store, calls):
+def test_events_folded_equal_the_ledger_the_reopened_ledger_and_the_tables(request, store, calls):
+    url = request.getfixturevalue("database") if store == "postgres" else ""
+
     async def live(location: JournalLocation) -> None:
         events = [event for call in calls for event in call]
         journal = await location.open(version="test")
@@ -704,4 +789,4 @@ def test_events_folded_equal_the_ledger_the_reopened_ledger_and_the_tables(store
         await again.close()
 
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(live(Place(store, Path(folder)).location))
+        asyncio.run(live(Place(store, Path(folder), url).location))

@@ -1,0 +1,104 @@
+"""A journal in PostgreSQL as `status` and `report` read it, whether or not somebody writes it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from migrator.domain import collector
+from migrator.domain.errors import JournalMissing
+from migrator.domain.image import Image
+from migrator.journal.port import NO_IMAGES, Holder
+from migrator.journal.postgres import schema, store
+from migrator.journal.postgres.claim import Claim, lives
+from migrator.journal.postgres.connection import Connection, Database
+from migrator.journal.postgres.errors import damaged, explained
+from migrator.journal.postgres.heartbeat import Identity
+from migrator.workflow.events import Event
+from migrator.workflow.ledger import Ledger, Planned, fold
+
+Answer = TypeVar("Answer")
+
+_NOBODY = Identity(name="", version="").id
+
+
+class PostgresReader:
+    """`port.JournalReader`; nothing stays open between two questions."""
+
+    def __init__(self, database: Database, name: str, plan: str) -> None:
+        self._database = database
+        self._name = name
+        self._plan = plan
+
+    async def ledger(self, known: Mapping[str, Image] = NO_IMAGES) -> Ledger:
+        """`JournalReader.ledger`."""
+        return await asyncio.to_thread(self._snapshot, lambda one, held: self._ledger(one, held, known))
+
+    async def events(self, key: str | None = None) -> Sequence[Event]:
+        """`JournalReader.events`."""
+        return await asyncio.to_thread(self._snapshot, lambda one, held: store.read_events(one, held, key))
+
+    async def holder(self) -> Holder | None:
+        """`JournalReader.holder`: of the plan, or of its targets."""
+        return await asyncio.to_thread(self._holder)
+
+    async def check(self) -> None:
+        """`JournalReader.check`."""
+        await asyncio.to_thread(self._snapshot, self._check)
+
+    async def exists(self) -> bool:
+        """Whether a journal was ever opened here."""
+        return await asyncio.to_thread(self._exists)
+
+    def _snapshot(self, question: Callable[[Connection, Claim], Answer]) -> Answer:
+        with explained(self._name), self._database.connect() as connection, collector.paused():
+            plan = plan_id(connection, self._name, self._plan)
+            if plan is None:
+                raise JournalMissing(f"{self._name}: nothing has run yet")
+            with connection.transaction():
+                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                everything = Claim(plan=plan, target=None, process=_NOBODY, epoch=0, generation=0)
+                return question(connection, everything)
+
+    def _ledger(self, connection: Connection, held: Claim, known: Mapping[str, Image]) -> Ledger:
+        ledger = store.read_ledger(connection, self._name, held)
+        ledger.planned = store.read_planned(connection, held, known)
+        return ledger
+
+    def _exists(self) -> bool:
+        with explained(self._name), self._database.connect() as connection:
+            return plan_id(connection, self._name, self._plan) is not None
+
+    def _holder(self) -> Holder | None:
+        with explained(self._name), self._database.connect() as connection:
+            plan = plan_id(connection, self._name, self._plan)
+            if plan is None:
+                return None
+            rows = connection.execute(
+                "SELECT holder FROM migrator.plans WHERE id = %(plan)s UNION ALL"
+                " SELECT holder FROM migrator.shards WHERE plan = %(plan)s",
+                {"plan": plan},
+            ).fetchall()
+            alive = [life for life in lives(connection, {row[0] for row in rows}).values() if life.alive]
+        if not alive:
+            return None
+        first, *others = sorted(alive, key=lambda life: (life.since, life.name))
+        return first.holder if not others else Holder(names=tuple(life.holder.name for life in alive))
+
+    def _check(self, connection: Connection, held: Claim) -> None:
+        folded, kept = fold(store.read_events(connection, held, None)), self._ledger(connection, held, {})
+        for key in folded.states | kept.states:
+            planned: tuple[Planned | None, Planned | None] = folded.planned.get(key), kept.planned.get(key)
+            if folded.states.get(key) != kept.states.get(key) or planned[0] != planned[1]:
+                raise damaged(self._name, f"the events of {key} do not add up to its state")
+        if folded.events != kept.events:
+            raise damaged(self._name, f"{kept.events} events were written, and {folded.events} are there")
+        if list(folded.planned) != list(kept.planned):
+            raise damaged(self._name, "the images are not in the order in which they were planned")
+
+
+def plan_id(connection: Connection, name: str, plan: str) -> int | None:
+    """The number of a plan in its database; None where nothing of it has run. Raises JournalError."""
+    if not schema.found(connection, name):
+        return None
+    row = connection.execute("SELECT id FROM migrator.plans WHERE name = %s", [plan]).fetchone()
+    return None if row is None else int(row[0])
