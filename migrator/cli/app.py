@@ -219,6 +219,9 @@ def run(
         bool, typer.Option("--drain", help="On a signal, wait for running jobs instead of stopping.")
     ] = False,
     no_preflight: Annotated[bool, typer.Option("--no-preflight", help="Start without preflight.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Hand the plan to the workers of --journal, and return.")
+    ] = False,
     fault_profile: Annotated[
         str | None,
         typer.Option(
@@ -237,8 +240,12 @@ def run(
     from migrator.cli.wiring import load
     from migrator.domain.errors import UsageError
 
-    if dry_run and fault_profile is not None:
-        raise UsageError("--dry-run and --simulate are two different things", hint="Use one of them.")
+    if dry_run + detach + (fault_profile is not None) > 1:
+        raise UsageError("--dry-run, --detach and --simulate are different things", hint="Use one of them.")
+    if detach:
+        from migrator.journal.stores import expect_postgres
+
+        expect_postgres()
     found, warnings = load(plan)
     for warning in warnings.lines:
         console.warn(warning)
@@ -255,6 +262,10 @@ def run(
         drain=drain,
         preflight=not no_preflight,
     )
+    if detach:
+        from migrator.cli.handing_over import detach as hand_over
+
+        return run_async(hand_over, found, options, console)
     if dry_run:
         from migrator.cli.offline import dry_run as show_imports
 
@@ -293,6 +304,58 @@ def status(
 
     options = Options(reports_dir=reports_dir, journal=journal)
     return run_async(partial(offline.status, watch=watch), load(plan)[0], options, console)
+
+
+@app.command()
+@lasting_command
+def worker(
+    *,
+    journal: JournalUrl = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="What people call it; else host and number.")
+    ] = None,
+    lanes: Annotated[
+        int, typer.Option("--lanes", min=1, max=1000, metavar="N", help="Targets at once.")
+    ] = 10,
+    stale: Annotated[
+        str,
+        typer.Option("--stale", metavar="30s", help="Silence after which others take over what it holds."),
+    ] = "30s",
+    console: Console,
+) -> int:
+    """Take targets of plans that were handed over, with others."""
+    from migrator.domain.errors import UsageError
+    from migrator.journal.stores import expect_postgres
+
+    expect_postgres()
+    if not journal:
+        raise UsageError(
+            "a worker needs the database where plans were handed over",
+            hint="Name it: --journal postgresql://USER@HOST/DATABASE, or MIGRATOR_JOURNAL.",
+        )
+    seconds = _duration("--stale", stale) or 0.0
+    if seconds < 3.0:
+        raise UsageError(
+            f"--stale is {stale!r}: a worker that is busy for a moment would count as dead",
+            hint="Use at least 3s; 30s is the usual.",
+        )
+    from migrator.cli.worker import WorkerOptions, work
+
+    options = WorkerOptions(journal=journal, name=name, lanes=lanes, stale=seconds)
+    return run_async(work, options, console)
+
+
+@app.command()
+@command
+def stop(*, plan: PlanPath, journal: JournalUrl = None, console: Console) -> int:
+    """Ask everybody who works on a plan to drain."""
+    from migrator.cli.wiring import load
+    from migrator.journal.stores import expect_postgres
+
+    expect_postgres()
+    from migrator.cli.handing_over import stop_plan
+
+    return run_async(stop_plan, load(plan)[0], Options(journal=journal), console)
 
 
 @app.command()

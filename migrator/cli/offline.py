@@ -96,13 +96,16 @@ class _Standing:
     fresh: int
     """Images of the plan that the journal does not hold."""
 
+    unattended: list[str]
+    """What was handed to workers and nobody works on, and why."""
+
     edited: list[str]
     """What is to be said of images that were edited after their import."""
 
     @property
     def waits(self) -> list[str]:
         fresh = [f"{plural(self.fresh, 'image')} new in the plan since the last run"] if self.fresh else []
-        return [*self.edited, *fresh]
+        return [*self.unattended, *self.edited, *fresh]
 
 
 async def _standing(
@@ -116,7 +119,10 @@ async def _standing(
     found = await reader.holder()
     if ledger.runs and ledger.runs[-1].ended_at is None:
         found = found or before
+    unattended = await reader.unattended()
     holder = None if found is None else str(found)
+    if holder is None and unattended:
+        holder = "workers, none of them at work now"
     now = SystemClock().now()
     fresh = 0
     for event in list(startup_events(planned(plan, ledger.planned), ledger, now)):
@@ -128,7 +134,14 @@ async def _standing(
     said = terminal.standing(facts, holder)
     if holder is None and await _is_behind(plan, plan_folder(options.reports_dir, plan), read, reader):
         said += "; the journal is older than the report beside it, which the next run takes in first"
-    return _Standing(summary=facts, said=said, holder=holder, fresh=fresh, edited=edited(ledger))
+    return _Standing(
+        summary=facts,
+        said=said,
+        holder=holder,
+        fresh=fresh,
+        unattended=list(unattended),
+        edited=edited(ledger),
+    )
 
 
 def _print_standing(standing: _Standing, console: Console) -> None:

@@ -28,9 +28,12 @@ from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.states import FINISHED, IN_CLOUD, Phase, State
 from migrator.workflow.steps import failed, left
+from migrator.workflow.target_counts import TargetCounts
 from migrator.workflow.verdict import Ending, StopReason, ending
 from migrator.workflow.visibility_delay import ListedBy
 from migrator.workflow.waves import Gate, Waves, line
+
+NOTHING = TargetCounts()
 
 GRACE = 1.0
 """Seconds for which requests that are under way may still get their answer after Ctrl-C: each answer read now
@@ -58,7 +61,11 @@ class Engine:
         decided: Mapping[str, Decided] = MappingProxyType({}),
         seen: Mapping[str, ServiceSeen] = MappingProxyType({}),
         after_import: Mapping[str, AfterImport] = MappingProxyType({}),
+        patient: bool = True,
+        before: TargetCounts = NOTHING,
     ) -> None:
+        """`patient`: whether it waits for the window of a wave while nothing else is to do. `before` is what
+        this run has brought to an end already, in a process that is no more."""
         self.plan = plan
         self.ledger = ledger
         self.clouds = clouds
@@ -76,10 +83,12 @@ class Engine:
         """What each target's service was seen to do, by target."""
         self.drivers: dict[str, Driver] = {}
         """By target."""
-        self._waves = WaveGate(Waves((), ()), clock, self.log)
+        self._patient = patient
+        self._waves = WaveGate(Waves((), ()), clock, self.log, patient=patient)
+        self._elsewhere = NOTHING
         self.stopped: StopReason | None = None
         self.threshold_reached = False
-        self._failed = self._finished = 0
+        self._failed, self._finished = before.failed, before.finished
         self.departure = Departure(clock, journal.holds)
         self.after = AfterImports(
             plan=plan,
@@ -118,7 +127,9 @@ class Engine:
                 for key, item in self.ledger.planned.items()
                 if not states[key].removed
             )
-            self._waves = WaveGate(Waves(self.plan.waves, images), self.clock, self.log)
+            waves = Waves(self.plan.waves, images)
+            waves.elsewhere(self._elsewhere.waves)
+            self._waves = WaveGate(waves, self.clock, self.log, patient=self._patient)
         self._open_targets([key for key in chosen if self.ledger.states[key].phase not in FINISHED])
         for key in chosen:
             self.after.add(key)
@@ -170,6 +181,18 @@ class Engine:
         rate = self.plan.targets[target].limits.query_rate.per_second
         await self.clock.sleep(1 / rate)
 
+    def counts(self) -> TargetCounts:
+        """How far this run has come, for those who work on other targets of the plan."""
+        return TargetCounts(waves=self._waves.counts(), failed=self._failed, finished=self._finished)
+
+    def elsewhere(self, counts: TargetCounts) -> None:
+        """How far other targets have come: waves may open, and too many failures stop everybody."""
+        if counts == self._elsewhere:
+            return
+        self._elsewhere = counts
+        self._waves.elsewhere(counts.waves)
+        self._check_threshold()
+
     def stop(self, why: StopReason, *, drain: bool = False) -> None:
         """Submit nothing more; with `drain`, follow what runs to its end, otherwise end within seconds.
 
@@ -199,15 +222,19 @@ class Engine:
             return
         self._finished += 1
         self._failed += state.phase is Phase.FAILED
+        self._check_threshold()
+
+    def _check_threshold(self) -> None:
+        failed, finished = self._failed + self._elsewhere.failed, self._finished + self._elsewhere.finished
         if self.threshold_reached or not too_many_failures(
-            self.plan.policy, failed=self._failed, finished=self._finished
+            self.plan.policy, failed=failed, finished=finished
         ):
             return
         self.threshold_reached = True
         self.log.error(
             "run.failure_threshold",
-            failed=self._failed,
-            finished=self._finished,
+            failed=failed,
+            finished=finished,
             max_failures=str(self.plan.policy.max_failures),
         )
         self._submit_nothing_more()

@@ -11,13 +11,16 @@ from migrator.domain.ports import Clock
 from migrator.engine.target_worker import TargetWorker
 from migrator.pacing.token_bucket import TICK
 from migrator.workflow.states import Phase
+from migrator.workflow.target_counts import WaveCount
 from migrator.workflow.waves import Gate, Waves
 
 
 class WaveGate:
     """Opens and closes waves for all targets alike. What is open is decided by `Waves`."""
 
-    def __init__(self, waves: Waves, clock: Clock, log: FilteringBoundLogger) -> None:
+    def __init__(self, waves: Waves, clock: Clock, log: FilteringBoundLogger, *, patient: bool) -> None:
+        """`patient`: whether a run that has nothing under way waits for a window to open."""
+        self._patient = patient
         self.gate = Gate(open=frozenset({0}), possible=frozenset({0}))
         """Which waves are open, and why the others are not."""
         self.workers: Iterable[TargetWorker] = ()
@@ -36,6 +39,15 @@ class WaveGate:
         self._waves.finished(image, phase)
         self.update()
 
+    def elsewhere(self, counts: Mapping[str, WaveCount]) -> None:
+        """Waves came further on targets that others work on."""
+        self._waves.elsewhere(counts)
+        self.update()
+
+    def counts(self) -> dict[str, WaveCount]:
+        """How far the waves have come here, by name; empty where the plan has none."""
+        return self._waves.counts() if self._waves.any else {}
+
     def update(self) -> None:
         """Open and close waves; called whenever an image has finished, and when the clock says so."""
         if not self._waves.any:
@@ -53,7 +65,8 @@ class WaveGate:
 
     def nothing_under_way(self) -> None:
         """End the run when waves wait for images that nobody works on any more: overdue or held ones."""
-        if self.gate.until is None and all(worker.scheduler.idle for worker in self.workers):
+        waits = self._patient and self.gate.until is not None
+        if not waits and all(worker.scheduler.idle for worker in self.workers):
             for worker in self.workers:
                 worker.scheduler.possible_waves = self.gate.open
                 worker.wake_all()

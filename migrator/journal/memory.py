@@ -112,6 +112,10 @@ class MemoryReader:
         """`JournalReader.holder`."""
         return self._store.holder
 
+    async def unattended(self) -> list[str]:
+        """`JournalReader.unattended`."""
+        return []
+
     async def check(self) -> None:
         """`JournalReader.check`."""
         for event in await self.events():

@@ -94,6 +94,10 @@ class JournalReader(Protocol):
     async def holder(self) -> Holder | None:
         """Who runs the plan now; None for nobody, and where that cannot be told."""
 
+    async def unattended(self) -> Sequence[str]:
+        """Parts of a plan that was handed to workers which nobody works on, and why; a sentence for each
+        reason. Nothing where all is in one hand."""
+
     async def check(self) -> None:
         """Raise JournalError unless the store is sound and its events, folded, equal what `ledger` says."""
 

@@ -1,6 +1,7 @@
 """The stores that keep a journal, by name."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from migrator.domain.errors import JournalError, UsageError
@@ -32,12 +33,18 @@ def journal_in(url: str, plan: str, on_fenced: Callable[[JournalError], None]) -
 
     Raises JournalError for an address that cannot be read, UsageError where the package for it is missing.
     """
-    try:
-        from migrator.journal.postgres.connection import Database
-        from migrator.journal.postgres.location import PostgresLocation
-    except ModuleNotFoundError as missing:
-        raise UsageError(
-            f"a journal in PostgreSQL needs the package {missing.name}, which is not installed",
-            hint="Install it with: pip install 'migrator[postgres]'",
-        ) from None
+    expect_postgres()
+    from migrator.journal.postgres.connection import Database
+    from migrator.journal.postgres.location import PostgresLocation
+
     return PostgresLocation(database=Database.at(url), plan=plan, on_fenced=on_fenced)
+
+
+def expect_postgres() -> None:
+    """Raise UsageError where the packages for journals in PostgreSQL are missing."""
+    for package in ("psycopg", "procrastinate"):
+        if find_spec(package) is None:
+            raise UsageError(
+                f"a journal in PostgreSQL needs the package {package}, which is not installed",
+                hint="Install it with: pip install 'migrator[postgres]'",
+            )

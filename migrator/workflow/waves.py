@@ -8,6 +8,7 @@ from migrator.domain.plan import Wave
 from migrator.domain.units import Moment
 from migrator.domain.zone import UTC_ZONE, Zone
 from migrator.workflow.states import FINISHED, Phase, State
+from migrator.workflow.target_counts import WaveCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Waves:
         self._waves = waves or (Wave(name=""),)
         self._index = {wave.name: index for index, wave in enumerate(self._waves)}
         self._counts = [_Count() for _ in self._waves]
+        self._elsewhere = [WaveCount() for _ in self._waves]
         for image, state in images:
             count = self._counts[self.index(image)]
             count.total += 1
@@ -89,11 +91,28 @@ class Waves:
         counted.finished += count
         counted.succeeded += well
 
+    def elsewhere(self, counts: Mapping[str, WaveCount]) -> None:
+        """How far the waves have come on targets that others work on, by the wave's name."""
+        self._elsewhere = [counts.get(wave.name, WaveCount()) for wave in self._waves]
+
+    def counts(self) -> dict[str, WaveCount]:
+        """How far they have come here, by the wave's name."""
+        return {
+            wave.name: WaveCount(count.total, count.finished, count.succeeded)
+            for wave, count in zip(self._waves, self._counts, strict=True)
+        }
+
     def copy(self) -> "Waves":
         """The same, to be played with."""
         other = Waves(self._waves if self.any else (), ())
         other._counts = [replace(count) for count in self._counts]
+        other._elsewhere = list(self._elsewhere)
         return other
+
+    def _everywhere(self) -> list[WaveCount]:
+        return [
+            count.plus(there) for count, there in zip(self.counts().values(), self._elsewhere, strict=True)
+        ]
 
     def gate(self, now: Moment) -> Gate:
         """What is open at `now`."""
@@ -101,7 +120,7 @@ class Waves:
         reason: Why | None = None
         closed = False
         until: Moment | None = None
-        for index, (wave, count) in enumerate(zip(self._waves, self._counts, strict=True)):
+        for index, (wave, count) in enumerate(zip(self._waves, self._everywhere(), strict=True)):
             if wave.not_before is not None and now < wave.not_before:
                 later = frozenset(range(index, len(self._waves)))
                 why = reason or Why(f"wave {wave.name} begins at", wave.not_before)
@@ -135,7 +154,7 @@ class Waves:
             return Gate(open=frozenset(open_), possible=later, until=until, why=why, closed=closed)
         return Gate(open=frozenset(open_), possible=frozenset(open_), until=until, why=reason, closed=closed)
 
-    def _lets_next_begin(self, wave: Wave, count: _Count) -> bool:
+    def _lets_next_begin(self, wave: Wave, count: WaveCount) -> bool:
         if wave.proceed is None:
             return count.finished >= count.total
         if wave.proceed.fraction is None:

@@ -139,7 +139,7 @@ def release(connection: Connection, held: Claim) -> None:
     table, key = ("plans", "id") if held.target is None else ("shards", "plan")
     of_target = "" if held.target is None else " AND target = %(target)s"
     connection.execute(
-        f"UPDATE migrator.{table} SET holder = NULL WHERE {key} = %(plan)s{of_target}"  # noqa: S608 - ours
+        f"UPDATE migrator.{table} SET holder = NULL WHERE {key} = %(plan)s{of_target}"
         " AND holder = %(process)s AND epoch = %(epoch)s",
         {"plan": held.plan, "target": held.target, "process": held.process, "epoch": held.epoch},
     )

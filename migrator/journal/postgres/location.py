@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from migrator.domain.errors import JournalError
 from migrator.journal.group_commit import GroupCommit
+from migrator.journal.postgres.claim import Claim
 from migrator.journal.postgres.connection import Database
 from migrator.journal.postgres.errors import explained
 from migrator.journal.postgres.heartbeat import Elapsed, Heartbeat, Identity, registered
@@ -33,6 +34,9 @@ class PostgresLocation:
     """Of this process, where it owns more than this; None: one for this alone."""
 
     elapsed: Elapsed = elapsed
+    on_claimed: Callable[[Claim], None] = lambda held: None
+    """Called in the writing thread with what this process owns from now on."""
+
     on_fenced: Callable[[JournalError], None] = lambda error: None
     """Called in the writing thread, before anybody learns it, when this process owns nothing any more."""
 
@@ -62,7 +66,7 @@ class PostgresLocation:
             with explained(str(self)):
                 registered(self.database, heartbeat)
         try:
-            return PostgresStore.open(
+            store = PostgresStore.open(
                 self.database,
                 str(self),
                 self.plan,
@@ -71,6 +75,8 @@ class PostgresLocation:
                 on_fenced=self.on_fenced,
                 on_close=heartbeat.stop if own else lambda: None,
             )
+            self.on_claimed(store.held)
+            return store
         except BaseException:
             if own:
                 heartbeat.stop()

@@ -12,6 +12,7 @@ from migrator.journal.postgres import schema, store
 from migrator.journal.postgres.claim import Claim, lives
 from migrator.journal.postgres.connection import Connection, Database
 from migrator.journal.postgres.errors import damaged, explained
+from migrator.journal.postgres.handover import unattended
 from migrator.journal.postgres.heartbeat import Identity
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger, Planned, fold
@@ -40,6 +41,10 @@ class PostgresReader:
     async def holder(self) -> Holder | None:
         """`JournalReader.holder`: of the plan, or of its targets."""
         return await asyncio.to_thread(self._holder)
+
+    async def unattended(self) -> list[str]:
+        """`JournalReader.unattended`."""
+        return await asyncio.to_thread(self._unattended)
 
     async def check(self) -> None:
         """`JournalReader.check`."""
@@ -83,6 +88,11 @@ class PostgresReader:
             return None
         first, *others = sorted(alive, key=lambda life: (life.since, life.name))
         return first.holder if not others else Holder(names=tuple(life.holder.name for life in alive))
+
+    def _unattended(self) -> list[str]:
+        with explained(self._name), self._database.connect() as connection:
+            plan = plan_id(connection, self._name, self._plan)
+            return [] if plan is None else unattended(connection, plan)
 
     def _check(self, connection: Connection, held: Claim) -> None:
         folded, kept = fold(store.read_events(connection, held, None)), self._ledger(connection, held, {})

@@ -60,7 +60,7 @@ CREATE TABLE migrator.states (
 ) WITH (fillfactor = 70);
 
 INSERT INTO migrator.meta VALUES ({VERSION})
-"""  # noqa: S608 - nothing of it comes from outside
+"""
 
 
 def found(connection: Connection, name: str) -> bool:
@@ -99,3 +99,21 @@ def prepare(connection: Connection, name: str) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         if not found(connection, name):
             connection.execute(TABLES)
+
+
+def risks(connection: Connection) -> list[str]:
+    """What of this server may lose events that were acknowledged; a sentence each. Raises psycopg.Error."""
+    settings = connection.execute(
+        "SELECT current_setting('fsync'), current_setting('synchronous_standby_names'),"
+        " (SELECT count(*) FROM pg_stat_replication)"
+    ).fetchone()
+    fsync, synchronous, standbys = settings or ("on", "", 0)
+    found = []
+    if fsync == "off":
+        found.append("the database does not sync to its disk (fsync = off): a power cut loses events")
+    if standbys and not synchronous:
+        found.append(
+            "standbys follow the database without being waited for (synchronous_standby_names is empty): "
+            "promoting one may lose events; that is noticed, but not prevented"
+        )
+    return found

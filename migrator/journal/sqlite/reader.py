@@ -30,6 +30,10 @@ class SqliteReader:
         """`JournalReader.events`."""
         return await asyncio.to_thread(self._events, key)
 
+    async def unattended(self) -> list[str]:
+        """`JournalReader.unattended`."""
+        return []
+
     async def check(self) -> None:
         """`JournalReader.check`."""
         await asyncio.to_thread(self._check)
