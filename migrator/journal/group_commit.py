@@ -211,5 +211,5 @@ class GroupCommit:
     def _refusal(self) -> JournalError:
         # A new one for each caller: one exception raised in many tasks would collect all their tracebacks.
         if self._broken is not None:
-            return JournalError(str(self._broken), hint=self._broken.hint)
+            return type(self._broken)(str(self._broken), hint=self._broken.hint)
         return JournalError(f"{self._writer.store.name}: the journal is closed")

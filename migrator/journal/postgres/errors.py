@@ -40,16 +40,7 @@ def damaged(name: str, what: str) -> JournalError:
 
 def passing(error: psycopg.Error) -> bool:
     """Whether trying again in a while may help: no connection, a restart, a failover under way."""
-    if isinstance(
-        error,
-        (
-            errors.InvalidPassword,
-            errors.InvalidAuthorizationSpecification,
-            errors.InvalidCatalogName,
-            errors.DiskFull,
-            errors.InsufficientPrivilege,
-        ),
-    ):
+    if isinstance(error, (errors.DiskFull, errors.InsufficientPrivilege)):
         return False
     return isinstance(
         error,
@@ -77,6 +68,20 @@ def journal_error(name: str, error: psycopg.Error) -> JournalError:
     """What `error` means for people."""
     said = " ".join(SECRETS.masked(str(error)).split()) or type(error).__name__
     match error:
+        case psycopg.OperationalError() if error.sqlstate is None and "does not exist" in said:
+            # What keeps a connection from being made comes without a code (libpq), in the server's language.
+            return JournalError(
+                f"{name}: there is no such database or user: {said}",
+                hint="Correct the name in the address; or create it: createdb NAME, createuser NAME.",
+            )
+        case psycopg.OperationalError() if error.sqlstate is None and (
+            "authentication failed" in said or "no password supplied" in said or "pg_hba.conf" in said
+        ):
+            return JournalError(
+                f"{name}: the database does not let this user in: {said}",
+                hint="Check the user, the password in ~/.pgpass (PGPASSFILE) or the service file, and what "
+                "pg_hba.conf of the server admits.",
+            )
         case errors.DiskFull() | errors.ProgramLimitExceeded():
             return JournalError(
                 f"{name}: no room left to write the journal: {said}",
@@ -87,16 +92,6 @@ def journal_error(name: str, error: psycopg.Error) -> JournalError:
                 f"{name}: this user may not do that: {said}",
                 hint="The user needs CREATE on the database the first time, and afterwards ALL on the schema "
                 "migrator and what is in it; see docs/scale-out.md.",
-            )
-        case errors.InvalidPassword() | errors.InvalidAuthorizationSpecification():
-            return JournalError(
-                f"{name}: the database does not let this user in: {said}",
-                hint="Check the user, and the password in ~/.pgpass (PGPASSFILE) or the service file.",
-            )
-        case errors.InvalidCatalogName():
-            return JournalError(
-                f"{name}: there is no such database: {said}",
-                hint="Correct its name, or create it: createdb NAME.",
             )
         case errors.ReadOnlySqlTransaction():
             return JournalError(

@@ -102,7 +102,6 @@ class Heartbeat:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._pulses: list[Pulse] = []
-        self._woken, self._waking = socket.socketpair()
 
     def holds(self) -> bool:
         """Whether this process certainly counts as alive; any thread may ask."""
@@ -127,6 +126,7 @@ class Heartbeat:
             ],
         )
         self._until = sent + SURE * self.stale
+        self._woken, self._waking = socket.socketpair()
         self._thread = threading.Thread(target=self._work, name="heartbeat", daemon=True)
         self._thread.start()
 
@@ -140,13 +140,15 @@ class Heartbeat:
 
     def stop(self) -> None:
         """Beat no more. What is owned is let go of by those who claimed it."""
-        self._stop.set()
         self._until = -inf
-        self._woken.send(b".")
+        if self._stop.is_set():
+            return
+        self._stop.set()
         if self._thread is not None:
+            self._woken.send(b".")
             self._thread.join(timeout=15.0)
-        self._woken.close()
-        self._waking.close()
+            self._woken.close()
+            self._waking.close()
 
     def _work(self) -> None:
         every = min(BEAT, self.stale / 6)
