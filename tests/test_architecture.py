@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             "journal.port",
             "journal.stores",
             "journal.codec",
+            "journal.postgres",
             "io",
             "preflight",
             "pacing",

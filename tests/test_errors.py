@@ -11,7 +11,7 @@ import migrator.simulator  # noqa: F401
 from migrator.domain.cloud import Fault
 from migrator.domain.errors import CloudError, MigratorError, RetryableError, TargetHaltedError
 
-EXIT_CODES = {1, 2, 3, 4, 5, 6, 7, 8, 130, 143}
+EXIT_CODES = {1, 2, 3, 4, 5, 6, 7, 8, 70, 130, 143}
 """All but success, as `migrator --help` and the manual list them."""
 
 

@@ -2,18 +2,16 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from migrator.cli import completion
+from migrator.cli import completion, many_hosts
+from migrator.cli.arguments import REPORTS, JournalUrl, PlanPath, ReportsDir, duration, selection
 from migrator.cli.command_line import Commands, RehearsableCommand
 from migrator.cli.common import Console, command, plural, run_async, run_virtually
 from migrator.cli.options import Options, ProblemFormat
 from migrator.domain.sheets import Hidden
-
-if TYPE_CHECKING:
-    from migrator.workflow.selection import Selection
 
 lasting_command = partial(command, lasting=True)
 
@@ -27,28 +25,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="A TOML plan.")]
-ReportsDir = Annotated[
-    Path,
-    typer.Option(
-        "--reports-dir",
-        envvar="MIGRATOR_REPORTS_DIR",
-        metavar="DIR",
-        help="Where each plan has a folder for its reports.",
-    ),
-]
-REPORTS = Path("reports")
-JournalUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--journal",
-        envvar="MIGRATOR_JOURNAL",
-        metavar="URL",
-        show_envvar=True,
-        help="Keep the journal in PostgreSQL: postgresql://USER@HOST/DATABASE.",
-    ),
-]
 
 
 def _version(value: bool) -> None:
@@ -254,11 +230,11 @@ def run(
         reports_dir=reports_dir,
         journal=journal,
         limit=limit,
-        only=_selector("--only", only),
+        only=selection("--only", only),
         wave=wave,
         retry_failed=retry_failed,
         again=frozenset(again or ()),
-        max_duration=_duration("--max-duration", max_duration),
+        max_duration=duration("--max-duration", max_duration),
         drain=drain,
         preflight=not no_preflight,
     )
@@ -306,56 +282,9 @@ def status(
     return run_async(partial(offline.status, watch=watch), load(plan)[0], options, console)
 
 
-@app.command()
-@lasting_command
-def worker(
-    *,
-    journal: JournalUrl = None,
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="What people call it; else host and number.")
-    ] = None,
-    lanes: Annotated[
-        int, typer.Option("--lanes", min=1, max=1000, metavar="N", help="Targets at once.")
-    ] = 10,
-    stale: Annotated[
-        str,
-        typer.Option("--stale", metavar="30s", help="Silence after which others take over what it holds."),
-    ] = "30s",
-    console: Console,
-) -> int:
-    """Take targets of plans that were handed over, with others."""
-    from migrator.domain.errors import UsageError
-    from migrator.journal.stores import expect_postgres
-
-    expect_postgres()
-    if not journal:
-        raise UsageError(
-            "a worker needs the database where plans were handed over",
-            hint="Name it: --journal postgresql://USER@HOST/DATABASE, or MIGRATOR_JOURNAL.",
-        )
-    seconds = _duration("--stale", stale) or 0.0
-    if seconds < 3.0:
-        raise UsageError(
-            f"--stale is {stale!r}: a worker that is busy for a moment would count as dead",
-            hint="Use at least 3s; 30s is the usual.",
-        )
-    from migrator.cli.worker import WorkerOptions, work
-
-    options = WorkerOptions(journal=journal, name=name, lanes=lanes, stale=seconds)
-    return run_async(work, options, console)
-
-
-@app.command()
-@command
-def stop(*, plan: PlanPath, journal: JournalUrl = None, console: Console) -> int:
-    """Ask everybody who works on a plan to drain."""
-    from migrator.cli.wiring import load
-    from migrator.journal.stores import expect_postgres
-
-    expect_postgres()
-    from migrator.cli.handing_over import stop_plan
-
-    return run_async(stop_plan, load(plan)[0], Options(journal=journal), console)
+app.command()(many_hosts.worker)
+app.command()(many_hosts.stop)
+app.add_typer(many_hosts.journal_app, name="journal")
 
 
 @app.command()
@@ -511,23 +440,3 @@ def schema(
     for line in json.dumps(of(), indent=2, ensure_ascii=False).splitlines():
         console.out(line)
     return 0
-
-
-def _selector(option: str, text: str | None) -> "Selection | None":
-    from migrator.domain.errors import UsageError
-    from migrator.workflow.selection import selector
-
-    try:
-        return None if text is None else selector(text)
-    except UsageError as error:
-        raise UsageError(f"{option}, {error}", hint=error.hint) from None
-
-
-def _duration(option: str, text: str | None) -> float | None:
-    from migrator.domain.errors import UsageError
-    from migrator.domain.units import seconds
-
-    try:
-        return None if text is None else seconds(text)
-    except ValueError as error:
-        raise UsageError(f"{option} is {text!r}: {error}") from None

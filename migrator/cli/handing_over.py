@@ -16,14 +16,14 @@ from migrator import __version__
 from migrator.cli.common import Console, plural
 from migrator.cli.journals import expect_url
 from migrator.cli.options import Options
-from migrator.cli.work import check_keys
+from migrator.cli.work import check_keys, two_plans
 from migrator.domain.errors import JournalError, UsageError
 from migrator.domain.image import Image
 from migrator.domain.plan import Plan
 from migrator.journal.postgres import schema
 from migrator.journal.postgres.connection import Database
 from migrator.journal.postgres.errors import explained
-from migrator.journal.postgres.handover import HandOver, hand_over, stop
+from migrator.journal.postgres.handover import HandOver, hand_over, stop, strangers
 from migrator.workflow.events import RunBegan
 from migrator.workflow.selection import selector
 from migrator.workflow.steps import COPY, wanted
@@ -138,6 +138,9 @@ async def detach(plan: Plan, options: Options, console: Console) -> int:
     def give() -> int:
         with explained(name), database.connect() as connection:
             schema.prepare(connection, database.name)
+            other = strangers(connection, plan.name, [image.key for image in plan.images])
+            if other is not None:
+                raise two_plans(plan.name, *other)
             return hand_over(connection, name, plan.name, _given(plan, options), began)
 
     revision = await asyncio.to_thread(give)

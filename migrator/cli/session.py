@@ -30,6 +30,7 @@ from migrator.cli.wiring import Surroundings, TargetServices, clock_for, open_cl
 from migrator.cli.work import (
     Work,
     check_keys,
+    check_same_plan,
     choose,
     decided_offline,
     edited,
@@ -81,6 +82,7 @@ async def run(
         open_journal(location) as journal,
     ):
         ledger = await journal.ledger(listed(plan))
+        check_same_plan(plan, ledger)
         items = planned(plan, ledger.planned)
         opened = clock.monotonic()
         session = _Session(

@@ -49,6 +49,23 @@ def check_keys(plan: Plan, options: Options) -> None:
         )
 
 
+def check_same_plan(plan: Plan, ledger: Ledger) -> None:
+    """Raise UsageError for a plan that shares no image with what its journal holds: two plans of one name."""
+    held = [key for key, state in ledger.states.items() if not state.removed]
+    if not held or not plan.images or any(image.key in ledger.states for image in plan.images):
+        return
+    raise two_plans(plan.name, len(held), held[0])
+
+
+def two_plans(name: str, held: int, such_as: str) -> UsageError:
+    """What to say of a plan whose name belongs to another one's journal."""
+    return UsageError(
+        f"the journal of plan {name} holds {plural(held, 'image')}, such as {such_as}, and none of them is "
+        "in this plan: another plan bears this name",
+        hint="Give this plan a name of its own ([plan] name). Nothing was changed.",
+    )
+
+
 def decided_offline(images: Iterable[Image]) -> dict[str, Decided]:
     """How images go in whose plan leaves that open, by key, where nobody asks about their files.
 

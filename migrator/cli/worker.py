@@ -16,7 +16,7 @@ from migrator import __version__
 from migrator.cli.beside import CODES, handled
 from migrator.cli.common import Console, plural
 from migrator.cli.journals import end_at_once, expect_url
-from migrator.cli.lane import Lane
+from migrator.cli.target_run import TargetRun
 from migrator.cli.wiring import PLAIN_HOSTS
 from migrator.domain.errors import CredentialsError, JournalError, MigratorError
 from migrator.io import credentials
@@ -26,7 +26,7 @@ from migrator.journal.postgres import queue as target_queue
 from migrator.journal.postgres import schema
 from migrator.journal.postgres.connection import Connection, Database
 from migrator.journal.postgres.errors import explained
-from migrator.journal.postgres.handover import due, publish, queues, standings
+from migrator.journal.postgres.handover import Standing, due, publish, queues, standings
 from migrator.journal.postgres.heartbeat import STALE, Heartbeat, Identity
 from migrator.journal.postgres.queue import TargetQueue
 from migrator.workflow.target_counts import TargetCounts
@@ -46,7 +46,9 @@ class WorkerOptions:
 
     journal: str
     name: str | None
-    lanes: int
+    at_once: int
+    """Targets."""
+
     stale: float = STALE
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
@@ -82,12 +84,12 @@ class _Worker:
             database,
             self.take,
             name=name,
-            lanes=options.lanes,
+            at_once=options.at_once,
             beat=options.stale / 6,
             stale=options.stale,
             on_stop=self.leave,
         )
-        self.lanes: dict[tuple[str, str], Lane] = {}
+        self.runs: dict[tuple[str, str], TargetRun] = {}
         self.published: dict[tuple[str, str], TargetCounts] = {}
         self.asked: dict[str, bool] = {}
         """Whether the credentials of each queue are here."""
@@ -99,7 +101,7 @@ class _Worker:
     async def run(self) -> int:
         await asyncio.to_thread(self._begin)
         self.console.say(
-            f"worker {self.heartbeat.identity.name}: up to {plural(self.options.lanes, 'target')} at once, "
+            f"worker {self.heartbeat.identity.name}: up to {plural(self.options.at_once, 'target')} at once, "
             f"from {self.database.name}"
         )
         async with self.queue, anyio.create_task_group() as group:
@@ -124,14 +126,14 @@ class _Worker:
                 self.console.warn(warning)
             self.heartbeat.start(connection)
 
-    # --- Lanes ------------------------------------------------------------------------------------------
+    # --- Targets ----------------------------------------------------------------------------------------
 
     async def take(self, plan: str, target: str) -> None:
         """Work on one target, as the queue hands it out."""
         key = plan, target
-        if self.leaving or key in self.lanes:
+        if self.leaving or key in self.runs:
             return
-        lane = self.lanes[key] = Lane(
+        run = self.runs[key] = TargetRun(
             plan=plan,
             target=target,
             database=self.database,
@@ -141,21 +143,21 @@ class _Worker:
             on_fenced=end_at_once,
         )
         try:
-            await lane.carry_out()
+            await run.carry_out()
         except JournalError as error:
             # Without its journal nothing of it may go on here: another process does, or this one anew.
             log.error("target.lost", plan=plan, target=target, reason=str(error))
             self.failure = self.failure or error
             self.queue.stop()
         finally:
-            del self.lanes[key]
+            del self.runs[key]
             self.published.pop(key, None)
 
     def leave(self) -> None:
         """Take nothing more, and let go of every target; safe to call more than once."""
         self.leaving = True
-        for lane in self.lanes.values():
-            lane.leave()
+        for run in self.runs.values():
+            run.leave()
 
     async def _listen(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         loop, count = asyncio.get_running_loop(), 0
@@ -192,22 +194,20 @@ class _Worker:
             await anyio.sleep(ROUND)
 
     async def _round(self, connection: Connection) -> None:
-        owned = {key: (lane, lane.held) for key, lane in self.lanes.items() if lane.held is not None}
-        counts = {key: lane.counts() for key, (lane, _) in owned.items()}
+        owned = {key: (run, held) for key, run in self.runs.items() if (held := run.held) is not None}
+        counts = {key: run.counts() for key, (run, _) in owned.items()}
 
-        def exchange() -> tuple[dict[int, object], list[str]]:
+        def exchange() -> tuple[dict[int, Standing], list[str]]:
             for key, (_, held) in owned.items():
-                if held is not None and self.published.get(key) != counts[key]:
+                if self.published.get(key) != counts[key]:
                     publish(connection, held, counts[key])
-            plans = {held.plan for _, held in owned.values() if held is not None}
-            return dict(standings(connection, plans)), queues(connection)
+            return standings(connection, {held.plan for _, held in owned.values()}), queues(connection)
 
         found, wanted = await asyncio.to_thread(exchange)
         self.published.update(counts)
-        for lane, held in owned.values():
-            standing = found.get(held.plan) if held is not None else None
-            if standing is not None:
-                lane.follow(standing)  # type: ignore[arg-type]
+        for run, held in owned.values():
+            if (standing := found.get(held.plan)) is not None:
+                run.follow(standing)
         if not self.leaving:
             self.served = self.queue.queues = [one for one in wanted if await self._has(one)]
             targets = await asyncio.to_thread(due, connection)

@@ -103,6 +103,23 @@ class JournalTooNew(JournalError):
     hint = "Upgrade migrator; the journal was left as it is."
 
 
+class JournalFenced(JournalError):
+    """Another process owns this now: nothing that this one does may count any more."""
+
+    exit_code = 70
+    hint = "Nothing is lost: the other process goes on from what the journal holds. This one ends."
+
+
+class JournalWentBack(JournalError):
+    """The database holds less than it acknowledged."""
+
+    hint = (
+        "Most likely a standby was promoted that lagged behind. Stop every worker of this database, and "
+        "bring the old primary back if you can. Otherwise run again: images are looked up by their markers "
+        "before anything is sent for them, and a newer report.json is taken in first."
+    )
+
+
 class CloudError(MigratorError):
     """A request to the cloud did not do what it was meant to."""
 

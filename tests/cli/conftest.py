@@ -20,7 +20,9 @@ import structlog
 from typer.testing import CliRunner
 
 from migrator.cli.app import app
-from migrator.journal.stores import journal_at
+from migrator.domain.errors import JournalError
+from migrator.journal.port import JournalLocation
+from migrator.journal.stores import journal_at, journal_in
 from migrator.simulator.server import Running, serve
 from migrator.simulator.settings import Settings
 from migrator.workflow.events import Event
@@ -193,13 +195,22 @@ class Desk:
 
     def events(self, name: str = "dc-east") -> Sequence[Event]:
         """All that the journal holds."""
-        return asyncio.run(journal_at(self.reports / name).read().events())
+        return asyncio.run(self.journal(name).read().events())
 
     def ledger(self, name: str = "dc-east") -> Ledger:
-        return asyncio.run(journal_at(self.reports / name).read().ledger())
+        return asyncio.run(self.journal(name).read().ledger())
+
+    def journal(self, name: str = "dc-east") -> JournalLocation:
+        """Where a plan's journal lies: beside its reports, or in the database that the environment names."""
+        url = self.env.get("MIGRATOR_JOURNAL")
+        return journal_at(self.reports / name) if url is None else journal_in(url, name, raised)
 
     def phases(self, name: str = "dc-east") -> list[Phase]:
         return [state.phase for state in self.ledger(name).states.values()]
+
+
+def raised(error: JournalError) -> None:
+    """In a test a process that owns nothing any more does not end at once."""
 
 
 def ended(child: subprocess.Popen[str], seconds: float = 20.0) -> Result:

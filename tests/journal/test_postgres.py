@@ -13,11 +13,10 @@ import anyio
 import psycopg
 import pytest
 
-from migrator.domain.errors import JournalError, JournalLocked, JournalTooNew
+from migrator.domain.errors import JournalError, JournalFenced, JournalLocked, JournalTooNew, JournalWentBack
 from migrator.domain.image import Image
 from migrator.domain.object_ref import ObjectRef
 from migrator.journal.postgres.connection import Database
-from migrator.journal.postgres.errors import JournalFenced, JournalWentBack
 from migrator.journal.postgres.heartbeat import Heartbeat, Identity, registered
 from migrator.journal.postgres.location import PostgresLocation
 from migrator.workflow.events import AttemptBegan, ImagePlanned, JobAccepted, JobProgressed, RunBegan
@@ -432,9 +431,9 @@ def test_a_password_is_in_no_message(server):
 
     assert database.name == "PostgreSQL db.example:5432/migrations"
     assert "s3cret-word" not in repr(database)
-    assert "sslmode=require" in database.conninfo
+    assert "sslmode='require'" in database.conninfo
     assert "sslmode" not in Database.at("postgresql://me@127.0.0.1/x").conninfo
-    assert "sslmode=disable" in Database.at("postgresql://me@db.example/x?sslmode=disable").conninfo
+    assert "sslmode='disable'" in Database.at("postgresql://me@db.example/x?sslmode=disable").conninfo
 
 
 async def test_what_never_happens_while_events_are_changed_by_hand(place):

@@ -36,7 +36,7 @@ FROM migrator.processes WHERE id = ANY(%s)
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Life:
     """What is known of the process behind an owner."""
 
@@ -79,9 +79,8 @@ def lives(connection: Connection, ids: set[UUID | None]) -> dict[UUID, Life]:
     asked = [one for one in ids if one is not None]
     if not asked:
         return {}
-    names = Life.__dataclass_fields__
     rows = connection.execute(_LIFE, [asked]).fetchall()
-    return {row[0]: Life(**dict(zip(names, row, strict=True))) for row in rows}
+    return {row[0]: Life(*row) for row in rows}
 
 
 def claim(connection: Connection, name: str, plan: str, target: str | None, process: UUID) -> Claim:

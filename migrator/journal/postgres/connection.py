@@ -4,13 +4,14 @@ No state of a session is relied on, so that a pooler which gives each transactio
 between (PgBouncer, "pool_mode = transaction"): no prepared statements, no session settings, no session locks.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from os import environ
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
 from migrator.domain.errors import JournalError
 from migrator.domain.secrets import SECRETS
@@ -51,7 +52,7 @@ class Database:
             ) from None
         SECRETS.register(str(said.get("password") or ""))
         host = str(said.get("host") or said.get("hostaddr") or environ.get("PGHOST") or "")
-        asked = {name: value for name, value in _WAYS.items() if name not in said}
+        asked = said | {name: value for name, value in _WAYS.items() if name not in said}
         named = "sslmode" in said or "service" in said or environ.keys() & {"PGSSLMODE", "PGSERVICE"}
         if not named and _elsewhere(host):
             asked["sslmode"] = "require"
@@ -59,11 +60,17 @@ class Database:
         base = said.get("dbname") or environ.get("PGDATABASE")
         where = host or (f"service {service}" if service else "this machine")
         port = f":{said['port']}" if said.get("port") else ""
-        return cls(make_conninfo(url, **asked), f"PostgreSQL {where}{port}{f'/{base}' if base else ''}")
+        return cls(_conninfo(asked), f"PostgreSQL {where}{port}{f'/{base}' if base else ''}")
 
     def connect(self) -> Connection:
         """A connection on which each statement is a transaction. Raises psycopg.Error."""
         return psycopg.connect(self.conninfo, autocommit=True, prepare_threshold=None)
+
+
+def _conninfo(values: Mapping[str, object]) -> str:
+    """Values as libpq reads them: quoted, with quotes and backslashes escaped ("Connection Strings")."""
+    quoted = ((name, str(value).replace("\\", "\\\\").replace("'", "\\'")) for name, value in values.items())
+    return " ".join(f"{name}='{value}'" for name, value in quoted)
 
 
 def _elsewhere(host: str) -> bool:

@@ -13,23 +13,6 @@ from migrator.workflow.transitions import ImpossibleTransition
 KEPT = "what was acknowledged is kept."
 
 
-class JournalFenced(JournalError):
-    """Another process owns this now: nothing that this one does may count any more."""
-
-    exit_code = 70
-    hint = "Nothing is lost: the other process goes on from what the journal holds. This one ends."
-
-
-class JournalWentBack(JournalError):
-    """The database holds less than it acknowledged."""
-
-    hint = (
-        "Most likely a standby was promoted that lagged behind. Stop every worker of this database, and "
-        "bring the old primary back if you can. Otherwise run again: images are looked up by their markers "
-        "before anything is sent for them, and a newer report.json is taken in first."
-    )
-
-
 def damaged(name: str, what: str) -> JournalError:
     return JournalError(
         f"{name}: the journal is damaged: {what}",

@@ -172,6 +172,21 @@ def handed(connection: Connection, plan: str, target: str) -> Handed | None:
     )
 
 
+def strangers(connection: Connection, plan: str, keys: list[str]) -> tuple[int, str] | None:
+    """How many images the journal of a plan holds, and one of them, where `keys` names none of them.
+
+    Raises psycopg.Error.
+    """
+    row = connection.execute(
+        "SELECT count(*), min(i.key), bool_or(i.key = ANY(%s)) FROM migrator.images i"
+        " JOIN migrator.plans p ON p.id = i.plan LEFT JOIN migrator.states s"
+        " ON s.plan = i.plan AND s.key = i.key"
+        " WHERE p.name = %s AND coalesce(s.phase, '') <> 'cancelled'",
+        [keys, plan],
+    ).fetchone()
+    return None if row is None or row[0] == 0 or row[2] or not keys else (row[0], row[1])
+
+
 # --- While it is worked on ------------------------------------------------------------------------------
 
 
@@ -370,7 +385,7 @@ def _why(
         return "no worker is there: start one with `migrator worker`"
     if queue not in served:
         return f"no worker has its credentials ({queue}): start one where they are"
-    return "waits for a worker with a free lane"
+    return "waits for a worker that has room for one more"
 
 
 def _named(targets: list[str]) -> str:

@@ -1,8 +1,8 @@
 """Targets handed out by Procrastinate: one holder of each, dead ones noticed, none handed out twice.
 
 The queue knows nothing that our own tables do not: it may be emptied at any time, and the next sweep fills it
-again. A job is done when its lane has ended, whatever became of the target; what is left to do is deferred
-again by the sweep.
+again. A job is done when the worker has ended with it, whatever became of the target; what is left to do is
+deferred again by the sweep.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -48,12 +48,10 @@ def prepare(connection: Connection, name: str) -> None:
 class _Worker(Worker):
     """Tells when it stops, whoever asked it to: what it took is to be let go of."""
 
-    def __init__(self, app: App, on_stop: Callable[[], None], **settings: object) -> None:
-        super().__init__(app, **settings)  # type: ignore[arg-type]
-        self._on_stop = on_stop
+    on_stop: Callable[[], None] = staticmethod(lambda: None)
 
     def stop(self) -> None:
-        self._on_stop()
+        self.on_stop()
         super().stop()  # type: ignore[no-untyped-call]
 
 
@@ -66,12 +64,12 @@ class TargetQueue:
         take: Take,
         *,
         name: str,
-        lanes: int,
+        at_once: int,
         beat: float,
         stale: float,
         on_stop: Callable[[], None],
     ) -> None:
-        """`lanes` targets at once; `on_stop` is called when nothing more will be taken."""
+        """`at_once` is how many targets; `on_stop` is called when nothing more will be taken."""
         self._name = database.name
         self._stale = stale
         self._app = App(
@@ -90,10 +88,9 @@ class TargetQueue:
 
         self._worker = _Worker(
             self._app,
-            on_stop,
             queues=[],
             name=name,
-            concurrency=lanes,
+            concurrency=at_once,
             fetch_job_polling_interval=FETCH_EVERY,
             listen_notify=False,  # which queues are ours changes, and a pooler lets no notification through
             delete_jobs=DeleteJobCondition.ALWAYS.value,
@@ -101,6 +98,7 @@ class TargetQueue:
             update_heartbeat_interval=beat,
             stalled_worker_timeout=stale,
         )
+        self._worker.on_stop = on_stop
 
     async def __aenter__(self) -> Self:
         with explained(self._name):
@@ -123,7 +121,7 @@ class TargetQueue:
         self._worker.queues = list(queues)
 
     async def run(self) -> None:
-        """Take targets until told to stop, and until the last lane has ended. Raises JournalError."""
+        """Take targets until told to stop, and until the last of them has ended. Raises JournalError."""
         try:
             await self._worker.run()  # type: ignore[no-untyped-call]
         except ConnectorException as error:

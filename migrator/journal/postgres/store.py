@@ -12,14 +12,12 @@ from typing import Any, TypeVar
 import psycopg
 
 from migrator.domain import collector
-from migrator.domain.errors import JournalError
+from migrator.domain.errors import JournalError, JournalFenced, JournalWentBack
 from migrator.domain.image import Image
 from migrator.journal.codec import image_text, read_event, read_image, read_state, state_text
 from migrator.journal.postgres.claim import Claim, claim, release
 from migrator.journal.postgres.connection import Connection, Database
 from migrator.journal.postgres.errors import (
-    JournalFenced,
-    JournalWentBack,
     damaged,
     explained,
     journal_error,

@@ -49,7 +49,7 @@ TROUBLE_AGAIN = 300.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Lane:
+class TargetRun:
     """One target while this worker owns it."""
 
     plan: str
