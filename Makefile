@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 MINUTES ?= 30
 
-.PHONY: help setup demo test pytest lint fuzz depth test-all test-oldest lock upgrade browser clients screenshots bench chaos clean
+.PHONY: help setup demo test pytest lint fuzz depth test-all test-oldest lock upgrade browser clients screenshots bench workers chaos clean
 help:
 	@echo "make demo    import a small plan against the simulator, start to report, in under a minute"
 	@echo "make test    format, lint and type checks, then every test"
@@ -14,6 +14,7 @@ help:
 	@echo "make fuzz    the property tests with fresh seeds; MINUTES=30"
 	@echo "make browser  the tests of the HTML report alone, with axe-core; needs Chromium and npm"
 	@echo "make screenshots  the pictures in docs/; needs Chromium"
+	@echo "make workers  many hosts on one machine: a database, two workers, one kill -9; a minute, needs PostgreSQL"
 	@echo "make chaos   the long fault-injection suite: 440 plans on virtual time, 20 storms of kill -9"
 	@echo "make bench   the benchmarks; prints ratios measured in one run"
 	@echo "make lock    requirements/ again, after pyproject.toml has changed; keeps what still fits"
@@ -109,10 +110,14 @@ clients: setup
 screenshots: setup
 	$(PY) -m tests.browser.screenshots
 
+workers: setup
+	@$(PY) -m tests.workers_demo
+
 chaos: setup
 	$(PY) -m tests.chaos.hunt
 	$(PY) -m tests.chaos.mixed 0 100
 	$(PY) -m tests.chaos.storm
+	$(PY) -m tests.chaos.hosts
 
 bench: setup
 	@$(PY) -m tests.bench.run_all
