@@ -276,9 +276,13 @@ def status(
     from functools import partial
 
     from migrator.cli import offline
-    from migrator.cli.wiring import load
+    from migrator.cli.wiring import head, load
 
     options = Options(reports_dir=reports_dir, journal=journal)
+    if journal and not watch and (named := head(plan)) is not None:
+        code = run_async(offline.counted, named[0], options, console, named[1])
+        if code is not None:
+            return code
     return run_async(partial(offline.status, watch=watch), load(plan)[0], options, console)
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import tomli
 from yarl import URL
 
 from migrator.cli.known_texts import own_words
 from migrator.domain.credentials import Login, ReadyToken
+from migrator.domain.errors import MigratorError
 from migrator.domain.image import Decided
 from migrator.domain.plan import Plan, Target
 from migrator.domain.ports import Clock, Http, Signer
@@ -42,6 +44,18 @@ def load(path: Path) -> tuple[Plan, Grouped]:
         read_plan_bytes(str(path)), path=str(path), open_sheet=sheets_beside(path.parent)
     )
     return plan, grouped(warnings)
+
+
+def head(path: Path) -> tuple[str, Zone] | None:
+    """The plan's name and the zone of its times, without looking at its images; None where anything is
+    unclear: then the whole plan is read, which says what is wrong."""
+    try:
+        table = tomli.loads(read_plan_bytes(str(path)).decode()).get("plan")
+        name, named = (table["name"], table.get("timezone")) if isinstance(table, dict) else (None, None)
+        known = machine_zone() if named is None else zone(named)
+    except (tomli.TOMLDecodeError, UnicodeDecodeError, MigratorError, ValueError, KeyError, TypeError):
+        return None
+    return (name, known) if isinstance(name, str) and name else None
 
 
 def sheets_beside(folder: Path) -> Opener:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from migrator.domain.errors import JournalError, JournalLocked, JournalMissing
 from migrator.domain.image import Image
+from migrator.domain.units import Moment
 from migrator.journal.codec import event_text, read_event
 from migrator.journal.group_commit import GroupCommit
 from migrator.journal.port import NO_IMAGES, Holder
@@ -111,6 +112,9 @@ class MemoryReader:
     async def holder(self) -> Holder | None:
         """`JournalReader.holder`."""
         return self._store.holder
+
+    async def counts(self, above: int, now: Moment) -> None:
+        """`JournalReader.counts`: it is read as a whole."""
 
     async def unattended(self) -> list[str]:
         """`JournalReader.unattended`."""

@@ -6,8 +6,10 @@ from types import MappingProxyType
 from typing import Protocol
 
 from migrator.domain.image import Image
+from migrator.domain.units import Moment
 from migrator.workflow.events import Event
-from migrator.workflow.ledger import Ledger
+from migrator.workflow.ledger import Ledger, Planned, Run
+from migrator.workflow.states import Phase, State
 
 NO_IMAGES: Mapping[str, Image] = MappingProxyType({})
 
@@ -75,6 +77,24 @@ class Holder:
         return f"{named}process {self.pid} on {self.host} since {self.since}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalCounts:
+    """A large journal as its store can count it, without reading every image."""
+
+    targets: Mapping[str, Mapping[Phase, int]]
+    """Images by target and phase."""
+
+    runs: Sequence[Run]
+    troubled: Sequence[tuple[Planned, State]]
+    """Images that failed or are in doubt; not more than MOST_TROUBLED."""
+
+    last_hour: int
+    """Images that came to their end within the last hour, well or badly."""
+
+
+MOST_TROUBLED = 2000
+
+
 class JournalReader(Protocol):
     """The journal as `status` and `report` read it, whether or not a run is writing it.
 
@@ -93,6 +113,9 @@ class JournalReader(Protocol):
 
     async def holder(self) -> Holder | None:
         """Who runs the plan now; None for nobody, and where that cannot be told."""
+
+    async def counts(self, above: int, now: Moment) -> JournalCounts | None:
+        """A journal of more than `above` images, counted; None where it is smaller, or the store cannot."""
 
     async def unattended(self) -> Sequence[str]:
         """Parts of a plan that was handed to workers which nobody works on, and why; a sentence for each

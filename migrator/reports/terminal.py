@@ -20,7 +20,7 @@ from migrator.domain.zone import UTC_ZONE, Zone
 from migrator.reports.estimate import Estimate
 from migrator.reports.glossary import BUSY, DONE, DOUBT, FAILED, HELD, OPEN, RUNS, STATUSES, statuses_of
 from migrator.reports.headline import between
-from migrator.reports.runs import RunState
+from migrator.reports.runs import RunLine, RunState
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally, cells
 from migrator.reports.throughput import Throughput
@@ -132,11 +132,14 @@ def standing(summary: Summary, holder: str | None) -> str:
 
     `holder` is who holds the journal now, None for nobody; `summary` was made with that knowledge.
     """
-    last = summary.runs[-1] if summary.runs else None
-    totals = summary.totals
+    return stands(summary.runs, summary.totals, summary.generated_at, summary.zone, holder)
+
+
+def stands(runs: Sequence[RunLine], totals: Tally, now: Moment, zone: Zone, holder: str | None) -> str:
+    """The same of these runs, at the moment `now`."""
+    last = runs[-1] if runs else None
     if last is None:
         return f"{holder} is about to run it" if holder else "it never ran"
-    now, zone = summary.generated_at, summary.zone
     began = f"{zone.day_and_time(last.began_at, now)} {zone.name}"
     if last.state is RunState.RUNNING:
         return f"running since {began}: {holder or f'process {last.pid} on {last.host}'}"

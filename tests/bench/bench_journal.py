@@ -27,6 +27,8 @@ from migrator.engine import Engine
 from migrator.engine.ports import Cloud
 from migrator.io.clock import SystemClock
 from migrator.journal.codec import event_text, state_text
+from migrator.journal.group_commit import GroupCommit
+from migrator.journal.port import JournalLocation
 from migrator.journal.sqlite.database import connect
 from migrator.journal.sqlite.location import SqliteLocation
 from migrator.workflow.events import (
@@ -81,10 +83,11 @@ def planned_events(known: dict[str, Planned]) -> list[ImagePlanned]:
     return [ImagePlanned(at=AT, key=key, image=item.image, digest=item.digest) for key, item in known.items()]
 
 
-async def appends(folder: Path, tasks: int, lives: int) -> tuple[float, float]:
+async def appends(location: JournalLocation, tasks: int, lives: int) -> tuple[float, float]:
     """Rows a second and commits a row, when each of `tasks` walks `lives` images from start to end."""
     known = plan(tasks * lives)
-    journal = await SqliteLocation(folder).open(version="bench")
+    journal = await location.open(version="bench")
+    assert isinstance(journal, GroupCommit)
     await journal.append(*planned_events(known))
     keys = list(known)
 
@@ -261,11 +264,11 @@ def main() -> None:
     where = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     with tempfile.TemporaryDirectory(dir=where) as folder:
         here = Path(folder)
-        alone, _ = asyncio.run(appends(here / "alone", 1, 200))
+        alone, _ = asyncio.run(appends(SqliteLocation(here / "alone"), 1, 200))
         print(f"one task: {alone:.0f} appends/s")
         ratios = []
         for number in range(5):
-            grouped, commits = asyncio.run(appends(here / f"grouped-{number}", TASKS, 50))
+            grouped, commits = asyncio.run(appends(SqliteLocation(here / f"grouped-{number}"), TASKS, 50))
             least = asyncio.run(bare(here / f"bare-{number}", TASKS, 50))
             floor = barest(here / f"barest-{number}", TASKS, 50)
             ratios.append(grouped / least)

@@ -29,6 +29,7 @@ from migrator.ims.identity import FixedTokenSigner
 from migrator.io import log
 from migrator.io.clock import SystemClock
 from migrator.io.http import AioHttp
+from migrator.journal.port import JournalLocation
 from migrator.journal.sqlite.location import SqliteLocation
 from migrator.workflow.events import RunBegan
 from migrator.workflow.resume import marker, planned, startup_events, work_left
@@ -72,22 +73,27 @@ def plan_for(url: str, count: int) -> Plan:
 
 
 async def ours(url: str, token: str, count: int) -> float:
+    """Images a second of the product, with its journal on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        return await carried_out(SqliteLocation(Path(folder)), url, token, count)
+
+
+async def carried_out(location: JournalLocation, url: str, token: str, count: int) -> float:
     """Images a second of the product."""
     plan, clock = plan_for(url, count), SystemClock()
     collector.spared()
-    with tempfile.TemporaryDirectory() as folder:
-        async with AioHttp(max_requests=PARALLEL) as http:
-            journal = await SqliteLocation(Path(folder)).open(version="bench")
-            ledger = await journal.ledger()
-            began = time.perf_counter()
-            words = startup_events(planned(plan), ledger, clock.now())
-            await journal.append(RunBegan(at=clock.now(), run="r", version="0", host="h", pid=1), *words)
-            signer = FixedTokenSigner(ReadyToken(token=SecretStr(token)))
-            cloud = Ims(http, signer, plan.targets["north"], PROJECT)
-            engine = Engine(plan, ledger, {"north": cloud}, journal, clock, random.Random(1))
-            ending = await engine.run(work_left(ledger))
-            seconds = time.perf_counter() - began
-            await journal.close()
+    async with AioHttp(max_requests=PARALLEL) as http:
+        journal = await location.open(version="bench")
+        ledger = await journal.ledger()
+        began = time.perf_counter()
+        words = startup_events(planned(plan), ledger, clock.now())
+        await journal.append(RunBegan(at=clock.now(), run="r", version="0", host="h", pid=1), *words)
+        signer = FixedTokenSigner(ReadyToken(token=SecretStr(token)))
+        cloud = Ims(http, signer, plan.targets["north"], PROJECT)
+        engine = Engine(plan, ledger, {"north": cloud}, journal, clock, random.Random(1))
+        ending = await engine.run(work_left(ledger))
+        seconds = time.perf_counter() - began
+        await journal.close()
     assert ending.exit_code == 0, ending
     return count / seconds
 

@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from migrator.cli import offline
 from tests.cli.conftest import Desk
 from tests.cli.test_commands import *  # noqa: F403
 from tests.cli.test_reconcile import *  # noqa: F403
@@ -28,3 +29,19 @@ def desk(desk: Callable[..., Desk], server: Cluster) -> Callable[..., Desk]:  # 
         return one
 
     return build
+
+
+def test_a_status_made_of_counts_says_what_one_made_of_all_images_says(desk, monkeypatch):
+    one = desk()
+    plan = one.plan(6)
+    one("run", plan, "--limit", "4")
+    whole, said = one("status", plan, "--json").objects[0], one("status", plan).out
+
+    monkeypatch.setattr(offline, "LARGE", 0)
+    counted, lines = one("status", plan, "--json").objects[0], one("status", plan).out
+
+    same = ("plan", "images", "totals", "run", "said", "holder")
+    assert [counted[key] for key in same] == [whole[key] for key in same]
+    assert counted["new_in_plan"] is None
+    counts = [line for line in said.splitlines() if line[:1].islower()][1:]
+    assert [line for line in lines.splitlines() if line[:1].islower()][1:] == counts

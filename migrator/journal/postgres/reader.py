@@ -7,7 +7,9 @@ from typing import TypeVar
 from migrator.domain import collector
 from migrator.domain.errors import JournalMissing
 from migrator.domain.image import Image
-from migrator.journal.port import NO_IMAGES, Holder
+from migrator.domain.units import Moment
+from migrator.journal.codec import read_image, read_state
+from migrator.journal.port import MOST_TROUBLED, NO_IMAGES, Holder, JournalCounts
 from migrator.journal.postgres import schema, store
 from migrator.journal.postgres.claim import Claim, lives
 from migrator.journal.postgres.connection import Connection, Database
@@ -16,6 +18,7 @@ from migrator.journal.postgres.handover import unattended
 from migrator.journal.postgres.heartbeat import Identity
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger, Planned, fold
+from migrator.workflow.states import Phase
 
 Answer = TypeVar("Answer")
 
@@ -41,6 +44,10 @@ class PostgresReader:
     async def holder(self) -> Holder | None:
         """`JournalReader.holder`: of the plan, or of its targets."""
         return await asyncio.to_thread(self._holder)
+
+    async def counts(self, above: int, now: Moment) -> JournalCounts | None:
+        """`JournalReader.counts`."""
+        return await asyncio.to_thread(self._snapshot, lambda one, held: counted(one, held, above, now))
 
     async def unattended(self) -> list[str]:
         """`JournalReader.unattended`."""
@@ -104,6 +111,64 @@ class PostgresReader:
             raise damaged(self._name, f"{kept.events} events were written, and {folded.events} are there")
         if list(folded.planned) != list(kept.planned):
             raise damaged(self._name, "the images are not in the order in which they were planned")
+
+
+_ENDS = (
+    "ImageVerified",
+    "MigrationFailed",
+    "JobFailed",
+    "AttemptRejected",
+    "VerificationFailed",
+    "ImageSkipped",
+)
+"""Events with which an image comes to its end."""
+
+_LATEST = 500_000
+"""Events among which those of the last hour are looked for."""
+
+
+def counted(connection: Connection, held: Claim, above: int, now: Moment) -> JournalCounts | None:
+    """A plan's images by target and phase, and those that need a look. Raises psycopg.Error."""
+    enough = connection.execute(
+        "SELECT count(*) FROM (SELECT FROM migrator.images WHERE plan = %s LIMIT %s) AS first",
+        [held.plan, above + 1],
+    ).fetchone()
+    if enough is None or enough[0] <= above:
+        return None
+    targets: dict[str, dict[Phase, int]] = {}
+    for target, phase, count in connection.execute(
+        "SELECT split_part(key, '/', 1), phase, count(*) FROM migrator.states WHERE plan = %s GROUP BY 1, 2",
+        [held.plan],
+    ):
+        targets.setdefault(target, {})[Phase(phase)] = count
+    for target, count in connection.execute(
+        "SELECT target, count(*) FROM migrator.images WHERE plan = %s GROUP BY 1", [held.plan]
+    ):
+        of_target = targets.setdefault(target, {})
+        # One that never began has no row of its own.
+        fresh = count - sum(of_target.values())
+        of_target[Phase.PENDING] = of_target.get(Phase.PENDING, 0) + fresh
+    troubled = connection.execute(
+        "SELECT i.image, i.digest, s.state FROM migrator.states s JOIN migrator.images i"
+        " ON i.plan = s.plan AND i.key = s.key WHERE s.plan = %s AND s.phase IN ('failed', 'in_doubt')"
+        " LIMIT %s",
+        [held.plan, MOST_TROUBLED],
+    ).fetchall()
+    ended = connection.execute(
+        "SELECT count(*) FROM migrator.events WHERE plan = %(plan)s AND kind = ANY(%(kinds)s)"
+        " AND at > %(since)s AND seq > (SELECT max(seq) FROM migrator.events WHERE plan = %(plan)s)"
+        " - %(latest)s",
+        {"plan": held.plan, "kinds": list(_ENDS), "since": now - 3600, "latest": _LATEST},
+    ).fetchone()
+    return JournalCounts(
+        targets=targets,
+        runs=store.general(connection, held).runs,
+        troubled=[
+            (Planned(image=read_image(image), digest=digest.decode()), read_state(state))
+            for image, digest, state in troubled
+        ],
+        last_hour=0 if ended is None else int(ended[0]),
+    )
 
 
 def plan_id(connection: Connection, name: str, plan: str) -> int | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from migrator.domain.image import Image
+from migrator.domain.units import Moment
 from migrator.journal.lock import holder, lock_path
 from migrator.journal.port import NO_IMAGES, Holder
 from migrator.journal.sqlite.store import reading
@@ -29,6 +30,9 @@ class SqliteReader:
     async def events(self, key: str | None = None) -> Sequence[Event]:
         """`JournalReader.events`."""
         return await asyncio.to_thread(self._events, key)
+
+    async def counts(self, above: int, now: Moment) -> None:
+        """`JournalReader.counts`: it is read as a whole."""
 
     async def unattended(self) -> list[str]:
         """`JournalReader.unattended`."""
