@@ -258,7 +258,7 @@ def test_the_fault_profile_may_be_left_out_wherever_the_option_stands(desk, argu
     ("arguments", "said"),
     [
         pytest.param(["--simulate=hail"], "there is no such fault profile", id="no such profile"),
-        pytest.param(["--simulate", "--dry-run"], "two different things", id="with a dry run"),
+        pytest.param(["--simulate", "--dry-run"], "are different things", id="with a dry run"),
     ],
 )
 def test_what_cannot_be_rehearsed_is_a_usage_error(desk, arguments, said):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from migrator.domain.http import Request
 from migrator.simulator.settings import Odds
 from tests.cli.conftest import AK, SK, Desk, Result, ended
 from tests.cli.echoes import WRITTEN, betrayed, betrayed_in, echoing
@@ -107,11 +108,10 @@ def test_a_traceback(desk, monkeypatch):
     path = it.plan(3)
     assert it("run", path, "--log-file", "run.log").code == 0
 
-    async def broken(http: object, signer: object, request: object) -> None:
-        signed = await signer.sign(request)  # type: ignore[attr-defined]
-        raise RuntimeError(f"cannot cope with {signed.headers}")
+    async def broken(http: object, signer: object, sent: Request) -> None:
+        raise RuntimeError(f"cannot cope with {sent.headers}")
 
-    monkeypatch.setattr("migrator.ims.client.exchange", broken)
+    monkeypatch.setattr("migrator.ims.client.send_once", broken)
 
     result = it("run", path, *LOUD, "--again", "north/web-01")
 

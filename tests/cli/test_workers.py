@@ -184,9 +184,9 @@ def test_waves_open_by_what_happens_on_all_targets(team):
     team = team(job_seconds=2.0)
     plan = team.plan("ab", a='wave = "pilot"', b='wave = "rest"')
     plan.write_text(plan.read_text() + '[[waves]]\nname = "pilot"\n[[waves]]\nname = "rest"\n')
-    team.hand_over(plan)
     team.worker("w1", "--lanes", "1")
     team.worker("w2", "--lanes", "1")
+    team.hand_over(plan)
 
     wait_until(lambda: team.ask("SELECT waits FROM migrator.shards WHERE waits <> ''") != [])
     waits = " ".join(team.desk("status", plan).out.split())
