@@ -26,13 +26,13 @@ name = "{name}"
 [limits]
 max_jobs = 1000
 max_requests = 32
-submit_rate = "100000/s"
+submit_rate = "10000/s"
 submit_burst = 1000
-query_rate = "100000/s"
+query_rate = "10000/s"
 query_burst = 1000
 [polling]
-first = "0s"
-min_interval = "0s"
+first = "1ms"
+min_interval = "1ms"
 max_interval = "1s"
 sweep = false
 [policy]

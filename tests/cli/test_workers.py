@@ -146,7 +146,7 @@ def test_a_worker_that_is_told_to_end_hands_its_targets_on_at_once(team):
     team = team(job_seconds=3.0)
     plan = team.plan("ab")
     team.hand_over(plan)
-    first = team.worker("w1")
+    first = team.worker("w1", "--stale", "60s")  # far from looking dead
     team.desk.wait_for_imports(6)
     team.worker("w2")
 
@@ -155,7 +155,7 @@ def test_a_worker_that_is_told_to_end_hands_its_targets_on_at_once(team):
 
     assert left.code == 0
     assert "let go of everything" in left.err
-    wait_until(lambda: set(team.owners().values()) == {"w2"}, seconds=2.5)  # less than it takes to look dead
+    wait_until(lambda: set(team.owners().values()) == {"w2"})
     team.wait()
     assert set(team.desk.accepted.values()) == {1}
 
