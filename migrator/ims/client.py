@@ -14,11 +14,9 @@ from functools import partial
 from msgspec.json import encode
 from msgspec.structs import replace
 
-from migrator.domain.cloud import Fault, ImagePage, ImageQuery, JobStatus, KeyState, Quota, RateHint
+from migrator.domain.cloud import ImagePage, ImageQuery, JobStatus, KeyState, Quota, RateHint
 from migrator.domain.errors import (
-    CredentialsError,
     OutcomeUnknown,
-    TargetHaltedError,
 )
 from migrator.domain.http import Request, Response
 from migrator.domain.image import Image, Marker
@@ -48,7 +46,7 @@ from migrator.ims.answers import (
     unreadable,
     whole,
 )
-from migrator.ims.exchange import again_later, ask, exchange, send_once, signed
+from migrator.ims.exchange import again_later, ask, before_it_left, exchange, send_once, signed
 from migrator.ims.fields import sent_members
 from migrator.ims.images import delete_request, images_request, read_delete, read_images
 from migrator.ims.jobs import progress_request, read_job, status_request
@@ -294,14 +292,8 @@ class Ims:
     async def _project(self) -> str:
         if isinstance(self._project_id, str):
             return self._project_id
-        try:
+        with before_it_left():
             return await self._project_id()
-        except OutcomeUnknown as lost:
-            raise again_later(lost) from lost
-        except CredentialsError as error:
-            raise TargetHaltedError(
-                Fault(code="MIG.credentials", message=str(error), remedy=error.hint)
-            ) from error
 
     def _heed(self, response: Response, *, of_submissions: bool) -> None:
         if (hint := rate_hint(response.headers)) is not None:

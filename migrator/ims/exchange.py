@@ -1,5 +1,8 @@
 """One careful way to ask, with no secret in what comes back; and one to send what must not be sent twice."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from msgspec.structs import replace
 
 from migrator.domain.cloud import Fault
@@ -73,19 +76,20 @@ async def signed(signer: Signer, request: Request) -> Request:
 
     Raises RetryableError, and TargetHaltedError when there is nothing to sign with.
     """
-    try:
+    with before_it_left():
         return await signer.sign(request)
-    except OutcomeUnknown as lost:
-        raise again_later(lost) from lost
-    except CredentialsError as error:
-        raise TargetHaltedError(
-            Fault(code="MIG.credentials", message=str(error), remedy=error.hint)
-        ) from error
 
 
 async def _renewed(signer: Signer, rejected: Request) -> bool:
-    try:
+    with before_it_left():
         return await signer.renew(rejected)
+
+
+@contextmanager
+def before_it_left() -> Iterator[None]:
+    """What goes wrong while it is found out what to sign with, as errors about a request that never left."""
+    try:
+        yield
     except OutcomeUnknown as lost:
         raise again_later(lost) from lost
     except CredentialsError as error:

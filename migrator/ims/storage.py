@@ -17,13 +17,13 @@ from msgspec.structs import replace
 
 from migrator.domain.cloud import STANDARD, BucketInfo, Fault, ObjectInfo, ObjectPage
 from migrator.domain.disk_header import ByteRange
-from migrator.domain.errors import CredentialsError, OutcomeUnknown, RejectedError, TargetHaltedError
+from migrator.domain.errors import RejectedError, TargetHaltedError
 from migrator.domain.http import Request, Response
 from migrator.domain.ports import Http
 from migrator.domain.secrets import SECRETS
 from migrator.domain.units import Moment
 from migrator.ims.answers import failure, text, unreadable, whole
-from migrator.ims.exchange import again_later
+from migrator.ims.exchange import before_it_left
 from migrator.ims.signing import ObsSigner, canonical_resource
 
 T = TypeVar("T")
@@ -282,15 +282,9 @@ class Obs:
         )
 
     async def _ask(self, request: Request, resource: str, read: Callable[[Response], T]) -> T:
-        try:
+        with before_it_left():  # a question is asked again, wherever it got to
             signed = await self._signer.sign(request, resource)
             response = await self._http.send(signed)
             if response.status in (401, 403) and await self._signer.renew(signed, resource):
                 response = await self._http.send(await self._signer.sign(request, resource))
-        except OutcomeUnknown as lost:
-            raise again_later(lost) from lost
-        except CredentialsError as error:
-            raise TargetHaltedError(
-                Fault(code="MIG.credentials", message=str(error), remedy=error.hint)
-            ) from error
         return read(response)
