@@ -179,7 +179,7 @@ def has_totals(connection: sqlite3.Connection) -> bool:
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Let older programs leave a file with totals alone, since it may soon hold events that they do not know."""
+    """Make a file with totals one of this version: it may soon hold what older programs do not know."""
     if connection.execute("PRAGMA user_version").fetchone()[0] == WITHOUT_NOTIFICATIONS:
         connection.execute(f"PRAGMA user_version = {VERSION}")
 
