@@ -52,9 +52,8 @@ def send(asked: Mapping[str, str]) -> int:
         import apprise
     except ImportError:
         return NOT_INSTALLED
-    addresses = asked["addresses"].replace(",", " ").split()
     told = apprise.Apprise()
-    if not addresses or not all([told.add(address) for address in addresses]):
+    if not told.add(asked["addresses"]):
         return NOT_UNDERSTOOD
     kinds = {
         "success": apprise.NotifyType.SUCCESS,

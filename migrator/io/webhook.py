@@ -29,7 +29,7 @@ from migrator.domain.secrets import SECRETS
 from migrator.domain.units import Moment
 
 WANTED = 4096
-"""Bytes of an answer that are read, and thrown away: most are read to their end, which keeps the connection."""
+"""Bytes of an answer that are read, and thrown away: most end before, which keeps the connection."""
 
 _PREFIX = "whsec_"
 _LEAST_SECRET = 16
