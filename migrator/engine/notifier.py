@@ -28,6 +28,7 @@ from migrator.workflow.events import (
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.notifications import message
 from migrator.workflow.verdict import Ending
+from migrator.workflow.waves import Gate
 
 Send = Callable[[Message], Awaitable[Sent]]
 """Tries once to deliver a message, within a time of its own."""
@@ -60,8 +61,8 @@ class Notifier:
         self._log = log
         self.observe: Callable[[Event], None] = lambda event: None
         """Is called with every event of a notification once it is durable."""
-        self.waits: Callable[[], tuple[bool, str]] = lambda: (False, "")
-        """Whether the run only waits for a window, and what keeps images back."""
+        self.gate: Callable[[], Gate | None] = lambda: None
+        """Which waves are open; None before anybody knows."""
         self._watcher: Watcher | None = None
         self._boxes = {receiver.name: Outbox(rng) for receiver in plan.notify}
         self._changed = {name: anyio.Event() for name in self._boxes}
@@ -97,7 +98,7 @@ class Notifier:
             self._wake.set()
 
     def at_end(self, end: Ending) -> list[NotificationOwed]:
-        """What is to be recorded together with the end of the run; `recorded` is told of it next."""
+        """What is to be recorded together with the end of the run; then `recorded` is called with it."""
         if self._watcher is None:
             return []
         last = [*self._noticed, *self._watcher.ended(self._clock.now(), end)]
@@ -150,9 +151,8 @@ class Notifier:
         while True:
             seconds = 1.0
             if self._watcher is not None:
-                waits, why = self.waits()
                 now, elapsed = self._clock.now(), self._clock.monotonic()
-                owed, seconds = self._watcher.tick(now, elapsed, waits=waits, why=why)
+                owed, seconds = self._watcher.tick(now, elapsed, self.gate())
                 self._noticed += owed
                 self._wake.set()
             await self._clock.sleep(seconds)

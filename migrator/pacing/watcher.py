@@ -35,6 +35,7 @@ from migrator.workflow.ledger import Ledger
 from migrator.workflow.notifications import notification_id
 from migrator.workflow.states import FINISHED, IN_CLOUD, Phase, State
 from migrator.workflow.verdict import Ending
+from migrator.workflow.waves import Gate
 
 GATHER = 30.0
 """Seconds for which images that are left for a person are gathered before somebody is told."""
@@ -54,6 +55,8 @@ _NO_PROGRESS = (
 
 _GOOD = frozenset({Phase.SUCCEEDED, Phase.SKIPPED})
 _JUDGED = frozenset({Phase.SUCCEEDED, Phase.FAILED})
+_OUT_OF_HAND = FINISHED | {Phase.OVERDUE}
+"""This run does nothing more about these."""
 
 
 class Watcher:
@@ -128,17 +131,15 @@ class Watcher:
         self._finished_at(key, state)
         return [*self._judge(state.phase, event.at), *self._wave_of(self._wave[key], event.at)]
 
-    def tick(
-        self, at: Moment, elapsed: float, *, waits: bool, why: str = ""
-    ) -> tuple[list[NotificationOwed], float]:
+    def tick(self, at: Moment, elapsed: float, gate: Gate | None) -> tuple[list[NotificationOwed], float]:
         """What time alone makes owed, and the seconds until it is worth asking again.
 
-        `waits` tells that nothing is under way and a window has yet to open; `why` is what keeps images back.
+        `gate` tells which waves are open; None before anybody knows.
         """
         owed: list[NotificationOwed] = []
         if elapsed - self._fresh_at >= GATHER:
             owed += self._of_held(at)
-        if waits or not self.counts().unfinished:
+        if gate is None or not self.counts().unfinished or self._waits(gate):
             self._moved, self._moved_at = elapsed, at
         still = elapsed - self._moved
         next_one = GATHER
@@ -149,6 +150,7 @@ class Watcher:
                 next_one = min(next_one, receiver.after - still)
                 continue
             self._told_of_stall.add(receiver.name)
+            why = gate.reason if gate else ""
             fact = self._fact(NotifyOn.STALLED, at, self._stall(still, why), self.counts())
             owed += self._to([receiver.name], fact, f"{self._run} {self._moved_at}")
         return owed, next_one
@@ -245,6 +247,17 @@ class Watcher:
         return (
             f"Nothing came further for {span(still)}: {_images(counts.unfinished)} not finished, of which "
             f"{busy:,} may be in the cloud.{because}"
+        )
+
+    def _waits(self, gate: Gate) -> bool:
+        """Whether nothing is under way or may begin, and the clock will open a wave."""
+        if gate.until is None:
+            return False
+        names = {wave.name for index, wave in enumerate(self._plan.waves) if index in gate.open}
+        return not any(
+            phase not in _OUT_OF_HAND and key not in self._held
+            for key, phase in self._phase.items()
+            if phase in IN_CLOUD or self._wave[key] in names
         )
 
     def _finished_at(self, key: str, state: State) -> None:
