@@ -96,12 +96,22 @@ def read_secret(text: str) -> SecretBytes:
     return SecretBytes(key)
 
 
+_TOKEN = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[\w~+=.-]{12,}|[\w~+=-]{20,}", re.ASCII)
+_ID = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_HOST = re.compile(r"(?:://|@)[^/?#\s@]*\.[^/?#\s@]*(?=[/?#\s]|$)")
+_PASSWORD = re.compile(r"://[^/?#\s@:]*:([^/?#\s@]{8,})@")
+
+
 def secret_parts(text: str) -> Iterator[str]:
-    """What tells an address from others, so that it must not be repeated: long or mixed pieces of it."""
-    for piece in re.split(r"[/?&=:@,\s]+", text):
-        for one in {piece, unquote(piece)}:
-            if len(one) >= 20 or (len(one) >= 8 and re.search(r"\d", one) and "." not in one):
-                yield one
+    """The passwords and tokens within addresses, none of which must be repeated.
+
+    Hosts are none; and neither is what looks like the id of a project or an image: taken out of the answers
+    of the cloud, it would be missing there.
+    """
+    yield from map(unquote, _PASSWORD.findall(text))
+    for piece in map(unquote, re.split(r"[/?&=:@,;\s]+", _HOST.sub("/", text))):
+        if _TOKEN.fullmatch(piece) and not _ID.fullmatch(piece):
+            yield piece
 
 
 def signature(secret: bytes, id_: str, timestamp: int, body: bytes) -> str:
