@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from inspect import cleandoc
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.json import Encoder, schema_components
 
 from migrator.domain.notify import Level, Message, NotifyOn, Receiver
@@ -25,45 +25,33 @@ TEST = "test"
 _encode = Encoder().encode
 
 
+def _means(text: str) -> Meta:
+    return Meta(description=text)
+
+
 class Body(Struct, frozen=True, kw_only=True, rename={"schema_": "schema"}):
-    """What a webhook gets by POST and a command on stdin."""
+    """What a webhook gets by POST and a command on stdin.
+
+    Later versions of the same schema may add members, so pass over what you do not know.
+    """
 
     schema_: str = SCHEMA
-    """Later versions of the same number may add members, so pass over what you do not know."""
-
-    id: str
-    """The same however often it is sent: whoever has seen it has seen this notification."""
-
-    event: str
-    """begin, wave, failed-threshold, stalled, held or end; test for one of `migrator notify PLAN --test`."""
-
-    level: Level
-    """How bad it is."""
-
-    at: str
-    """When it happened: ISO 8601, UTC."""
-
-    plan: str
-    run: str
-    """Id of the run; empty for a test."""
-
-    text: str
-    """What there is to say, for a person."""
-
-    wave: str | None
-    """The wave that is finished."""
-
-    counts: Counts
-    """Of all images of the plan; of those of the wave where it is about one."""
-
-    images: tuple[str, ...]
-    """Keys (TARGET/NAME) of images that it is about, or the first of them."""
-
-    more_images: int
-    """How many further images it is about."""
-
-    exit_code: int | None
-    """Of a run that ended."""
+    id: Annotated[str, _means("The same however often it is sent: whoever has seen it knows it already.")]
+    event: Annotated[str, _means("What happened; test is for `migrator notify PLAN --test`.")]
+    level: Annotated[Level, _means("How bad it is.")]
+    at: Annotated[str, _means("When it happened: ISO 8601, UTC.")]
+    plan: Annotated[str, _means("Name of the plan.")]
+    run: Annotated[str, _means("Id of the run; empty for a test.")]
+    text: Annotated[str, _means("What there is to say, for a person.")]
+    wave: Annotated[str | None, _means("The wave that is finished.")]
+    counts: Annotated[
+        Counts, _means("Of all images of the plan; of those of the wave, where it is about one.")
+    ]
+    images: Annotated[
+        tuple[str, ...], _means("Keys (TARGET/NAME) of images it is about, or the first of them.")
+    ]
+    more_images: Annotated[int, _means("How many further images it is about.")]
+    exit_code: Annotated[int | None, _means("Of a run that ended.")]
 
 
 def notification_id(journal: str, on: NotifyOn, subject: str, receiver: str) -> str:
@@ -165,7 +153,8 @@ def notification_schema() -> dict[str, Any]:
         if "description" in shape:
             shape["description"] = cleandoc(shape["description"])
     definitions["Body"]["properties"]["schema"] = {"const": SCHEMA}
-    definitions["Body"]["properties"]["event"] = {"enum": [*(on.value for on in NotifyOn), TEST]}
+    event = definitions["Body"]["properties"]["event"]
+    event["enum"] = [*(on.value for on in NotifyOn), TEST]
     definitions["Body"]["required"] = ["schema", *definitions["Body"]["required"]]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
