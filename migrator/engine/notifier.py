@@ -121,12 +121,12 @@ class Notifier:
             for name, box in self._boxes.items():
                 group.start_soon(self._deliver, name, box, name=f"notify-{name}")
 
-    async def settle(self, seconds: float = GRACE) -> None:
-        """Return when nothing is owed any more, or after `seconds`; everything is tried once more in them."""
+    async def settle(self) -> None:
+        """Return when nothing is owed any more, or after GRACE, within which everything is tried again."""
         for name, box in self._boxes.items():
             box.hurry()
             self._changed[name].set()
-        with anyio.move_on_after(seconds):
+        with anyio.move_on_after(GRACE):
             while any(map(len, self._boxes.values())):
                 self._idle = anyio.Event()
                 await self._idle.wait()

@@ -61,7 +61,7 @@ async def carried_out(
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=environ,
+            env=dict(environ),  # uvloop takes nothing else
             start_new_session=True,
         )
     except OSError as error:
