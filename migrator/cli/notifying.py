@@ -29,6 +29,7 @@ from migrator.io.webhook import Webhook, read_address, read_secret, secret_parts
 from migrator.journal.port import Journal
 from migrator.pacing.watcher import Watcher, unsaid
 from migrator.preflight import Finding
+from migrator.preflight.receivers import receiver_findings
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.notifications import message_of_test, undelivered
@@ -167,20 +168,20 @@ def obstacle(receiver: Receiver, environ: Mapping[str, str]) -> tuple[str, str] 
     return None
 
 
+def _silent(plan: Plan, environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Receivers that cannot be told, each with why and what to do."""
+    found = ((one.name, obstacle(one, environ)) for one in plan.notify)
+    return [(name, *why) for name, why in found if why is not None]
+
+
 def obstacles(plan: Plan, environ: Mapping[str, str] = os.environ) -> list[str]:
     """A sentence for each receiver that cannot be told."""
-    found = ((one.name, obstacle(one, environ)) for one in plan.notify)
-    return [f"{name} will not be notified: {why[0]}; {why[1]}" for name, why in found if why is not None]
+    return [f"{name} will not be notified: {why}; {remedy}" for name, why, remedy in _silent(plan, environ)]
 
 
 def notify_findings(plan: Plan, environ: Mapping[str, str]) -> list[Finding]:
     """The same for preflight."""
-    found = ((one.name, obstacle(one, environ)) for one in plan.notify)
-    return [
-        Finding(code="PF075", says=f"{name}: {why[0]}", advice=f"{why[1][0].upper()}{why[1][1:]}.")
-        for name, why in found
-        if why is not None
-    ]
+    return receiver_findings(_silent(plan, environ))
 
 
 # --- The command ----------------------------------------------------------------------------------------

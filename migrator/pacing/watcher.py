@@ -12,7 +12,6 @@ The rules:
 from collections import Counter
 from collections.abc import Iterable
 from math import inf
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -159,7 +158,7 @@ class Watcher:
         """The run ended; held images that nobody was told of come first."""
         counts = self.counts()
         text = f"The run ended: {end.reason} (exit code {end.exit_code}). {_standing(counts)}."
-        fact = self._fact(NotifyOn.END, at, text, counts, exit_code=end.exit_code)
+        fact = replace(self._fact(NotifyOn.END, at, text, counts), exit_code=end.exit_code)
         return [*self._of_held(at), *self._to_all(fact, self._run)]
 
     def left_unsaid(self, ledger: Ledger, at: Moment) -> list[NotificationOwed]:
@@ -222,7 +221,7 @@ class Watcher:
             return []
         counts = self.counts(wave)
         text = f"Wave {wave} is finished: {_standing(counts)}."
-        fact = self._fact(NotifyOn.WAVE, at, text, counts, wave=wave)
+        fact = replace(self._fact(NotifyOn.WAVE, at, text, counts), wave=wave)
         return self._to_all(fact, f"{wave} {self._last.get(wave)}")
 
     def _of_held(self, at: Moment) -> list[NotificationOwed]:
@@ -237,7 +236,8 @@ class Watcher:
             f"{'it was' if one else 'they were'} imported: {_listed(keys)}. "
             "`migrator status PLAN` says what to do."
         )
-        fact = self._fact(NotifyOn.HELD, at, text, self.counts(), images=named, more=len(keys) - len(named))
+        fact = self._fact(NotifyOn.HELD, at, text, self.counts())
+        fact = replace(fact, images=named, more=len(keys) - len(named))
         return self._to_all(fact, f"{self._run} {' '.join(sorted(keys))}")
 
     def _stall(self, still: float, why: str) -> str:
@@ -267,10 +267,8 @@ class Watcher:
 
     # --- To whom ----------------------------------------------------------------------------------------
 
-    def _fact(self, on: NotifyOn, at: Moment, text: str, counts: Counts, **more: Any) -> NotificationOwed:
-        return NotificationOwed(
-            at=at, id="", receiver="", on=on, run=self._run, counts=counts, text=text, **more
-        )
+    def _fact(self, on: NotifyOn, at: Moment, text: str, counts: Counts) -> NotificationOwed:
+        return NotificationOwed(at=at, id="", receiver="", on=on, run=self._run, counts=counts, text=text)
 
     def _to(self, receivers: Iterable[str], fact: NotificationOwed, subject: str) -> list[NotificationOwed]:
         owed = []

@@ -109,9 +109,9 @@ class Ledger:
             case NotificationOwed(id=id_):
                 self.notifications.setdefault(id_, Notification(owed=event))
             case NotificationDelivered(id=id_) | NotificationDropped(id=id_):
-                self._notified(id_, done=True)
+                self._notified(id_)
             case NotificationFailed(id=id_, reason=reason):
-                self._notified(id_, failure=reason)
+                self._notified(id_, reason)
         self.events += 1
 
     def take(self, event: ImageEvent, state: State) -> None:
@@ -121,10 +121,12 @@ class Ledger:
         self.states[event.key] = state
         self.events += 1
 
-    def _notified(self, id_: str, **changes: object) -> None:
+    def _notified(self, id_: str, failure: str | None = None) -> None:
         # What checks events on their way knows the last run alone; an unknown one changes nothing.
         if (known := self.notifications.get(id_)) is not None:
-            self.notifications[id_] = replace(known, **changes)
+            self.notifications[id_] = (
+                replace(known, done=True) if failure is None else replace(known, failure=failure)
+            )
 
     def _last(self, event: Event) -> Run:
         if not self.runs:

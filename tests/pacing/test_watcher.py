@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from migrator.domain.cloud import Fault
 from migrator.domain.notify import NotifyOn, Receiver
-from migrator.domain.plan import Policy, Wave
+from migrator.domain.plan import Plan, Policy, Wave
 from migrator.domain.units import Threshold
 from migrator.pacing.watcher import GATHER, Watcher, unsaid
 from migrator.workflow.events import (
@@ -35,14 +35,14 @@ FAULT = Fault(message="no")
 OPEN = Gate(open=frozenset({0, 1}), possible=frozenset({0, 1}))
 
 
-def planned(count: int, *, waves: int = 0, on: tuple[NotifyOn, ...] = tuple(NotifyOn), **tables: object):
+def planned(count: int, *, waves: int = 0, policy: Policy | None = None) -> Plan:
     """A plan of web-1 and so on, the first `waves` of them in wave "pilot" and the others in "rest"."""
-    plan = a_plan(count, **tables)
+    plan = a_plan(count, policy=policy or Policy())
     images = [
         replace(image, wave=("pilot" if index < waves else "rest") if waves else None)
         for index, image in enumerate(plan.images)
     ]
-    receivers = (Receiver(name="ops", on=on), Receiver(name="boss", on=(NotifyOn.END,)))
+    receivers = (Receiver(name="ops", on=tuple(NotifyOn)), Receiver(name="boss", on=(NotifyOn.END,)))
     names = ("pilot", "rest") if waves else ()
     return plan.model_copy(
         update={

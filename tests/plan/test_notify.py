@@ -4,7 +4,8 @@ import pytest
 
 from migrator.domain.errors import PlanError
 from migrator.domain.notify import NotifyOn, Receiver
-from migrator.plan import parse_plan
+from migrator.domain.plan import Plan
+from migrator.plan import Problem, parse_plan
 
 HEAD = """
 [plan]
@@ -19,7 +20,7 @@ min_disk = 40
 """
 
 
-def read(*tables: str, more: str = ""):
+def read(*tables: str, more: str = "") -> tuple[Plan, list[Problem]]:
     text = HEAD + more + "".join(f"[[notify]]\n{table}\n" for table in tables)
     return parse_plan(text.encode(), path="p.toml")
 

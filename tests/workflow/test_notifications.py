@@ -4,6 +4,7 @@ import json
 
 import pytest
 from jsonschema import Draft202012Validator
+from msgspec.structs import replace
 
 from migrator.domain.notify import Level, NotifyOn, Receiver
 from migrator.domain.secrets import SECRETS
@@ -21,8 +22,10 @@ COUNTS = Counts(images=2, succeeded=1, failed=1)
 
 
 def owed(id_: str = "i", receiver: str = "ops", on: NotifyOn = NotifyOn.END, **more) -> NotificationOwed:
-    given = {"text": "t", "counts": COUNTS} | more
-    return NotificationOwed(at=1_900_000_000.25, id=id_, receiver=receiver, on=on, run="r", **given)
+    fact = NotificationOwed(
+        at=1_900_000_000.25, id=id_, receiver=receiver, on=on, run="r", text="t", counts=COUNTS
+    )
+    return replace(fact, **more)
 
 
 @pytest.mark.parametrize("on", NotifyOn)
