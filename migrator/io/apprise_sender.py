@@ -31,7 +31,8 @@ def failure(code: int) -> str:
 
 def command() -> list[str]:
     """What starts `main`."""
-    return [sys.executable, "-m", "migrator.io.apprise_sender"]
+    # -P: no module is taken from the folder that we happen to stand in.
+    return [sys.executable, "-P", "-m", "migrator.io.apprise_sender"]
 
 
 def given(message: Message, addresses: SecretStr) -> bytes:

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import signal
 import threading
 import time
 from base64 import b64encode
@@ -146,6 +147,32 @@ def test_a_dead_receiver_costs_a_run_its_grace_and_nothing_is_lost(desk, receive
     assert second.code == 0
     assert [one["id"] for one in receiver.took][:2] == owed
     assert "not delivered" not in it("status", plan).out
+
+
+def test_a_standstill_and_the_signal_that_ends_it_are_told(desk, receiver):
+    it = desk(job_seconds=600.0)
+    plan = it.plan(1, more=notify('["stalled", "end"]') + 'after = "1s"\n')
+    child = it.start("run", plan, **receiver.env)
+    wait_until(lambda: "stalled" in receiver.told)
+
+    child.send_signal(signal.SIGINT)
+    done = ended(child)
+
+    assert done.code == 130
+    assert receiver.told == ["stalled", "end"]
+    assert receiver.took[0]["text"].startswith("Nothing came further for 1 s: 1 image not finished")
+    assert receiver.took[1]["exit_code"] == 130
+
+
+def test_too_many_failures_are_told_when_they_happen(desk, receiver):
+    it = desk(fates=dict.fromkeys(["web-01", "web-02", "web-03"], "IMG.0057"))
+    plan = it.plan(3, max_failures=1, more=notify('["failed-threshold", "end"]'))
+
+    result = it("run", plan, **receiver.env)
+
+    assert result.code == 5
+    assert receiver.told == ["failed-threshold", "end"]
+    assert [one["level"] for one in receiver.took] == ["failure", "failure"]
 
 
 def test_a_command_is_told_too_and_gets_none_of_our_keys(desk, tmp_path):
