@@ -37,6 +37,7 @@ class Receiver(ThreadingHTTPServer):
         self.took: list[dict[str, Any]] = []
         self.arrived: list[str] = []
         self.status = 204
+        self.slow = 0.0
         self.answers = threading.Event()
         self.answers.set()
 
@@ -59,6 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
         good = self.headers["webhook-signature"] == f"v1,{b64encode(right).decode()}"
         self.server.arrived.append(id_)
         self.server.answers.wait(20)
+        time.sleep(self.server.slow)
         if good and self.path == f"/hook/{TOKEN}" and self.server.status == 204:
             self.server.took.append(json.loads(body))
         self.send_response(self.server.status if good else 401)
@@ -99,6 +101,18 @@ def test_a_run_tells_of_its_beginning_its_waves_and_its_end(desk, receiver):
     kinds = [one.get("event") for one in result.objects]
     assert kinds.count("NotificationOwed") == 2  # the first stands in the commit that begins the run
     assert kinds.count("NotificationDelivered") == 3
+
+
+def test_the_end_of_a_run_waits_a_little_for_a_receiver_that_is_slow(desk, receiver, monkeypatch):
+    monkeypatch.setattr(notifier, "GRACE", 20.0)
+    it = desk()
+    receiver.slow = 1.0
+
+    result = it("run", it.plan(1, more=notify('["end"]')), **receiver.env)
+
+    assert result.code == 0
+    assert [one.done for one in it.ledger().notifications.values()] == [True]
+    assert "not delivered" not in result.err
 
 
 def test_what_was_under_way_at_kill_9_is_delivered_by_the_next_run_with_the_same_id(desk, receiver):

@@ -245,6 +245,31 @@ def test_what_a_killed_run_did_not_come_to_say_is_owed_by_the_next_with_the_same
     assert four in past.ledger.states
 
 
+def test_failures_of_an_earlier_run_are_not_held_against_the_one_that_was_killed():
+    plan = planned(3, policy=Policy(max_failures=Threshold(count=1)))
+    past = Past(plan)
+    past(*failed(past.keys[0], 5.0), *failed(past.keys[1], 5.0))
+    past.ledger.apply(RunEnded(at=6.0, run="one", reason="r", exit_code=5))
+    past.ledger.apply(began("two", 7.0))
+
+    assert unsaid(plan, past.ledger, 9.0) == []
+
+
+def test_held_images_that_an_earlier_run_told_of_are_not_told_of_again():
+    plan = planned(2)
+    past = Past(plan)
+    past(*held(past.keys[0], 5.0))
+    for event in past.watcher.tick(40.0, 40.0, OPEN)[0]:
+        past.ledger.apply(event)
+    past.ledger.apply(RunEnded(at=50.0, run="one", reason="r", exit_code=7))
+    past.ledger.apply(began("two", 60.0))
+    past(*held(past.keys[1], 61.0))
+
+    (owed,) = unsaid(plan, past.ledger, 70.0)
+
+    assert owed.images == (past.keys[1],)
+
+
 @pytest.mark.parametrize("when", ["it ended in good order", "it was earlier"])
 def test_nothing_old_is_told_to_a_new_receiver(when):
     plan = planned(2, waves=1)
