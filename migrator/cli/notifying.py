@@ -69,7 +69,7 @@ def owed_at_begin(
 
 @asynccontextmanager
 async def open_senders(
-    plan: Plan, clock: Clock, environ: Mapping[str, str], *, silent: bool = False
+    plan: Plan, environ: Mapping[str, str], *, silent: bool = False
 ) -> AsyncIterator[dict[str, Send]]:
     """What reaches each receiver, by its name; with `silent`, nothing is sent and everything counts as taken.
 
@@ -84,13 +84,11 @@ async def open_senders(
             elif (why := obstacle(receiver, environ)) is not None:
                 senders[receiver.name] = partial(_cannot, why[0])
             else:
-                senders[receiver.name] = await _sender(receiver, plan, clock, environ, stack)
+                senders[receiver.name] = await _sender(receiver, plan, environ, stack)
         yield senders
 
 
-async def _sender(
-    receiver: Receiver, plan: Plan, clock: Clock, environ: Mapping[str, str], stack: AsyncExitStack
-) -> Send:
+async def _sender(receiver: Receiver, plan: Plan, environ: Mapping[str, str], stack: AsyncExitStack) -> Send:
     bare = spared(environ, _prefixes(plan), _variables(plan.notify))
     if receiver.apprise_env:
         addresses = SecretStr(_value(environ, receiver.apprise_env))
@@ -108,7 +106,8 @@ async def _sender(
     )
     address = read_address(_value(environ, receiver.url_env or ""))
     secret = read_secret(_value(environ, receiver.secret_env)) if receiver.secret_env else None
-    return Webhook(http, address, secret, clock.now)
+    # However fast a rehearsal's clock is, a receiver compares the time with its own.
+    return Webhook(http, address, secret, SystemClock().now)
 
 
 async def _by_apprise(
@@ -197,7 +196,7 @@ async def notify(plan: Plan, console: Console, *, test: bool, environ: Mapping[s
             f"plan {plan.name} notifies nobody", hint="Add a [[notify]] to it: docs/notify.md shows how."
         )
     clock, failed = SystemClock(), 0
-    async with open_senders(plan, clock, environ) as senders:
+    async with open_senders(plan, environ) as senders:
         for one in plan.notify:
             why = obstacle(one, environ)
             if test and why is None:

@@ -82,7 +82,7 @@ async def run(
     async with (
         open_clouds(plan, clock, options.environ, road) as services,
         open_journal(location) as journal,
-        open_senders(plan, clock, options.environ, silent=surroundings is not None) as senders,
+        open_senders(plan, options.environ, silent=surroundings is not None) as senders,
     ):
         ledger = await journal.ledger(listed(plan))
         items = planned(plan, ledger.planned)

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class NotifyOn(StrEnum):
-    """What somebody may want to be told of."""
+    """What somebody may want to be told of. A new one needs a new journal version."""
 
     BEGIN = "begin"
     """A run began."""

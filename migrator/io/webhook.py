@@ -33,7 +33,8 @@ WANTED = 4096
 
 _PREFIX = "whsec_"
 _LEAST_SECRET = 16
-_PASSING = frozenset({408, 425, 429})
+_NOT_NOW = frozenset({408, 425, 429, 502, 503, 504})
+"""Of these it is the receiver that is not well, whatever the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,8 +170,7 @@ def verdict(status: int) -> Sent:
         return Sent(
             failure=f"it redirects (HTTP {status}), which is not followed: set the address it leads to"
         )
-    refused = 400 <= status < 500 and status not in _PASSING
-    return Sent(failure=f"it answers HTTP {status}", refused=refused)
+    return Sent(failure=f"it answers HTTP {status}", refused=status not in _NOT_NOW)
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,7 +3,7 @@
 The rules:
 
 1. The oldest goes first. Where the receiver is not there, everything waits; where it refuses one message,
-   that one waits and the others go on.
+   that one waits and the others go on, SPACING seconds later.
 2. The pause doubles from try to try, at random below that, and is never longer than RETRY.cap: a receiver
    that is back after a minute hears within another.
 3. Nothing is ever given up: what is still owed when a run ends is the next run's.
@@ -19,6 +19,7 @@ from migrator.pacing.scheduler import Idle
 from migrator.workflow.events import NotificationOwed
 
 RETRY = Retry(base=2.0, cap=60.0)
+SPACING = 1.0
 
 
 class Outbox:
@@ -63,6 +64,7 @@ class Outbox:
             self._missed = 0
             self._tries[id_] = self._tries.get(id_, 0) + 1
             self._later[id_] = now + backoff(RETRY, self._tries[id_], self._rng)
+            self._not_before = now + SPACING
         else:
             self._missed += 1
             self._not_before = now + backoff(RETRY, self._missed, self._rng)

@@ -106,7 +106,7 @@ def test_the_example_of_the_manual_takes_what_is_ours_and_refuses_the_rest():
         (408, "it answers HTTP 408", False),
         (410, "it answers HTTP 410", True),
         (429, "it answers HTTP 429", False),
-        (500, "it answers HTTP 500", False),
+        (500, "it answers HTTP 500", True),
         (503, "it answers HTTP 503", False),
     ],
 )
@@ -129,7 +129,7 @@ async def test_of_an_endless_answer_nothing_is_kept_and_nothing_is_said():
     async with answering(endless).listening() as wire:
         done = await sent(wire.url("/"))
 
-    assert done == Sent(failure="it answers HTTP 500")
+    assert done == Sent(failure="it answers HTTP 500", refused=True)
 
 
 async def test_a_receiver_that_is_not_there_is_told_without_its_host():

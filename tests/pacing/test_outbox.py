@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.domain.notify import NotifyOn, Sent
-from migrator.pacing.outbox import RETRY, Outbox
+from migrator.pacing.outbox import RETRY, SPACING, Outbox
 from migrator.pacing.scheduler import Idle
 from migrator.workflow.events import Counts, NotificationOwed
 
@@ -56,12 +56,15 @@ def test_a_message_that_is_refused_does_not_keep_the_others():
     found = box("a", "b")
 
     found.tried("a", REFUSED, 0.0)
-    assert next_id(found, 0.0) == "b"
-    found.tried("b", TAKEN, 0.0)
+    found.tried("a", REFUSED, 60.0)
+    found.tried("a", REFUSED, 120.0)
 
-    due = found.next(0.0)
+    assert found.next(120.0) == Idle(SPACING)
+    assert next_id(found, 120.0 + SPACING) == "b"
+    found.tried("b", TAKEN, 121.0)
+    due = found.next(121.0)
     assert isinstance(due, Idle)
-    assert next_id(found, due.seconds) == "a"
+    assert next_id(found, 121.0 + due.seconds) == "a"
 
 
 @given(st.integers(0, 2**32), st.lists(st.booleans(), max_size=60))
