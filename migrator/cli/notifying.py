@@ -122,7 +122,7 @@ async def _nobody(message: Message) -> Sent:
 
 
 async def _cannot(why: str, message: Message) -> Sent:
-    return Sent(failure=why)
+    return Sent(failure=why, hopeless=True)
 
 
 def _prefixes(plan: Plan) -> list[str]:

@@ -91,6 +91,9 @@ class Sent:
     refused: bool = False
     """The receiver is there and does not take this message, so that others may fare better."""
 
+    hopeless: bool = False
+    """No further try of this process can fare better, such as without an address."""
+
     @property
     def delivered(self) -> bool:
         return not self.failure

@@ -127,7 +127,7 @@ class Notifier:
             box.hurry()
             self._changed[name].set()
         with anyio.move_on_after(GRACE):
-            while any(map(len, self._boxes.values())):
+            while not all(box.settled for box in self._boxes.values()):
                 self._idle = anyio.Event()
                 await self._idle.wait()
 

@@ -6,7 +6,8 @@ The rules:
    that one waits and the others go on, SPACING seconds later.
 2. The pause doubles from try to try, at random below that, and is never longer than RETRY.cap: a receiver
    that is back after a minute hears within another.
-3. Nothing is ever given up: what is still owed when a run ends is the next run's.
+3. Nothing is ever given up: what is still owed when a run ends is the next run's. A receiver that this
+   process cannot reach whatever it does, for want of an address, is left to that at once.
 """
 
 import random
@@ -35,6 +36,12 @@ class Outbox:
         self._missed = 0
         """How often in a row the receiver was not there."""
         self._not_before = -inf
+        self._hopeless = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is nothing more to wait for in this run."""
+        return not self._owed or self._hopeless
 
     def __len__(self) -> int:
         return len(self._owed)
@@ -45,7 +52,7 @@ class Outbox:
 
     def next(self, now: float) -> NotificationOwed | Idle:
         """What to send now, or how long there is nothing to send."""
-        if not self._owed:
+        if self.settled:
             return Idle(inf)
         if now < self._not_before:
             return Idle(self._not_before - now)
@@ -60,6 +67,8 @@ class Outbox:
             self._missed = 0
             for known in (self._owed, self._tries, self._later):
                 known.pop(id_, None)
+        elif sent.hopeless:
+            self._hopeless = True
         elif sent.refused:
             self._missed = 0
             self._tries[id_] = self._tries.get(id_, 0) + 1

@@ -235,7 +235,10 @@ def test_what_is_missing_is_a_warning_of_validate_and_an_error_of_preflight(desk
     assert '"ops will not be notified' in it("validate", plan, "--json").out
 
 
-def test_a_run_without_preflight_warns_and_keeps_what_it_owes(desk, receiver):
+def test_a_run_without_preflight_warns_and_keeps_what_it_owes_and_waits_for_nobody(
+    desk, receiver, monkeypatch
+):
+    monkeypatch.setattr(notifier, "GRACE", 300.0)
     it = desk()
     plan = it.plan(1, more=notify('["end"]'))
 

@@ -93,6 +93,17 @@ def test_the_pauses_grow_while_nobody_answers():
     assert sum(pauses[100:]) / 100 > RETRY.cap / 3
 
 
+def test_a_receiver_that_cannot_be_reached_whatever_happens_is_left_to_the_next_run_with_all_it_is_owed():
+    found = box("a", "b")
+
+    assert not found.settled
+    found.tried("a", Sent(failure="its variable is not set", hopeless=True), 0.0)
+    found.hurry()
+
+    assert (found.settled, len(found)) == (True, 2)
+    assert found.next(1e9) == Idle(inf)
+
+
 def test_at_the_end_everything_is_tried_once_more_without_the_pauses_so_far():
     found = box("a", "b")
     found.tried("a", REFUSED, 0.0)
