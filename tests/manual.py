@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from migrator.domain.image import ImageType
 from migrator.ims.fields import FIELDS, Field
-from migrator.plan.forms import IMAGE_KEYS
+from migrator.plan.forms import IMAGE_KEYS, plan_schema
 from migrator.workflow.beliefs import BELIEFS
 from tests.manual_columns import column_manual
 
@@ -32,7 +32,24 @@ request to the image service; what is never sent is for this program alone.
 
 | Key | Holds | Meaning | Example | Disks | Needed | In `[defaults]` | Column of an inventory | Sent as |
 |---|---|---|---|---|---|---|---|---|
-{rows}"""
+{rows}
+## Keys of `[[notify]]`
+
+Who is told of what: [Notifications](notify.md).
+
+| Key | Meaning | Needed |
+|---|---|---|
+{_notify_keys()}"""
+
+
+def _notify_keys() -> str:
+    table = plan_schema()["$defs"]["NotifyTable"]
+    rows = ""
+    for key, shape in table["properties"].items():
+        default = f", then {_toml(shape['default'])}" if "default" in shape else ""
+        needed = "yes" if key in table["required"] else f"no{default}"
+        rows += f"| `{key}` | {_escaped(shape['description'])} | {needed} |\n"
+    return rows
 
 
 def _row(field: Field) -> list[str]:

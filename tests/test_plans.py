@@ -182,6 +182,7 @@ def test_the_full_example_shows_every_key():
         # A workbook has no encoding: that line is commented out there.
         "InventoryTable": {"encoding", *(key for table in plan["inventory"] for key in table)},
         "WaveTable": {key for wave in plan["waves"] for key in wave},
+        "NotifyTable": {key for table in plan["notify"] for key in table},
         # Written another way there, or out of place: the comments say why.
         "DefaultsTable": {
             *plan["defaults"],

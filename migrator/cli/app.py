@@ -10,6 +10,7 @@ from migrator.cli import completion, many_hosts
 from migrator.cli.arguments import REPORTS, JournalUrl, PlanPath, ReportsDir, duration, selection
 from migrator.cli.command_line import Commands, RehearsableCommand
 from migrator.cli.common import Console, command, plural, run_async, run_virtually
+from migrator.cli.notify_command import notify
 from migrator.cli.options import Options, ProblemFormat
 from migrator.domain.sheets import Hidden
 
@@ -102,19 +103,21 @@ def validate(
 ) -> int:
     """Check a plan offline: every problem with file and line."""
     from migrator.cli.annotations import annotated
+    from migrator.cli.notifying import obstacles
     from migrator.cli.wiring import late_windows, load
     from migrator.cli.work import undecided
 
     with annotated(form, console) as annotate:
         found, warnings = load(plan)
         annotate(warnings.problems)
-    said = [*warnings.lines, *late_windows(found)]
+    now = [*late_windows(found), *obstacles(found)]
+    said = [*warnings.lines, *now]
     for warning in said:
         console.warn(warning)
     for sentence in undecided(found.images):
         console.say(sentence)
     if console.json:
-        listed = [*(one.as_object() for one in warnings.problems), *late_windows(found)]
+        listed = [*(one.as_object() for one in warnings.problems), *now]
         console.object({"valid": True, "images": len(found.images), "warnings": listed})
     else:
         late = len(said) - len(warnings.lines)
@@ -418,29 +421,20 @@ def schema(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="plan|report|events|service",
-            help="Of the plan, of report.json, of run --json, or of service.json.",
+            metavar="plan|report|events|service|notification",
+            help="Of the plan, of report.json, of run --json, of service.json, or of notifications.",
         ),
     ] = "plan",
     console: Console,
 ) -> int:
-    """Print the JSON Schema of plan, report, events or service."""
+    """Print a JSON Schema: of the plan, or of what is written."""
     import json
 
-    from migrator.domain.errors import UsageError
+    from migrator.cli.schemas import schema_of
 
-    if what == "plan":
-        from migrator.plan import plan_schema as of
-    elif what == "report":
-        from migrator.reports.formats.as_json import report_schema as of
-    elif what == "events":
-        from migrator.reports.events_schema import events_schema as of
-    elif what == "service":
-        from migrator.reports.service import service_schema as of
-    else:
-        raise UsageError(
-            f"there is no schema of {what!r}", hint='Ask for "plan", "report", "events" or "service".'
-        )
-    for line in json.dumps(of(), indent=2, ensure_ascii=False).splitlines():
+    for line in json.dumps(schema_of(what), indent=2, ensure_ascii=False).splitlines():
         console.out(line)
     return 0
+
+
+app.command()(notify)

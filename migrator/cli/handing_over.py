@@ -143,6 +143,10 @@ async def detach(plan: Plan, options: Options, console: Console) -> int:
                 raise two_plans(plan.name, *other)
             return hand_over(connection, name, plan.name, _given(plan, options), began)
 
+    if plan.notify:
+        console.warn(
+            "workers tell nobody: [[notify]] is for runs of one process; look at `status`, or ask it"
+        )
     revision = await asyncio.to_thread(give)
     how = "handed over" if revision == 1 else "handed over again"
     images, targets = plural(len(plan.images), "image"), plural(len(plan.targets), "target")

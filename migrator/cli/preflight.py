@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from migrator.cli.common import RED, YELLOW, Console, plural
 from migrator.cli.journals import ledger_ahead
+from migrator.cli.notifying import notify_findings
 from migrator.cli.options import Options
 from migrator.cli.wiring import TargetServices, clock_for, open_clouds, zone_of
 from migrator.cli.work import check_keys, choose
@@ -44,6 +45,7 @@ async def preflight(plan: Plan, options: Options, console: Console, thorough: bo
         result = await run_preflight(
             plan, ledger, keys, services, clock, console, every_target=True, thorough=thorough
         )
+    result = replace(result, findings=[*notify_findings(plan, options.environ), *result.findings])
     if console.json:
         console.object(as_json(plan.name, result.findings, images=result.images, exit_code=result.exit_code))
     else:
@@ -61,12 +63,14 @@ async def preflight_before_run(
     services: Mapping[str, TargetServices],
     clock: Clock,
     console: Console,
+    environ: Mapping[str, str],
 ) -> PreflightResult:
     """Preflight of a run that is about to start.
 
     Warnings are said. Raises PreflightRefused when something would go wrong for certain.
     """
     result = await run_preflight(plan, ledger, list(keys), services, clock, console)
+    result = replace(result, findings=[*notify_findings(plan, environ), *result.findings])
     shown = [one for one in result.findings if one.severity is not Severity.INFO]
     shown = [one for one in shown if one.code not in FOUND_OFFLINE]
     if console.json and shown:

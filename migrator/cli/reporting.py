@@ -27,6 +27,7 @@ def snapshot(ledger: Ledger) -> Ledger:
         states=dict(ledger.states),
         runs=[replace(run, halted=dict(run.halted)) for run in ledger.runs],
         learned=copy(ledger.learned),
+        notifications=copy(ledger.notifications),
         events=ledger.events,
     )
 

@@ -21,6 +21,7 @@ from migrator.cli.beside import CODES, handled
 from migrator.cli.common import Console, plural
 from migrator.cli.earlier import later_report
 from migrator.cli.journals import journal_of, open_journal
+from migrator.cli.notifying import notifier, obstacles, open_senders, owed_at_begin, say_undelivered
 from migrator.cli.options import Options
 from migrator.cli.preflight import preflight_before_run
 from migrator.cli.progress import Progress
@@ -45,8 +46,10 @@ from migrator.domain.image import Decided
 from migrator.domain.plan import Plan
 from migrator.domain.ports import Clock
 from migrator.engine import Engine
+from migrator.engine.notifier import Notifier
 from migrator.engine.preflight import PreflightResult
 from migrator.journal.port import Journal
+from migrator.pacing.watcher import Watcher
 from migrator.reports.formats import FORMATS
 from migrator.workflow.events import Event, ImageEvent, JobRestored, RunBegan, RunEnded
 from migrator.workflow.ledger import Ledger, Planned
@@ -80,6 +83,7 @@ async def run(
     async with (
         open_clouds(plan, clock, options.environ, road) as services,
         open_journal(location) as journal,
+        open_senders(plan, options.environ, silent=surroundings is not None) as senders,
     ):
         ledger = await journal.ledger(listed(plan))
         check_same_plan(plan, ledger)
@@ -96,31 +100,31 @@ async def run(
             selected=selected_keys(plan, ledger, options),
             reports=surroundings is None or surroundings.reports,
             decided=surroundings.decided if surroundings else None,
+            notifier=notifier(plan, ledger, journal, clock, senders),
             watch=ServiceWatch(plan, plan_folder(options.reports_dir, plan), services),
         )
         checked = await session.preflight(services)
         run_id, work = await session.begin()
         progress = Progress(plan, ledger, console)
-        clouds, seen = session.watch.clouds(), session.watch.known()
-        rng = random.SystemRandom()
-        observe = _safely("progress", progress.on_event)
+        observe = session.observed_by(progress)
         engine = Engine(
             plan,
             ledger,
-            clouds,
+            session.watch.clouds(),
             journal,
             clock,
-            rng,
+            random.SystemRandom(),
             observe=observe,
             sizes=checked.sizes,
             decided=checked.decided,
-            seen=seen,
+            seen=session.watch.known(),
             after_import={name: one.ims for name, one in services.items()},
         )
-        progress.engine = engine
+        progress.engine, session.notifier.gate = engine, lambda: engine.gate
         collector.spared()  # what the journal remembers, and the work
         async with anyio.create_task_group() as listening:
             await listening.start(_stop_on_signals, engine, options.drain, console)
+            listening.start_soon(session.notifier.run)
             end = await session.drive(engine, progress, work, opened)
             _safely("progress", progress.close)()
             await session.end(run_id, end, observe)
@@ -154,6 +158,7 @@ class _Session:
     selected: frozenset[str] | None
     """Keys that the options select; None for all."""
 
+    notifier: Notifier
     watch: ServiceWatch
     reports: bool
     """Whether any are to be written."""
@@ -174,7 +179,21 @@ class _Session:
         for event in events_at_start(self.items, self.ledger, self.options, self.clock.now(), self.selected):
             ahead.apply(event)
         keys = choose(self.plan, ahead, self.options.limit, self.selected).keys
-        return await preflight_before_run(self.plan, ahead, keys, services, self.clock, self.console)
+        return await preflight_before_run(
+            self.plan, ahead, keys, services, self.clock, self.console, self.options.environ
+        )
+
+    def observed_by(self, progress: Progress) -> Callable[[Event], None]:
+        """What is called with each event once it is durable."""
+        shown = _safely("progress", progress.on_event)
+        noticed = _safely("notifications", self.notifier.on_event)
+        self.notifier.observe = shown
+
+        def observe(event: Event) -> None:
+            shown(event)
+            noticed(event)
+
+        return observe
 
     async def begin(self) -> tuple[str, Work]:
         """Record that the run began, and what it changes before it acts; its id, and the work."""
@@ -188,8 +207,11 @@ class _Session:
         later = later_report(folder, plan.name, ledger)
         events = list(events_at_start(self.items, ledger, self.options, clock.now(), self.selected))
         taken_in = [] if later is None else self._restored(later, events)
+        watcher, owed = self._owed((began, *events, *taken_in))
         # In one commit: a journal that was put back must not come further before it knows what it lacks.
-        await self.journal.append(began, *events, *taken_in)
+        await self.journal.append(began, *events, *taken_in, *owed)
+        if watcher is not None:
+            self.notifier.watch(watcher)
         if later is not None:
             console.warn(_journal_is_behind(taken_in))
         try:
@@ -215,6 +237,18 @@ class _Session:
         log.info("run.began", plan=plan.name, run=run_id, images=len(plan.images), left=len(work.keys))
         console.say(_first_line(plan, len(work.keys), resumed=resumed))
         return run_id, work
+
+    def _owed(self, first: Sequence[Event]) -> tuple[Watcher | None, list[Event]]:
+        """What somebody is to be told when the run has begun, and who watches what is next."""
+        if not self.options.preflight and self.decided is None:
+            for sentence in obstacles(self.plan, self.options.environ):
+                self.console.warn(sentence)
+        dropped = self.notifier.dropped(self.clock.now())
+        watcher, owed = owed_at_begin(self.plan, self.ledger, first, self.clock, self._left)
+        return watcher, [*dropped, *owed]
+
+    def _left(self, ahead: Ledger) -> int:
+        return len(choose(self.plan, ahead, self.options.limit, self.selected).keys)
 
     def _restored(self, later: LaterReport, events: Sequence[Event]) -> list[ImageEvent]:
         """What a later report knows, for the ledger as it will be after `events`."""
@@ -249,10 +283,14 @@ class _Session:
         """Record how the run ended, and say it."""
         console, path = self.console, self.options.path
         ended = RunEnded(at=self.clock.now(), run=run_id, reason=end.reason, exit_code=end.exit_code)
-        await self.journal.append(ended)
+        owed = self.notifier.at_end(end)
+        await self.journal.append(ended, *owed)
         observe(ended)
+        self.notifier.recorded(owed)
         log.info("run.ended", plan=self.plan.name, run=run_id, reason=end.reason, exit_code=end.exit_code)
         console.say(end.reason)
+        await self.notifier.settle()
+        say_undelivered(self.plan, self.ledger, console)
         self.watch.warn(self.ledger, console)
         for fault in self.ledger.runs[-1].halted.values():
             if fault.remedy:

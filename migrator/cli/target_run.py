@@ -241,12 +241,14 @@ class TargetRun:
         for event in events:
             ahead.apply(event)
         keys = choose(plan, ahead, None, selected).keys
-        return await preflight_before_run(self._used(plan), ahead, keys, services, clock, self.console)
+        used = self._used(plan)
+        return await preflight_before_run(used, ahead, keys, services, clock, self.console, self.environ)
 
     def _used(self, plan: Plan) -> Plan:
-        """The plan with only the targets whose services are needed."""
+        """The plan with only the targets whose services are needed, and nobody to be told by this worker."""
         names = targets_for(plan, self.target, plan.images)
-        return plan.model_copy(update={"targets": {name: plan.targets[name] for name in names}})
+        targets = {name: plan.targets[name] for name in names}
+        return plan.model_copy(update={"targets": targets, "notify": ()})
 
     async def _end(self, end: Ending, clock: Clock) -> None:
         """Write down that the target is over, or when it is worth another look."""

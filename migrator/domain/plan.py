@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from migrator.domain.image import Image
+from migrator.domain.notify import Receiver
 from migrator.domain.units import (
     Duration,
     Moment,
@@ -261,6 +262,9 @@ class Plan(_Table):
     policy: Policy = Policy()
     waves: tuple[Wave, ...] = ()
     """In the order in which they run; empty where the plan has none. Each image then names one of them."""
+
+    notify: tuple[Receiver, ...] = ()
+    """Who is told of what; names are unique."""
 
     images: tuple[Image, ...]
     """In the order of the file; those of inventories follow, file by file and row by row."""

@@ -25,6 +25,7 @@ from migrator.plan.forms import PlanFile, PlanTable, keys_of, plan_schema, valid
 from migrator.plan.grouping import grouped
 from migrator.plan.images import read_images
 from migrator.plan.inventory import Inventories, read_inventories
+from migrator.plan.notify import read_receivers
 from migrator.plan.problems import Problem, ProblemCollector
 from migrator.plan.starter import STARTER
 from migrator.plan.targets import check_duration, checked_durations, endpoint, read_limits, read_target
@@ -134,6 +135,7 @@ def _read(
     _check_order(retry, polling, found)
     targets, known = _targets(tables, found)
     waves, turns = read_waves(tables.get("waves", []), found)
+    receivers = read_receivers(tables.get("notify", []), waves=bool(waves), found=found)
     defaults = read_defaults(tables.get("defaults", {}), known, turns, found)
     entries = tables.get("images", [])
     lists = tables.get("inventory", [])
@@ -171,6 +173,7 @@ def _read(
         polling=polling,
         policy=policy,
         waves=tuple(waves),
+        notify=receivers,
         images=tuple(images),
     )
     return plan, names, inventories

@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 from migrator.domain.image import ImageType
 from migrator.domain.plan import Limits, Policy, Polling, Retry
 from migrator.domain.text import UNPRINTABLE as _UNPRINTABLE
-from migrator.domain.units import ThresholdSetting
+from migrator.domain.units import Duration, ThresholdSetting
 from migrator.ims import fields
 from migrator.ims.fields import FIELDS
 
@@ -125,6 +125,49 @@ class WaveTable(TypedDict, total=False):
     its images. When absent, the next one begins when this one is finished, whatever the outcome."""
 
 
+Variable = Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+"""The name of a variable of the environment."""
+
+NotifyEvent = Literal["begin", "wave", "failed-threshold", "stalled", "held", "end"]
+
+
+@with_config(ConfigDict(use_attribute_docstrings=True, extra="forbid", strict=True))
+class NotifyTable(TypedDict, total=False):
+    """Who is told of what: by a webhook (url_env), a command (exec) or through Apprise (apprise_env)."""
+
+    name: Slug
+    """What journal and reports call the receiver; needed where two would be called the same. What is still
+    owed to it is lost when it changes. When absent: the variable, or the command."""
+
+    on: Required[Annotated[list[NotifyEvent], Field(min_length=1)]]
+    """Of what: a run began, a wave is finished, too many images failed, nothing came further for a while,
+    images wait for a person, a run ended."""
+
+    after: Annotated[Duration, _unless_given("30m")]
+    """For "stalled": how long without progress."""
+
+    url_env: Annotated[Variable, Field(examples=["OPS_WEBHOOK_URL"])]
+    """Variable of the environment with the address of a webhook: it gets the event as JSON, by POST. The
+    address itself is a secret, and never stands in a plan."""
+
+    secret_env: Annotated[Variable, Field(examples=["OPS_WEBHOOK_SECRET"])]
+    """Variable with the secret that its requests are signed with, so that the receiver can tell them from
+    others and from repeated ones."""
+
+    exec: Annotated[
+        list[Annotated[str, Field(max_length=1024, pattern="^[^\\x00]*$")]],
+        Field(min_length=1, max_length=64, examples=[["/usr/local/bin/page", "--team", "ops"]]),
+    ]
+    """A command and its arguments, run without a shell: it gets the event as JSON on stdin."""
+
+    apprise_env: Annotated[Variable, Field(examples=["OPS_APPRISE_URLS"])]
+    """Variable with one or more addresses of e-mail or chat as Apprise writes them; needs
+    `pip install 'migrator[notify]'`."""
+
+    timeout: Annotated[Duration, _unless_given("30s")]
+    """Longest time for one delivery, up to 5m; a command is ended then."""
+
+
 @with_config(ConfigDict(use_attribute_docstrings=True, extra="forbid", strict=True))
 class InventoryTable(TypedDict, total=False):
     """A spreadsheet that lists more images, one in each row. Its first row names keys of an image; further
@@ -166,6 +209,9 @@ class PlanFile(TypedDict, total=False):
     policy: Policy
     waves: list[WaveTable]
     """Which images go first: waves run in this order."""
+
+    notify: list[NotifyTable]
+    """Who is told of what while a plan runs."""
 
     defaults: dict[str, Any]
     """What holds for every image that does not say otherwise; tags and labels add to the image's own."""

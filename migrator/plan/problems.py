@@ -340,5 +340,10 @@ def unknown_name(where: Where, name: str, known: Collection[str], found: Problem
     found.error(where, f"is not a {kind} of this plan", remedy, value=name)
 
 
-_LISTS = {"images": "an image", "inventory": "an inventory", "waves": "a wave"}
+_LISTS = {
+    "images": "an image",
+    "inventory": "an inventory",
+    "waves": "a wave",
+    "notify": "a receiver of notifications",
+}
 """What one table of a list is called."""

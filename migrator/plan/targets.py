@@ -15,6 +15,7 @@ from migrator.domain.plan import JobApi, Limits, Target
 from migrator.domain.text import did_you_mean
 from migrator.ims.clouds import cloud_of, regions, usual_endpoint
 from migrator.plan.forms import TargetTable, keys_of, validator_of
+from migrator.plan.lines import Where
 from migrator.plan.problems import ProblemCollector
 
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*")
@@ -108,7 +109,7 @@ def checked_durations(
     return good
 
 
-def check_duration(seconds: float, where: tuple[str, ...], found: ProblemCollector, written: object) -> None:
+def check_duration(seconds: float, where: Where, found: ProblemCollector, written: object) -> None:
     """Note a duration that nobody can mean: none at all, or more than a year."""
     if seconds <= 0:
         found.error(where, "must be more than nothing", value=written)

@@ -11,7 +11,8 @@ from migrator.ims.fields import FIELDS
 from migrator.ims.methods import METHOD
 from migrator.plan.lines import Where
 
-SILENT = frozenset({"credentials", "iam_endpoint", "ims_endpoint", "obs_endpoint"})
+VARIABLES = ("url_env", "secret_env", "apprise_env")
+SILENT = frozenset({"credentials", "iam_endpoint", "ims_endpoint", "obs_endpoint", *VARIABLES})
 """Keys whose wrong values are not repeated: people paste secrets into them."""
 
 MISSING = {
@@ -20,6 +21,7 @@ MISSING = {
     "targets": 'add a table such as [targets.north] with region = "cn-north-4"',
     "images": "add an [[images]] table for each disk image, or an [[inventory]] that lists them",
     "file": 'name the spreadsheet: file = "disks.csv" or "disks.xlsx"',
+    "on": 'say of what: on = ["failed-threshold", "stalled", "end"]',
     "region": 'set it, for example region = "cn-north-4"',
     "target": "the plan has several targets: name one here, or once in [defaults]",
     "image_url": f'set image_url = "bucket:{METHOD.example("folder/disk")}", or object with a bucket here or '
@@ -46,6 +48,17 @@ PATTERNS = {
     "targets": (
         "is not a target name",
         'use up to 63 of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit',
+    ),
+    "notify.name": (
+        "is not a name for a receiver",
+        'use up to 63 of a-z, 0-9, ".", "_" and "-", and begin with a letter or a digit',
+    ),
+    **dict.fromkeys(
+        VARIABLES,
+        (
+            "is not the name of a variable",
+            "what it stands for is a secret: put that into the environment, and the variable's name here",
+        ),
     ),
     "file": ("is not a spreadsheet that can be read", "save it as .csv or .xlsx"),
     "project_id": (
@@ -108,6 +121,8 @@ def explained(error: Mapping[str, Any], where: Where) -> tuple[str, str]:
             return f"must be at least {context['ge']}", ""
         case "less_than_equal":
             return f"must be at most {context['le']}", ""
+        case "too_short":
+            return "must not be empty", MISSING.get(keys[-1], "")
         case "too_long":
             return f"has {context['actual_length']} entries; at most {context['max_length']} are allowed", ""
         case "datetime_type" | "timezone_aware":

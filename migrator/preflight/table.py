@@ -283,6 +283,13 @@ _TABLE = (
         "Nothing is submitted after not_after; what already runs goes on.",
         "Move not_after of the wave in the plan, or leave them for another night.",
     ),
+    _error(
+        "PF075",
+        "a receiver of notifications cannot be told",
+        "[[notify]] names a variable that is not set or does not fit, a program that is not there, or "
+        "Apprise, which is not installed: the run would go well, and nobody would hear of it.",
+        "Correct what stands beside it, or take the [[notify]] out of the plan.",
+    ),
     # --- Inside the files ---
     _error(
         "PF080",

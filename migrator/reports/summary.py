@@ -27,10 +27,11 @@ from migrator.reports.rows import ImageRows
 from migrator.reports.runs import RunLine, RunState, run_lines
 from migrator.reports.tally import Tally, tallies, tallies_of_label
 from migrator.reports.throughput import Throughput, possible_per_hour, throughput
-from migrator.reports.untrusted import plain
+from migrator.reports.untrusted import one_line, plain
 from migrator.reports.waits import StandingStill, waits
 from migrator.workflow.beliefs import ServiceSeen
 from migrator.workflow.ledger import Ledger
+from migrator.workflow.notifications import undelivered
 from migrator.workflow.resume import drifted
 from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays
 
@@ -118,7 +119,7 @@ class Summary:
     """Unfinished images that something keeps back, by cause, the most frequent first."""
 
     waits: tuple[str, ...]
-    """What the rest waits for, a sentence for each reason."""
+    """What the rest waits for, a sentence for each reason; and who was not told of something yet."""
 
     runs: tuple[RunLine, ...]
     halted: Mapping[str, Fault]
@@ -189,13 +190,19 @@ def summary(
         listings=listings,
         failures=causes(counts.failed),
         waiting=waiting,
-        waits=waits(pairs, plan, now, zone, still),
+        waits=(*waits(pairs, plan, now, zone, still), *_untold(ledger, plan, at_work=at_work)),
         runs=runs,
         halted=halted,
         images=ImageRows(pairs, drift),
         service=service,
         zone=zone,
     )
+
+
+def _untold(ledger: Ledger, plan: Plan, *, at_work: bool) -> tuple[str, ...]:
+    """Who was not told yet; while a run is at work, those whom it could not reach."""
+    owed = undelivered(ledger, plan.notify)
+    return tuple(one_line(str(one)) for one in owed if one.failure or not at_work)
 
 
 def _wave_lines(plan: Plan, counts: ImageCounts, eta: Estimate) -> tuple[WaveLine, ...]:

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from migrator.domain.cloud import Fault
 from migrator.domain.image import Image
+from migrator.domain.notify import NotifyOn
 from migrator.domain.units import Moment
 from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays
 
@@ -279,6 +280,63 @@ class VisibilityLearned(Event, frozen=True, kw_only=True):
     learned: VisibilityDelays
 
 
+class Counts(Struct, frozen=True, kw_only=True):
+    """How the images of a plan, or of one wave, stood at a moment."""
+
+    images: int
+    succeeded: int = 0
+    """Those that were there before among them."""
+
+    failed: int = 0
+    held: int = 0
+    """Left for a person to decide."""
+
+    unfinished: int = 0
+    """Those that are held among them."""
+
+
+class NotificationEvent(Event, frozen=True, kw_only=True):
+    """A fact about telling somebody."""
+
+    id: str
+    """Of the notification: one receiver's, of one thing that happened."""
+
+
+class NotificationOwed(NotificationEvent, frozen=True, kw_only=True):
+    """A receiver of the plan is to be told of something."""
+
+    receiver: str
+    on: NotifyOn
+    run: str
+    counts: Counts
+    text: str
+    """What there is to say, in a few sentences."""
+
+    wave: str = ""
+    images: tuple[str, ...] = ()
+    """Keys of images that it is about, or the first of them."""
+
+    more: int = 0
+    """How many further images it is about."""
+
+    exit_code: int | None = None
+    """Of a run that ended."""
+
+
+class NotificationDelivered(NotificationEvent, frozen=True, kw_only=True):
+    """The receiver took it."""
+
+
+class NotificationFailed(NotificationEvent, frozen=True, kw_only=True):
+    """A try to deliver it came to nothing; it is still owed. Recorded once a run and reason."""
+
+    reason: str
+
+
+class NotificationDropped(NotificationEvent, frozen=True, kw_only=True):
+    """It is owed no longer: the plan has no such receiver any more."""
+
+
 EVENTS: tuple[type[Event], ...] = (
     StepBegan,
     StepAccepted,
@@ -316,5 +374,9 @@ EVENTS: tuple[type[Event], ...] = (
     RunEnded,
     TargetHalted,
     VisibilityLearned,
+    NotificationOwed,
+    NotificationDelivered,
+    NotificationFailed,
+    NotificationDropped,
 )
 """Every fact that a journal may hold. A new one needs a new journal version."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from migrator.domain.cloud import Fault
 from migrator.domain.image import Image
@@ -12,6 +13,10 @@ from migrator.workflow.events import (
     Event,
     ImageEvent,
     ImagePlanned,
+    NotificationDelivered,
+    NotificationDropped,
+    NotificationFailed,
+    NotificationOwed,
     RunBegan,
     RunEnded,
     TargetHalted,
@@ -47,6 +52,17 @@ class Run:
     """Targets that stopped submitting in this run, and why."""
 
 
+class Notification(Struct, frozen=True, kw_only=True):
+    """Something that a receiver is, or was, to be told."""
+
+    owed: NotificationOwed
+    failure: str = ""
+    """Why the latest try failed, as far as that was recorded."""
+
+    done: bool = False
+    """It was delivered, or is owed no longer."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Ledger:
     """All that is known, by key. Only `apply` and `take` change it."""
@@ -61,6 +77,9 @@ class Ledger:
 
     learned: dict[tuple[str, ListedBy], VisibilityDelays] = field(default_factory=dict)
     """What each target's jobs taught about its lists."""
+
+    notifications: dict[str, Notification] = field(default_factory=dict)
+    """By id, the oldest first."""
 
     events: int = 0
     """How many facts it is folded of: with the first run's id, how far the journal has come."""
@@ -87,6 +106,12 @@ class Ledger:
                 self._last(event).halted[target] = fault
             case VisibilityLearned(target=target, by=by, learned=learned):
                 self.learned[target, by] = learned
+            case NotificationOwed(id=id_):
+                self.notifications.setdefault(id_, Notification(owed=event))
+            case NotificationDelivered(id=id_) | NotificationDropped(id=id_):
+                self._notified(id_)
+            case NotificationFailed(id=id_, reason=reason):
+                self._notified(id_, reason)
         self.events += 1
 
     def take(self, event: ImageEvent, state: State) -> None:
@@ -95,6 +120,13 @@ class Ledger:
             self.planned[event.key] = Planned(image=event.image, digest=event.digest)
         self.states[event.key] = state
         self.events += 1
+
+    def _notified(self, id_: str, failure: str | None = None) -> None:
+        # What checks events on their way knows the last run alone; an unknown one changes nothing.
+        if (known := self.notifications.get(id_)) is not None:
+            self.notifications[id_] = (
+                replace(known, done=True) if failure is None else replace(known, failure=failure)
+            )
 
     def _last(self, event: Event) -> Run:
         if not self.runs:

@@ -44,6 +44,10 @@ RunBegan {"at":1.0,"run":"r","version":"v","host":"h","pid":1}
 RunEnded {"at":1.0,"run":"r","reason":"w","exit_code":0}
 TargetHalted {"at":1.0,"target":"t","fault":{"message":"m"}}
 VisibilityLearned {"at":1.0,"target":"t","by":"tag","learned":{"seen":1}}
+NotificationOwed {"at":1.0,"id":"i","receiver":"ops","on":"end","run":"r","counts":{"images":2,"succeeded":1,"failed":1,"held":0,"unfinished":0},"text":"t","exit_code":3}
+NotificationDelivered {"at":1.0,"id":"i"}
+NotificationFailed {"at":1.0,"id":"i","reason":"w"}
+NotificationDropped {"at":1.0,"id":"i"}
 """  # noqa: E501
 
 

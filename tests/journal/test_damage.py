@@ -13,6 +13,7 @@ import pytest
 from migrator.domain.errors import JournalError
 from migrator.domain.image import Image
 from migrator.domain.object_ref import ObjectRef
+from migrator.journal.sqlite.database import VERSION, WITHOUT_NOTIFICATIONS
 from migrator.journal.sqlite.location import SqliteLocation
 from migrator.workflow.events import (
     AttemptBegan,
@@ -227,6 +228,22 @@ def test_a_journal_of_the_version_before_is_read_and_a_run_upgrades_it(sound, fi
     change(first_version, f"DELETE FROM states {ONE_STATE}")
     with pytest.raises(JournalError, match="its states are not those that were written"):
         ledger_of(first_version, writing=False)
+
+
+def test_a_journal_from_before_there_were_notifications_is_read_and_a_run_raises_its_version(sound):
+    right = ledger_of(sound, writing=False)
+    change(sound, f"PRAGMA user_version = {WITHOUT_NOTIFICATIONS}")
+
+    assert ledger_of(sound, writing=False) == right
+    assert version_of(sound) == WITHOUT_NOTIFICATIONS
+    assert ledger_of(sound, writing=True) == right
+    assert version_of(sound) == VERSION
+
+
+def version_of(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "journal.db")) as connection:
+        found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        return found
 
 
 @pytest.mark.parametrize("writing", [True, False], ids=["run", "status"])

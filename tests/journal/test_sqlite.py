@@ -307,7 +307,9 @@ def folder(path: Path) -> None:
         pytest.param(noise_inside, JournalError, "damaged", id="noise inside"),
         pytest.param(text, JournalError, "damaged: file is not a database", id="a text file"),
         pytest.param(another_database, JournalError, "not a journal of migrator", id="another database"),
-        pytest.param(newer, JournalTooNew, "version 99; this program knows 2", id="a newer version"),
+        pytest.param(
+            newer, JournalTooNew, f"version 99; this program knows {database.VERSION}", id="a newer version"
+        ),
         pytest.param(older, JournalError, "version 0 never was", id="no version"),
         pytest.param(unknown_event, JournalError, "damaged: KeyError: 'MoonRose'", id="an unknown event"),
         pytest.param(one_more_event, JournalError, "damaged: its events are not", id="one more event"),

@@ -26,12 +26,16 @@ from migrator.domain.errors import JournalError, JournalMissing, JournalTooNew
 from migrator.journal.sqlite import totals
 from migrator.journal.sqlite.errors import damaged, explained, primary_code
 
-VERSION = 2
+VERSION = 3
 """`user_version` of the file. It goes up whenever an older program would misread a newer file, or write one
 that a newer program would take for damaged."""
 
 WITHOUT_TOTALS = 1
 """The version before files had totals: it is checked against its events, and upgraded when it is opened."""
+
+WITHOUT_NOTIFICATIONS = 2
+"""The version before events told of notifications: the file is the same, and becomes one of this version when
+it is opened."""
 
 APPLICATION_ID = 0x4D494752
 """`application_id` of the file: "MIGR" (sqlite.org, "PRAGMA application_id")."""
@@ -172,6 +176,12 @@ def has_totals(connection: sqlite3.Connection) -> bool:
     """Whether the file is of a version that says how much it holds."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version > WITHOUT_TOTALS
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Make a file with totals one of this version: it may soon hold what older programs do not know."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] == WITHOUT_NOTIFICATIONS:
+        connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def add_totals(connection: sqlite3.Connection) -> None:

@@ -187,6 +187,7 @@ class WritableSqliteStore(SqliteStore):
                     if not database.has_totals(connection):
                         SqliteStore(path, connection).check()
                         database.add_totals(connection)
+                    database.upgrade(connection)
                     return cls(path, connection, lock)
             except BaseException:
                 connection.close()
