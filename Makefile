@@ -83,9 +83,12 @@ $(UV):
 
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) --no-config pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links pyproject.toml --group build $(UPGRADE)
+COMPILE_DOCS := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) --no-config pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --group docs $(UPGRADE)
 lock: $(UV)
 	$(COMPILE) --output-file requirements/run.txt
 	$(COMPILE) --constraints requirements/run.txt --extra dev --output-file requirements/dev.txt
+	$(COMPILE_DOCS) --output-file requirements/docs.txt
 	$(COMPILE) --resolution lowest-direct --extra dev --extra fast --output-file requirements/oldest.txt
 
 upgrade:
