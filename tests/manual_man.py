@@ -23,7 +23,7 @@ def _lines() -> Iterator[str]:
     program: Any = typer.main.get_command(app)
     commands = program.commands
     shared = set.intersection(*(set(map(_names, _options(command))) for command in commands.values()))
-    yield r'.\" Made by python -m tests.manual from the commands of the program.'
+    yield r".\" Made by python -m tests.manual from the commands of the program."
     yield f'.TH MIGRATOR 1 "" "migrator {__version__}" "User Commands"'
     yield ".SH NAME"
     yield rf"migrator \- {_text(program.help[0].lower() + program.help[1:].rstrip('.'))}"
@@ -34,9 +34,9 @@ def _lines() -> Iterator[str]:
         yield ".br"
     yield ".SH DESCRIPTION"
     yield _text(
-        "A plan, a file in TOML, lists images and targets. `migrator run PLAN` imports them, and the same command "
-        "goes on after anything: Ctrl-C, a lost connection, kill -9, a power cut. No image is imported twice, and "
-        "none counts as done before it was read back."
+        "A plan, a file in TOML, lists images and targets. `migrator run PLAN` imports them, and the same "
+        "command goes on after anything: Ctrl-C, a lost connection, kill -9, a power cut. No image is imported "
+        "twice, and none counts as done before it was read back."
     )
     yield ".SH COMMANDS"
     for name, command in commands.items():

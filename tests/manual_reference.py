@@ -26,15 +26,15 @@ def error_codes() -> str:
     return f"""\
 # Error codes
 
-Made from `migrator/ims/error_codes.py`: what the service may answer to an import, how certain that leaves us, whose move
-it is, and what to do. The reports show code, text and remedy beside each failed image.
+Made from `migrator/ims/error_codes.py`: what the service may answer to an import, how certain that leaves
+us, whose move it is, and what to do. The reports show code, text and remedy beside each failed image.
 
 | certainty | what follows |
 |---|---|
 {certain}
-A 5xx says that something broke midway, so an import may have happened, whatever the code. A code that means "too many"
-is a throttle whatever its status. An `IMG` code that is not listed is a refusal, and its text is shown. Where there is no
-code, or none that is known, the HTTP status decides.
+A 5xx says that something broke midway, so an import may have happened, whatever the code. A code that means
+"too many" is a throttle whatever its status. An `IMG` code that is not listed is a refusal, and its text is
+shown. Where there is no code, or none that is known, the HTTP status decides.
 
 ## By code
 
@@ -59,10 +59,11 @@ def events() -> str:
     return f"""\
 # Events
 
-Made from `migrator/workflow/events.py`: every fact that a journal may hold. `migrator run PLAN --json` writes each as one
-line of JSON once it would survive a power cut, with `event` for its name; `migrator schema events` prints the JSON
-Schema of these lines. `at` is UTC, in seconds since 1970; `key` is the image, `TARGET/NAME`. What is as usual is left
-out. An event is never changed and never taken back; what an image's events add up to is its status.
+Made from `migrator/workflow/events.py`: every fact that a journal may hold. `migrator run PLAN --json` writes
+each as one line of JSON once it would survive a power cut, with `event` for its name; `migrator schema events`
+prints the JSON Schema of these lines. `at` is UTC, in seconds since 1970; `key` is the image, `TARGET/NAME`.
+What is as usual is left out. An event is never changed and never taken back; what an image's events add up to
+is its status.
 
 | event | what happened | what it holds |
 |---|---|---|
@@ -76,7 +77,8 @@ def _event(kind: type[Event]) -> str:
         for item in msgspec.structs.fields(kind)
         if item.name != "at"
     )
-    return f"| `{kind.__name__}` | {_escaped(' '.join((inspect.getdoc(kind) or '').split()))} | {_escaped(held)} |\n"
+    what = " ".join((inspect.getdoc(kind) or "").split())
+    return f"| `{kind.__name__}` | {_escaped(what)} | {_escaped(held)} |\n"
 
 
 def _said_of_fields(kind: type[Event]) -> dict[str, str]:

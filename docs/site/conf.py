@@ -12,7 +12,15 @@ from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parent.parent.parent
 INDEX = "docs/README"
-ABOUT = ("README", "CHANGELOG", "SECURITY", "CONTRIBUTING", "ARCHITECTURE", "tests/README", "tests/bench/README")
+ABOUT = (
+    "README",
+    "CHANGELOG",
+    "SECURITY",
+    "CONTRIBUTING",
+    "ARCHITECTURE",
+    "tests/README",
+    "tests/bench/README",
+)
 """Pages that lie outside of `docs/`."""
 
 project = "migrator"
