@@ -81,7 +81,7 @@ SITE := $(DOCS)/bin/python -m sphinx --conf-dir docs/site --doctree-dir build/do
 docs: $(DOCS)/.ready
 	rm -rf build/docs
 	$(SITE) --fresh-env --jobs auto . build/docs
-	$(DOCS)/bin/python docs/site/check.py build/docs
+	$(DOCS)/bin/python -m tests.built_site build/docs
 
 links: $(DOCS)/.ready
 	$(SITE) --builder linkcheck . build/links
@@ -102,7 +102,8 @@ $(UV):
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) --no-config pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links pyproject.toml --group build $(UPGRADE)
 COMPILE_DOCS := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) --no-config pip compile --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-emit-find-links --group docs $(UPGRADE)
+	--generate-hashes --no-emit-index-url --no-emit-find-links --fork-strategy fewest \
+	--constraints requirements/dev.txt --group docs $(UPGRADE)
 lock: $(UV)
 	$(COMPILE) --output-file requirements/run.txt
 	$(COMPILE) --constraints requirements/run.txt --extra dev --output-file requirements/dev.txt

@@ -35,8 +35,8 @@ def _lines() -> Iterator[str]:
     yield ".SH DESCRIPTION"
     yield _text(
         "A plan, a file in TOML, lists images and targets. `migrator run PLAN` imports them, and the same "
-        "command goes on after anything: Ctrl-C, a lost connection, kill -9, a power cut. No image is imported "
-        "twice, and none counts as done before it was read back."
+        "command goes on after anything: Ctrl-C, a lost connection, kill -9, a power cut. No image is "
+        "imported twice, and none counts as done before it was read back."
     )
     yield ".SH COMMANDS"
     for name, command in commands.items():
@@ -69,8 +69,8 @@ def _lines() -> Iterator[str]:
         yield _text(what)
     yield ".SH ENVIRONMENT"
     yield _text(
-        "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK are the keys, unless the plan names others; HTTPS_PROXY and "
-        "NO_PROXY are honoured. A MIGRATOR_ variable above stands in for its option."
+        "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK are the keys, unless the plan names others; HTTPS_PROXY "
+        "and NO_PROXY are honoured. A MIGRATOR_ variable above stands in for its option."
     )
     yield ".SH EXAMPLES"
     for line, what in (

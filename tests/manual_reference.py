@@ -60,10 +60,10 @@ def events() -> str:
 # Events
 
 Made from `migrator/workflow/events.py`: every fact that a journal may hold. `migrator run PLAN --json` writes
-each as one line of JSON once it would survive a power cut, with `event` for its name; `migrator schema events`
-prints the JSON Schema of these lines. `at` is UTC, in seconds since 1970; `key` is the image, `TARGET/NAME`.
-What is as usual is left out. An event is never changed and never taken back; what an image's events add up to
-is its status.
+each as one line of JSON once it would survive a power cut, with `event` for its name; `migrator schema
+events` prints the JSON Schema of these lines. `at` is UTC, in seconds since 1970; `key` is the image,
+`TARGET/NAME`. What is as usual is left out. An event is never changed and never taken back; what an image's
+events add up to is its status.
 
 | event | what happened | what it holds |
 |---|---|---|

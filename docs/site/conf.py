@@ -31,6 +31,7 @@ include_patterns = ["docs/*.md", "reports/README.md", *(f"{page}.md" for page in
 exclude_patterns = [".*", "docs/site"]
 highlight_language = "none"
 nitpicky = True
+smartquotes = False  # "--retry-failed" is to be copied as it stands
 
 myst_heading_anchors = 4
 myst_all_links_external = False

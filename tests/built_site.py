@@ -1,8 +1,9 @@
 """Reads the built site as a browser would: every link leads somewhere, and nothing comes from elsewhere.
 
-    python docs/site/check.py build/docs
+    python -m tests.built_site build/docs
 
-What the generator checks are the links of the pages; this sees those of the theme as well.
+What the generator checks are the links of the pages; this sees those of the theme as well. The environment of
+the generator runs it, so it needs nothing but Python.
 """
 
 import re
