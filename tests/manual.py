@@ -17,6 +17,7 @@ from migrator.plan.forms import IMAGE_KEYS
 from migrator.workflow.beliefs import BELIEFS
 from tests.manual_columns import column_manual
 from tests.manual_man import man_page
+from tests.manual_plan import plan_tables
 from tests.manual_reference import error_codes, events
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -116,6 +117,7 @@ first real run shows whether it holds:
 
 PAGES = {
     "plan-keys.md": plan_keys,
+    "plan-tables.md": plan_tables,
     "report-columns.md": column_manual,
     "beliefs.md": beliefs,
     "error-codes.md": error_codes,
