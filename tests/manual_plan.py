@@ -92,13 +92,7 @@ def _holds(value: dict[str, Any], known: dict[str, Any]) -> str:
         case {"type": "array"}:
             return "list"
         case _:
-            words = {
-                "string": "text",
-                "boolean": "true or false",
-                "integer": "whole number",
-                "object": "table",
-            }
-            return words.get(value.get("type", ""), "value")
+            return _PLAIN.get(value.get("type", ""), "value")
 
 
 def _escaped(cell: str) -> str:
