@@ -3,6 +3,8 @@
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +62,8 @@ def the_plan(page: str, url: str) -> str:
     (text,) = (block for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "[plan]" in block)
     where = "".join(f'{service}_endpoint = "{url}"\n' for service in ("ims", "iam", "obs"))
     text = re.sub(r'(?m)^(region = ".*"\n)', rf"\1{where}", text)
+    text = re.sub(r"(not_before = )\d{4}", r"\g<1>2020", text)  # the window is open, whenever this runs
+    text = re.sub(r"(not_after = )\d{4}", r"\g<1>2120", text)
     for table, lines in HURRY.items():
         if f"\n[{table}]\n" not in text:
             text = f"[{table}]\n{lines}\n{text}"
@@ -90,6 +94,10 @@ def test_a_task_page_goes_as_it_stands(name: str, desk: Callable[..., Desk]) -> 
         if first == "cp":
             at("run", "plan.toml")
             shutil.copy(*arguments)
+            continue
+        if first == "python3":
+            said = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
+            assert f"```text\n{said.stdout}```" in page
             continue
         assert first == "migrator"
         if line == case.cured:
