@@ -28,10 +28,11 @@ def _lines() -> Iterator[str]:
     yield ".SH NAME"
     yield rf"migrator \- {_text(program.help[0].lower() + program.help[1:].rstrip('.'))}"
     yield ".SH SYNOPSIS"
-    for name, command in commands.items():
+    for number, (name, command) in enumerate(commands.items()):
+        if number:
+            yield ".br"
         yield ".B migrator"
         yield f"{_text(name)} [\\fIoption\\fR ...]{''.join(_arguments(command))}"
-        yield ".br"
     yield ".SH DESCRIPTION"
     yield _text(
         "A plan, a file in TOML, lists images and targets. `migrator run PLAN` imports them, and the same "
