@@ -5,12 +5,14 @@ VENV := .venv
 PY := $(VENV)/bin/python
 MINUTES ?= 30
 
-.PHONY: help setup demo test pytest lint fuzz depth test-all test-oldest lock upgrade browser clients screenshots bench workers chaos clean
+.PHONY: help setup demo test pytest docs links lint fuzz depth test-all test-oldest lock upgrade browser clients screenshots bench workers chaos clean
 help:
 	@echo "make demo    import a small plan against the simulator, start to report, in under a minute"
 	@echo "make test    format, lint and type checks, then every test"
 	@echo "make test-all     every test on each of Python 3.11, 3.12 and 3.13 that is found"
 	@echo "make test-oldest  every test with the oldest packages that pyproject.toml allows"
+	@echo "make docs    the manual as a site in build/docs/, strictly: a warning or a dead link is an error"
+	@echo "make links   asks every address outside that the manual names; needs the network"
 	@echo "make fuzz    the property tests with fresh seeds; MINUTES=30"
 	@echo "make browser  the tests of the HTML report alone, with axe-core; needs Chromium and npm"
 	@echo "make screenshots  the pictures in docs/; needs Chromium"
@@ -69,6 +71,23 @@ $(OLDEST)/.ready: requirements/oldest.txt pyproject.toml
 test-oldest: $(OLDEST)/.ready
 	$(OLDEST)/bin/python $(PYTEST)
 
+# The manual's generator has an environment of its own: neither the program nor its tests need it.
+DOCS := $(VENV)/docs
+$(DOCS)/.ready: requirements/docs.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	@touch $@
+
+SITE := $(DOCS)/bin/python -m sphinx --conf-dir docs/site --doctree-dir build/doctrees --fail-on-warning --keep-going --quiet
+docs: $(DOCS)/.ready
+	rm -rf build/docs
+	$(SITE) --fresh-env --jobs auto . build/docs
+	$(DOCS)/bin/python -m tests.built_site build/docs
+
+links: $(DOCS)/.ready
+	$(SITE) --builder linkcheck . build/links
+	@test -s build/links/output.txt || echo "the manual names no address outside"
+
 fuzz: setup
 	@$(PY) -m tests.fuzz --minutes $(MINUTES)
 
@@ -84,9 +103,13 @@ $(UV):
 
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) --no-config pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links pyproject.toml --group build $(UPGRADE)
+COMPILE_DOCS := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) --no-config pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --fork-strategy fewest \
+	--constraints requirements/dev.txt --group docs $(UPGRADE)
 lock: $(UV)
 	$(COMPILE) --output-file requirements/run.txt
 	$(COMPILE) --constraints requirements/run.txt --extra dev --output-file requirements/dev.txt
+	$(COMPILE_DOCS) --output-file requirements/docs.txt
 	$(COMPILE) --resolution lowest-direct --extra dev --extra fast --output-file requirements/oldest.txt
 
 upgrade:
@@ -123,5 +146,5 @@ bench: setup
 	@$(PY) -m tests.bench.run_all
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

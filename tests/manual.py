@@ -16,6 +16,9 @@ from migrator.ims.fields import FIELDS, Field
 from migrator.plan.forms import IMAGE_KEYS, plan_schema
 from migrator.workflow.beliefs import BELIEFS
 from tests.manual_columns import column_manual
+from tests.manual_man import man_page
+from tests.manual_plan import plan_tables
+from tests.manual_reference import error_codes, events
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -129,7 +132,15 @@ first real run shows whether it holds:
 {rows}"""
 
 
-PAGES = {"plan-keys.md": plan_keys, "report-columns.md": column_manual, "beliefs.md": beliefs}
+PAGES = {
+    "plan-keys.md": plan_keys,
+    "plan-tables.md": plan_tables,
+    "report-columns.md": column_manual,
+    "beliefs.md": beliefs,
+    "error-codes.md": error_codes,
+    "events.md": events,
+    "migrator.1": man_page,
+}
 """By file in `docs/`: who writes it."""
 
 
