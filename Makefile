@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 MINUTES ?= 30
 
-.PHONY: help setup demo test pytest docs links lint fuzz depth test-all test-oldest lock upgrade browser clients screenshots bench workers chaos clean
+.PHONY: help setup demo test pytest docs links lint fuzz depth test-all test-oldest lock upgrade browser clients screenshots bench hosts workers chaos clean
 help:
 	@echo "make demo    import a small plan against the simulator, start to report, in under a minute"
 	@echo "make test    format, lint and type checks, then every test"
@@ -16,6 +16,7 @@ help:
 	@echo "make fuzz    the property tests with fresh seeds; MINUTES=30"
 	@echo "make browser  the tests of the HTML report alone, with axe-core; needs Chromium and npm"
 	@echo "make screenshots  the pictures in docs/; needs Chromium"
+	@echo "make hosts   the tests of journals in a database and of workers; needs PostgreSQL, a minute"
 	@echo "make workers  many hosts on one machine: a database, two workers, one kill -9; a minute, needs PostgreSQL"
 	@echo "make chaos   the long fault-injection suite: 440 plans on virtual time, 20 storms of kill -9"
 	@echo "make bench   the benchmarks; prints ratios measured in one run"
@@ -55,8 +56,12 @@ lint: setup
 # A worker that a test's timeout ends is not replaced: the scheduler would wait for the new one forever.
 # Many tests wait for real processes: four at a time use two cores well.
 PYTEST := -m pytest -n 4 --dist loadfile --max-worker-restart 0
+# What needs a PostgreSQL server and processes of its own has a word of its own.
 pytest: setup
-	$(PY) $(PYTEST)
+	$(PY) $(PYTEST) --ignore tests/hosts
+
+hosts: setup
+	$(PY) $(subst loadfile,load,$(PYTEST)) tests/hosts
 
 test: lint pytest
 
@@ -134,7 +139,7 @@ screenshots: setup
 	$(PY) -m tests.browser.screenshots
 
 workers: setup
-	@$(PY) -m tests.workers_demo
+	@$(PY) -m tests.hosts.demo
 
 chaos: setup
 	$(PY) -m tests.chaos.hunt

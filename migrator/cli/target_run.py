@@ -17,7 +17,7 @@ from migrator.cli.reporting import snapshot
 from migrator.cli.wiring import TargetServices, clock_for, open_clouds
 from migrator.cli.work import choose, decided_offline, events_at_start, selected_keys
 from migrator.domain.cloud import Fault
-from migrator.domain.errors import JournalError, JournalLocked, MigratorError
+from migrator.domain.errors import JournalError, JournalFenced, JournalLocked, MigratorError
 from migrator.domain.plan import Plan
 from migrator.domain.ports import Clock
 from migrator.engine import Engine
@@ -122,7 +122,14 @@ class TargetRun:
             await self._postpone(why, TROUBLE_AGAIN)
 
     def follow(self, standing: Standing) -> None:
-        """Go by what everybody goes by: a plan that was stopped or handed over anew, waves, failures."""
+        """Go by what everybody goes by: a plan that was stopped or handed over anew, waves, failures.
+
+        A process that stood still may have nothing to record for long, and would ask about jobs that are
+        another's by now: so it ends here, as it would with its next event.
+        """
+        held = self.held
+        if held is not None and standing.owners.get(self.target) != (held.process, held.epoch):
+            self.on_fenced(JournalFenced(f"{self.name}: another process has taken this over"))
         if standing.revision != self.revision:
             self.leave()
         if standing.stopping is not None and not self.draining:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
 from msgspec.json import decode
 
@@ -199,23 +200,27 @@ class Standing:
     counts: Mapping[str, TargetCounts]
     """By target."""
 
+    owners: Mapping[str, tuple[UUID | None, int]]
+    """By target: the process that owns it, and the epoch."""
+
 
 def standings(connection: Connection, plans: Iterable[int]) -> dict[int, Standing]:
     """How these plans stand, by number. Raises psycopg.Error."""
     rows = connection.execute(
-        "SELECT p.id, p.revision, p.stopping, s.target, s.counts FROM migrator.plans p"
+        "SELECT p.id, p.revision, p.stopping, s.target, s.counts, s.holder, s.epoch FROM migrator.plans p"
         " LEFT JOIN migrator.shards s ON s.plan = p.id WHERE p.id = ANY(%s)",
         [list(plans)],
     ).fetchall()
     counts: dict[int, dict[str, TargetCounts]] = {}
+    owners: dict[int, dict[str, tuple[UUID | None, int]]] = {}
     said: dict[int, tuple[int, str | None]] = {}
-    for plan, revision, stopping, target, text in rows:
+    for plan, revision, stopping, target, text, holder, epoch in rows:
         said[plan] = revision, stopping
-        of_plan = counts.setdefault(plan, {})
+        of_plan, owned = counts.setdefault(plan, {}), owners.setdefault(plan, {})
         if target is not None:
-            of_plan[target] = TargetCounts.read(text)
+            of_plan[target], owned[target] = TargetCounts.read(text), (holder, epoch)
     return {
-        plan: Standing(revision=revision, stopping=stopping, counts=counts[plan])
+        plan: Standing(revision=revision, stopping=stopping, counts=counts[plan], owners=owners[plan])
         for plan, (revision, stopping) in said.items()
     }
 

@@ -16,7 +16,7 @@ from migrator.cli.wiring import load
 from migrator.domain.errors import UsageError
 from migrator.workflow.events import RunBegan, RunEnded
 from tests.cli.conftest import Desk, ended, wait_until
-from tests.journal.conftest import NEEDS_POSTGRES, server  # noqa: F401
+from tests.journal.conftest import NEEDS_POSTGRES
 from tests.postgres import Cluster
 
 pytestmark = NEEDS_POSTGRES
@@ -89,7 +89,7 @@ class Team:
 
 
 @pytest.fixture
-def team(desk, server: Cluster) -> Callable[..., Team]:  # noqa: F811
+def team(desk, server: Cluster) -> Callable[..., Team]:
     """Sets up a desk whose cloud is as told, with a database of its own."""
     return lambda **settings: Team(desk(**settings), server.create(f"team_{next(_NAMES)}"))
 
@@ -143,7 +143,7 @@ def test_what_a_killed_worker_held_is_taken_over_and_nothing_is_imported_twice(t
 
 
 def test_a_worker_that_is_told_to_end_hands_its_targets_on_at_once(team):
-    team = team(job_seconds=3.0)
+    team = team(job_seconds=600.0)
     plan = team.plan("ab")
     team.hand_over(plan)
     first = team.worker("w1", "--stale", "60s")  # far from looking dead
@@ -156,12 +156,13 @@ def test_a_worker_that_is_told_to_end_hands_its_targets_on_at_once(team):
     assert left.code == 0
     assert "let go of everything" in left.err
     wait_until(lambda: set(team.owners().values()) == {"w2"})
+    team.desk.finish_jobs()
     team.wait()
     assert set(team.desk.accepted.values()) == {1}
 
 
 def test_a_worker_that_was_stopped_for_long_ends_with_70_when_it_goes_on(team):
-    team = team(job_seconds=6.0)
+    team = team(job_seconds=600.0)
     plan = team.plan("ab")
     team.hand_over(plan)
     frozen = team.worker("w1")
@@ -175,6 +176,7 @@ def test_a_worker_that_was_stopped_for_long_ends_with_70_when_it_goes_on(team):
     left = ended(frozen)
     assert left.code == 70
     assert "another process has taken this over" in left.err
+    team.desk.finish_jobs()
     team.wait()
     assert set(team.desk.accepted.values()) == {1}
 

@@ -10,7 +10,7 @@ from tests.cli.conftest import Desk
 from tests.cli.test_commands import *  # noqa: F403
 from tests.cli.test_reconcile import *  # noqa: F403
 from tests.cli.test_select import *  # noqa: F403
-from tests.journal.conftest import NEEDS_POSTGRES, server  # noqa: F401
+from tests.journal.conftest import NEEDS_POSTGRES
 from tests.postgres import Cluster
 
 pytestmark = NEEDS_POSTGRES
@@ -19,7 +19,7 @@ _NAMES = count(1)
 
 
 @pytest.fixture
-def desk(desk: Callable[..., Desk], server: Cluster) -> Callable[..., Desk]:  # noqa: F811
+def desk(desk: Callable[..., Desk], server: Cluster) -> Callable[..., Desk]:
     """A desk whose journals lie in a database of the test's own."""
     url = server.create(f"desk_{next(_NAMES)}")
 

@@ -1,6 +1,6 @@
 """Many hosts on one machine: a database, two workers, one plan, one `kill -9`, the takeover, the report.
 
-`python -m tests.workers_demo`: about a minute. Ends with 0 where the cloud's own ledger has each image once.
+`python -m tests.hosts.demo`: about a minute. Ends with 0 where the cloud's own ledger has each image once.
 """
 
 import json
@@ -105,7 +105,7 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(cluster(durable=True))
         url = server.create("migrations")
-        environ = {**os.environ, "MIGRATOR_JOURNAL": url, "PYTHONPATH": str(Path(__file__).parents[1])}
+        environ = {**os.environ, "MIGRATOR_JOURNAL": url, "PYTHONPATH": str(Path(__file__).parents[2])}
         cloud = started(stack, folder, environ, "simulate", "--speed", "20", "--quota", "100")
         assert cloud.stdout is not None
         address = cloud.stdout.readline().split()[3]
