@@ -1,7 +1,7 @@
 """Many hosts under the worst: workers killed and stopped, a database that crashes, a cloud under storm.
 
 `python -m tests.chaos.hosts [SEEDS] [TARGETS] [IMAGES] [WORKERS] [KILLS] [SECONDS]`: one line for each plan,
-with so many kills, so many seconds apart. The judge is the ledger of the cloud, which is a process of its own.
+with so many kills, so many seconds apart. The judge is the ledger of the cloud, a process of its own.
 """
 
 import json
