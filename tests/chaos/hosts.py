@@ -1,7 +1,7 @@
 """Many hosts under the worst: workers killed and stopped, a database that crashes, a cloud under storm.
 
-`python -m tests.chaos.hosts [SEEDS] [TARGETS] [IMAGES] [WORKERS] [KILLS]`: one line for each plan. The judge
-is the ledger of the cloud, which is a process of its own.
+`python -m tests.chaos.hosts [SEEDS] [TARGETS] [IMAGES] [WORKERS] [KILLS] [SECONDS]`: one line for each plan,
+with so many kills, so many seconds apart. The judge is the ledger of the cloud, a process of its own.
 """
 
 import json
@@ -46,7 +46,7 @@ STOPPED = 0.5
 """How often a second worker is stopped when one is killed, and goes on when it counts as dead, or before."""
 
 EVERY = 20.0
-"""Seconds between two blows."""
+"""Seconds between two blows, if not told otherwise."""
 
 
 def plan_text(url: str, name: str, targets: int, images: int) -> str:
@@ -110,6 +110,9 @@ class Outcome:
     freezes: int = 0
     crashes: int = 0
     ends: dict[int, int] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    """What the report says of images that failed."""
+
     takeovers: list[float] = field(default_factory=list)
     """Seconds from a kill until each target of the dead had another owner."""
 
@@ -126,6 +129,7 @@ def hosts(
     images: int,
     workers: int,
     kills: int,
+    every: float = EVERY,
     speed: float = 20.0,
 ) -> Outcome:
     """Run one plan to its end by workers that are killed and stopped, with one crash of the database.
@@ -173,7 +177,7 @@ def hosts(
         watch = threading.Thread(target=_watch, args=(database, found, crew, ended), daemon=True)
         watch.start()
         try:
-            _disturb(server, database, crew, found, rng, kills, hand_over, environ, folder)
+            _disturb(server, database, crew, found, rng, (kills, every), hand_over, environ, folder)
         finally:
             ended.set()
             for worker in crew:
@@ -186,6 +190,9 @@ def hosts(
             found.imports = {key: len(jobs) for key, jobs in json.load(answer)["accepted"].items()}
     report = json.loads((folder / "reports" / name / "report.json").read_text())
     found.statuses = {image["name"]: image["status"] for image in report["images"]}
+    found.faults = {
+        image["name"]: str(image["error"]) for image in report["images"] if image["status"] == "failed"
+    }
     for worker in crew:
         for code in worker.ends:
             found.ends[code] = found.ends.get(code, 0) + 1
@@ -200,7 +207,7 @@ def _disturb(
     crew: list[Worker],
     found: Outcome,
     rng: random.Random,
-    kills: int,
+    blows: tuple[int, float],
     again: list[str],
     environ: dict[str, str],
     folder: Path,
@@ -208,6 +215,7 @@ def _disturb(
     """Kill one worker and stop another every 20 s, crash the database once, until the plan is over."""
     for worker in crew:
         worker.keep()
+    kills, every = blows
     next_blow, frozen = time.monotonic() + rng.uniform(6, 10), dict[str, float]()
     retries, until = 5, time.monotonic() + 1500
     while time.monotonic() < until:
@@ -232,7 +240,7 @@ def _disturb(
                 time.sleep(rng.uniform(1, 5))
                 server.start()
                 found.crashes += 1
-            next_blow = now + EVERY
+            next_blow = now + every
         over = _over(database)
         if over is None:
             continue
@@ -302,7 +310,7 @@ def verdict(found: Outcome, targets: int, images: int) -> list[str]:
     if doubled := {name: count for name, count in found.imports.items() if count != 1}:
         wrong.append(f"imported more than once: {doubled}")
     if lost := expected - set(found.imports):
-        wrong.append(f"never imported: {len(lost)}, such as {min(lost)}")
+        wrong.append(f"never imported: {len(lost)}, such as {min(lost)} ({found.faults.get(min(lost))})")
     done = {name for name, status in found.statuses.items() if status == "succeeded"}
     if differ := done ^ set(found.imports):
         wrong.append(f"the report and the ledger differ: {len(differ)}, such as {min(differ)}")
@@ -314,7 +322,7 @@ def verdict(found: Outcome, targets: int, images: int) -> list[str]:
 def main() -> int:
     """One line for each plan."""
     given = [int(word) for word in sys.argv[1:]]
-    seeds, targets, images, workers, most = (*given, *(10, 6, 60, 3, 10)[len(given) :])
+    seeds, targets, images, workers, most, every = (*given, *(10, 6, 60, 3, 10, int(EVERY))[len(given) :])
     failed, kills, freezes = 0, 0, 0
     takeovers: list[float] = []
     with cluster(durable=True) as server:
@@ -329,6 +337,7 @@ def main() -> int:
                     images=images,
                     workers=workers,
                     kills=most,
+                    every=every,
                 )
             wrong = verdict(found, targets, images)
             failed += bool(wrong)
