@@ -195,6 +195,9 @@ class Target(_Table):
     region: str
     """Region id, such as "cn-north-4"."""
 
+    cloud: str = "huawei"
+    """Which cloud it is in: "huawei" (or another one of the same API), or "otc"."""
+
     project_id: str | None = None
     """32 hex digits; looked up through IAM when absent."""
 
