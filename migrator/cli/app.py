@@ -9,7 +9,7 @@ import typer
 from migrator.cli import completion
 from migrator.cli.command_line import Commands, RehearsableCommand
 from migrator.cli.common import Console, command, plural, run_async, run_virtually
-from migrator.cli.options import Options, ProblemFormat
+from migrator.cli.options import Options, ProblemFormat, ReportFormat
 from migrator.domain.sheets import Hidden
 
 if TYPE_CHECKING:
@@ -272,8 +272,6 @@ def status(
     console: Console,
 ) -> int:
     """Where a plan stands, also while it runs."""
-    from functools import partial
-
     from migrator.cli import offline
     from migrator.cli.wiring import load
 
@@ -282,12 +280,24 @@ def status(
 
 @app.command()
 @command
-def report(*, plan: PlanPath, reports_dir: ReportsDir = REPORTS, console: Console) -> int:
-    """Rebuild every report from the journal; no network."""
+def report(
+    *,
+    plan: PlanPath,
+    form: Annotated[
+        list[ReportFormat] | None, typer.Option("--format", help="Only this one; repeat it for more.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Where to, for one; - is stdout.")
+    ] = None,
+    reports_dir: ReportsDir = REPORTS,
+    console: Console,
+) -> int:
+    """Rebuild reports, or ids for other tools, from the journal; no network."""
     from migrator.cli import offline
     from migrator.cli.wiring import load
 
-    return run_async(offline.report, load(plan)[0], reports_dir, console)
+    write = partial(offline.report, formats=form or (), output=output)
+    return run_async(write, load(plan)[0], reports_dir, console)
 
 
 @app.command()
@@ -407,23 +417,9 @@ def schema(
     console: Console,
 ) -> int:
     """Print the JSON Schema of plan, report, events or service."""
-    import json
+    from migrator.cli.schemas import schema_of
 
-    from migrator.domain.errors import UsageError
-
-    if what == "plan":
-        from migrator.plan import plan_schema as of
-    elif what == "report":
-        from migrator.reports.formats.as_json import report_schema as of
-    elif what == "events":
-        from migrator.reports.events_schema import events_schema as of
-    elif what == "service":
-        from migrator.reports.service import service_schema as of
-    else:
-        raise UsageError(
-            f"there is no schema of {what!r}", hint='Ask for "plan", "report", "events" or "service".'
-        )
-    for line in json.dumps(of(), indent=2, ensure_ascii=False).splitlines():
+    for line in schema_of(what):
         console.out(line)
     return 0
 

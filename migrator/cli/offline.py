@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -16,15 +16,15 @@ import anyio
 from msgspec import structs
 
 from migrator.cli.common import Console, plural
-from migrator.cli.earlier import later_report
 from migrator.cli.journals import journal_of, ledger_ahead
 from migrator.cli.options import Options
-from migrator.cli.reporting import snapshot, write_reports
-from migrator.cli.service import service_seen
+from migrator.cli.report import is_behind
+from migrator.cli.report import report as write_anew
+from migrator.cli.reporting import snapshot
 from migrator.cli.session import run
 from migrator.cli.wiring import plan_folder, zone_of
 from migrator.cli.work import check_keys, choose, edited, undecided
-from migrator.domain.errors import ReportError, UsageError
+from migrator.domain.errors import UsageError
 from migrator.domain.image import Image
 from migrator.domain.plan import MarkerKind, Plan
 from migrator.domain.units import span
@@ -42,7 +42,6 @@ from migrator.reports.untrusted import spelled_out
 from migrator.simulator.server import serve
 from migrator.simulator.settings import scenario as settings_of
 from migrator.workflow.events import ImagePlanned
-from migrator.workflow.ledger import Ledger
 from migrator.workflow.resume import listed, marker, planned, startup_events
 from migrator.workflow.states import Phase
 
@@ -126,7 +125,7 @@ async def _standing(
             fresh += 1
     facts = summary(ledger, plan=plan, now=now, running=holder is not None, zone=zone_of(plan))
     said = terminal.standing(facts, holder)
-    if holder is None and await _is_behind(plan, plan_folder(reports_dir, plan), read, reader):
+    if holder is None and await is_behind(plan, plan_folder(reports_dir, plan), read, reader):
         said += "; the journal is older than the report beside it, which the next run takes in first"
     return _Standing(summary=facts, said=said, holder=holder, fresh=fresh, edited=edited(ledger))
 
@@ -193,28 +192,12 @@ def _status_object(standing: _Standing) -> dict[str, object]:
     }
 
 
-async def report(plan: Plan, reports_dir: Path, console: Console) -> int:
-    """Write every report anew."""
+async def report(
+    plan: Plan, reports_dir: Path, console: Console, *, formats: Sequence[str] = (), output: str | None = None
+) -> int:
+    """Write every report anew, or those named; to a file or to stdout ("-") where `output` says so."""
     reader = await _reader(plan, reports_dir)
-    ledger = await reader.ledger(listed(plan))
-    folder = plan_folder(reports_dir, plan)
-    if await _is_behind(plan, folder, ledger, reader):
-        raise ReportError(
-            f"{folder}: the journal is older than the report beside it, which would be overwritten",
-            hint="Put the newer journal back, or go on with this one: `migrator run` takes what the report "
-            "knows into the journal first. To have it overwritten all the same, move the reports away.",
-        )
-    seen = service_seen(folder)
-    for path in await write_reports(plan, ledger, folder, time.time(), running=False, service=seen):
-        console.out(str(path))
-    return 0
-
-
-async def _is_behind(plan: Plan, folder: Path, ledger: Ledger, reader: JournalReader) -> bool:
-    """Whether the journal is older than a report; a run that goes on may have written both since."""
-    if later_report(folder, plan.name, ledger) is None:
-        return False
-    return later_report(folder, plan.name, await reader.ledger(listed(plan))) is not None
+    return await write_anew(plan, reader, reports_dir, console, formats=formats, output=output)
 
 
 async def dry_run(plan: Plan, options: Options, console: Console) -> int:

@@ -1,8 +1,8 @@
 """The images that can be handed on by their ids, and how many are left out, and why.
 
-An image is handed on when it was imported and verified and is still in the plan; a copy, when it is whole. What
-is under way, failed, in doubt or was there before is left out: nobody looked whether that is what the plan asks
-for.
+An image is handed on when it was imported and verified and is still in the plan; a copy, when it is whole.
+What is under way, failed, in doubt or was there before is left out: nobody looked whether that is what the plan
+asks for.
 """
 
 from collections import Counter
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from migrator.reports.glossary import REMOVED, STATUSES
 from migrator.reports.rows import ImageRow
 from migrator.reports.summary import Summary
+from migrator.reports.untrusted import one_line
 from migrator.workflow.states import Phase, StepPhase, StepState
 from migrator.workflow.steps import COPY, wanted
 
@@ -36,8 +37,15 @@ class ImageId(NamedTuple):
         return self.target != self.row.target
 
 
+def about(summary: Summary, count: int) -> str:
+    """What is handed on, on one line."""
+    images = f"{count:,} {'image' if count == 1 else 'images'}"
+    moment = summary.zone.stamp(summary.generated_at)
+    return one_line(f"{images} of migration {summary.plan.name}, as of {moment}")
+
+
 def image_ids(summary: Summary) -> list[ImageId]:
-    """Whatever can be handed on: target by target in the plan's order, and in each as the plan lists images."""
+    """Whatever can be handed on: target by target, and in each of them in the plan's order."""
     places = {name: place for place, name in enumerate(summary.plan.targets)}
     found = [one for row in summary.images for one in _of(row)]
     return sorted(found, key=lambda one: (places.get(one.target, len(places)), one.target))
@@ -64,7 +72,7 @@ def _copies(row: ImageRow) -> Iterator[tuple[str, StepState]]:
 
 
 def left_out(images: Iterable[ImageRow]) -> str:
-    """How many are not handed on, by what keeps them: "3 images (2 to do, 1 failed) and 1 copy"; "" for none."""
+    """How many are not handed on, and why: "3 images (2 to do, 1 failed) and 1 copy"; "" for none."""
     why: Counter[str] = Counter()
     copies = 0
     for row in images:
@@ -72,7 +80,9 @@ def left_out(images: Iterable[ImageRow]) -> str:
             why[REMOVED if row.removed else STATUSES[row.status].word] += 1
         if not row.removed:
             there = _is_there(row)
-            copies += sum(not (there and step.phase is StepPhase.DONE and step.image_id) for _, step in _copies(row))
+            copies += sum(
+                not (there and step.phase is StepPhase.DONE and step.image_id) for _, step in _copies(row)
+            )
     parts = []
     if count := sum(why.values()):
         reasons = ", ".join(f"{number:,} {word}" for word, number in why.most_common())

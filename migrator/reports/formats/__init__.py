@@ -1,4 +1,4 @@
-"""One file for each way of showing a Summary; FORMATS lists those of every report, IDS those to be asked for."""
+"""One file for each way of showing a Summary: FORMATS are written always, IDS where somebody asks."""
 
 from typing import BinaryIO, Protocol
 
@@ -36,7 +36,7 @@ IDS: dict[str, ReportWriter] = {
     "ansible": as_ansible.write,
     "tfvars": as_tfvars.write,
 }
-"""By what `report --format` calls them: the ids of images that are there, for other programs to go on with."""
+"""By what `report --format` calls them: ids of images that are there, for other programs to go on with."""
 
 FILES: dict[str, str] = {
     **{suffix: f"report.{suffix}" for suffix in FORMATS},

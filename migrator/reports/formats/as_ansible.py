@@ -3,8 +3,8 @@
 `image_ids` has the id of each image, by target and name; `machines` has the disks of each machine, the system
 disk first, for plans whose images have the label `machine`.
 
-- Every key and value is a string in double quotes, written as JSON writes it: no text is taken for a number, a
-  date or a boolean, and none ends a line.
+- Every key and value is a string in double quotes, written as JSON writes it: no text is taken for a number,
+  a date or a boolean, and none ends a line.
 - Ansible takes the values of variables for Jinja templates. One that holds what begins a template is marked
   `!unsafe`, and stays text.
 """
@@ -15,9 +15,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from migrator.domain.image import ImageType
-from migrator.reports.ids import ImageId, image_ids
+from migrator.reports.ids import ImageId, about, image_ids
 from migrator.reports.summary import Summary
-from migrator.reports.untrusted import one_line
 
 
 def write(summary: Summary, stream: BinaryIO) -> None:
@@ -27,8 +26,7 @@ def write(summary: Summary, stream: BinaryIO) -> None:
 
 def _lines(summary: Summary) -> Iterator[str]:
     found = image_ids(summary)
-    moment = summary.zone.stamp(summary.generated_at)
-    yield f"# {one_line(f'{len(found):,} images of migration {summary.plan.name}, as of {moment}')}"
+    yield f"# {about(summary, len(found))}"
     yield "---"
     by_target: dict[str, list[ImageId]] = {}
     by_machine: dict[str, list[ImageId]] = {}

@@ -1,8 +1,8 @@
 """The ids as Terraform configuration: an `import` block for each image, and the resource that it becomes.
 
-- An import block alone needs a resource beside it. Those that `terraform plan -generate-config-out` makes leave
-  out what the service does not tell (`image_url`), and are refused; so the resource is written here, with what
-  its type requires.
+- An import block alone needs a resource beside it. Those that `terraform plan -generate-config-out` makes
+  leave out what the service does not tell (`image_url`), and are refused; so the resource is written here, with
+  what its type requires.
 - Everything of a resource is ignored after its import (`ignore_changes = all`), and it may not be destroyed:
   most of its arguments cannot be changed in place, and Terraform would replace an image that is in use.
 - The name of a resource is made of the key alone. It stays what it is, whatever else is imported later.
@@ -10,14 +10,14 @@
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from itertools import groupby
 from typing import BinaryIO
 
 from migrator.domain.image import ImageType
 from migrator.domain.plan import Plan
-from migrator.reports.ids import ImageId, image_ids
+from migrator.reports.ids import ImageId, about, image_ids
 from migrator.reports.summary import Summary
 from migrator.reports.untrusted import one_line
 
@@ -33,7 +33,7 @@ def write(summary: Summary, stream: BinaryIO) -> None:
 
 def _lines(summary: Summary) -> Iterator[str]:
     plan, found = summary.plan, image_ids(summary)
-    yield _comment(f"{len(found):,} images of migration {plan.name}, as of {summary.zone.stamp(summary.generated_at)}")
+    yield f"# {about(summary, len(found))}"
     yield "#"
     yield "# Put this file into a Terraform configuration (Terraform 1.5 or newer) that has these providers:"
     yield "#"
@@ -58,13 +58,14 @@ def _providers(plan: Plan, found: list[ImageId]) -> Iterator[str]:
     yield "#   }"
     for target in targets:
         yield f"#   provider {quoted(provider_of(plan, target))} {{"
-        yield f"#     alias = {quoted(identifier(target))}"
+        arguments = {"alias": identifier(target)}
         if (there := plan.targets.get(target)) is None:
             pass
         elif provider_of(plan, target) == OTC:
-            yield f"#     tenant_name = {quoted(there.project_name or there.region)}"
+            arguments["tenant_name"] = there.project_name or there.region
         else:
-            yield f"#     region = {quoted(there.region)}"
+            arguments["region"] = there.region
+        yield from (f"#   {line}" for line in _arguments({k: quoted(v) for k, v in arguments.items()}))
         yield "#   }"
 
 
@@ -88,18 +89,27 @@ def _blocks(plan: Plan, one: ImageId) -> Iterator[str]:
     yield "}"
     yield ""
     yield f"resource {quoted(kind)} {quoted(name)} {{"
-    yield f"  provider  = {provider_of(plan, one.target)}.{identifier(one.target)}"
-    yield f"  name      = {quoted(one.name)}"
-    yield f"  image_url = {quoted(image.image_url)}"
-    yield f"  min_disk  = {image.min_disk}"
-    for key, value in own.items():
-        yield f"  {key} = {quoted(value)}"
+    yield from _arguments(
+        {
+            "provider": f"{provider_of(plan, one.target)}.{identifier(one.target)}",
+            "name": quoted(one.name),
+            "image_url": quoted(image.image_url),
+            "min_disk": str(image.min_disk),
+            **{key: quoted(value) for key, value in own.items()},
+        }
+    )
     yield ""
     yield "  lifecycle {"
     yield "    ignore_changes  = all"
     yield "    prevent_destroy = true"
     yield "  }"
     yield "}"
+
+
+def _arguments(arguments: Mapping[str, str]) -> Iterator[str]:
+    """Arguments of a block, as `terraform fmt` aligns them."""
+    width = max(map(len, arguments))
+    return (f"  {key:<{width}} = {value}" for key, value in arguments.items())
 
 
 def provider_of(plan: Plan, target: str) -> str:
@@ -133,14 +143,16 @@ _ODD = re.compile(r"[^A-Za-z0-9-]+")
 
 def resource_name(one: ImageId) -> str:
     """The name of an image's resource: unique in any plan, and made of its key alone."""
-    return identifier(*((one.target, "copy-of", one.row.target, one.name) if one.is_copy else (one.target, one.name)))
+    return identifier(
+        *((one.target, "copy-of", one.row.target, one.name) if one.is_copy else (one.target, one.name))
+    )
 
 
 def identifier(*parts: str) -> str:
     """A Terraform identifier made of `parts`, another one for any others.
 
-    Parts that fit are joined by two underscores, which none of them has. Of others only what fits is kept, and
-    a digest of them all tells them apart.
+    Parts that fit are joined by two underscores, which none of them has. Of others only what fits is kept,
+    and a digest of them all tells them apart.
     """
     if all(map(_PLAIN.fullmatch, parts)):
         joined = "__".join(parts)
