@@ -1,8 +1,8 @@
 """The images that can be handed on by their ids, and how many are left out, and why.
 
 An image is handed on when it was imported and verified and is still in the plan; a copy, when it is whole.
-What is under way, failed, in doubt or was there before is left out: nobody looked whether that is what the plan
-asks for.
+What is under way, failed, in doubt or was there before is left out: nobody looked whether that is what the
+plan asks for.
 """
 
 from collections import Counter
@@ -88,5 +88,5 @@ def left_out(images: Iterable[ImageRow]) -> str:
         reasons = ", ".join(f"{number:,} {word}" for word, number in why.most_common())
         parts.append(f"{count:,} {'image' if count == 1 else 'images'} ({reasons})")
     if copies:
-        parts.append(f"{copies:,} {'copy' if copies == 1 else 'copies'} that are not there")
+        parts.append(f"{copies:,} {'copy that is' if copies == 1 else 'copies that are'} not there")
     return " and ".join(parts)

@@ -34,6 +34,7 @@ def _lines(summary: Summary) -> Iterator[str]:
         by_target.setdefault(one.target, []).append(one)
         if machine := one.row.image.labels.get("machine"):
             by_machine.setdefault(machine, []).append(one)
+    places = {target: place for place, target in enumerate(by_target)}
     yield "image_ids:" if found else "image_ids: {}"
     for target, images in by_target.items():
         yield entry("  ", target)
@@ -41,7 +42,7 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield "machines:" if by_machine else "machines: {}"
     for machine, disks in by_machine.items():
         yield entry("  ", machine)
-        for one in sorted(disks, key=lambda one: one.row.type is ImageType.DATA):
+        for one in sorted(disks, key=lambda one: (places[one.target], one.row.type is ImageType.DATA)):
             yield f"    - id: {value(one.image_id)}"
             yield f"      name: {value(one.name)}"
             yield f"      target: {value(one.target)}"

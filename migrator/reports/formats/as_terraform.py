@@ -1,8 +1,8 @@
 """The ids as Terraform configuration: an `import` block for each image, and the resource that it becomes.
 
 - An import block alone needs a resource beside it. Those that `terraform plan -generate-config-out` makes
-  leave out what the service does not tell (`image_url`), and are refused; so the resource is written here, with
-  what its type requires.
+  leave out what the service does not tell (`image_url`), and are refused; so the resource is written here,
+  with what its type requires.
 - Everything of a resource is ignored after its import (`ignore_changes = all`), and it may not be destroyed:
   most of its arguments cannot be changed in place, and Terraform would replace an image that is in use.
 - The name of a resource is made of the key alone. It stays what it is, whatever else is imported later.

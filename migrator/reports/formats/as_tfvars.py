@@ -1,7 +1,7 @@
 """The ids as variables of Terraform: one map, by target and by the image's name.
 
-The file declares nothing; `variable "image_ids" { type = map(map(string)) }` does. Terraform takes each string
-of a `.tfvars.json` as it stands: nothing in it is a template.
+The file declares nothing; `variable "image_ids" { type = map(map(string)) }` does. Terraform takes each
+string of a `.tfvars.json` as it stands: nothing in it is a template.
 """
 
 import json
