@@ -37,6 +37,7 @@ from migrator.pacing.floor import Floor, floors
 from migrator.plan import at_endpoint, parse_plan
 from migrator.reports import terminal
 from migrator.reports.glossary import FAILED, STATUSES
+from migrator.reports.machines import MachineState
 from migrator.reports.summary import Summary, summary
 from migrator.reports.untrusted import spelled_out
 from migrator.simulator.server import serve
@@ -145,6 +146,8 @@ def _print_standing(standing: _Standing, console: Console) -> None:
         if count:
             console.out(f"{STATUSES[phase].word:<14}{count:>8}")
     console.out(f"{'all':<14}{facts.totals.images:>8}")
+    if facts.machines.all:
+        console.out(facts.machines.sentence)
     for cause in facts.failures:
         console.out(
             spelled_out(f"{FAILED.word}: {cause.count} x {cause.code} {cause.message}", STDOUT.encoding)
@@ -182,6 +185,7 @@ def _status_object(standing: _Standing) -> dict[str, object]:
         "plan": facts.plan.name,
         "images": facts.totals.images,
         "totals": totals,
+        "machines": {state.value: facts.machines.count(state) for state in MachineState},
         "run": facts.runs[-1].state.value if facts.runs else None,
         "said": standing.said,
         "holder": standing.holder,

@@ -130,6 +130,11 @@ class MarkerKind(StrEnum):
     NONE = "none"
 
 
+class KeepTogether(StrEnum):
+    NONE = "none"
+    MACHINE = "machine"
+
+
 def _settle(text: object) -> object:
     return None if text == "auto" else seconds(text)
 
@@ -178,6 +183,10 @@ class Policy(_Table):
 
     marker: Annotated[MarkerKind, Field(strict=False)] = MarkerKind.TAG
     """"tag" marks every import with two tags so that it is found again; "none" relies on names."""
+
+    keep_together: Annotated[KeepTogether, Field(strict=False)] = KeepTogether.NONE
+    """"machine": the disks of a machine (images with the same label `machine`) have to be in one wave, and are
+    submitted one after another; "none" leaves every image to itself."""
 
 
 class JobApi(StrEnum):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from migrator.domain.cloud import Fault
+from migrator.domain.image import MACHINE
 from migrator.domain.plan import MarkerKind, Plan
 from migrator.domain.units import Moment
 from migrator.domain.zone import UTC_ZONE, Zone
@@ -23,6 +24,7 @@ from migrator.pacing.estimate import Spread, spread
 from migrator.reports.causes import Cause, causes
 from migrator.reports.counts import ImageCounts
 from migrator.reports.estimate import Estimate, Range, estimate
+from migrator.reports.machines import Machines, machines
 from migrator.reports.rows import ImageRows
 from migrator.reports.runs import RunLine, RunState, run_lines
 from migrator.reports.tally import Tally, tallies, tallies_of_label
@@ -102,6 +104,9 @@ class Summary:
     by_label: Mapping[str, Mapping[str, Tally]]
     """By label key, then by value, both sorted; "" for images without that label."""
 
+    machines: Machines
+    """Those that the label `machine` names; none where no image has it."""
+
     waves: tuple[WaveLine, ...]
     """When each wave runs; empty where the plan has none."""
 
@@ -159,6 +164,7 @@ def summary(
     counts = ImageCounts(halted)
     for item, state in pairs:
         counts.add(item, state)
+    rows = ImageRows(pairs, drift)
     job_seconds = counts.job_seconds(runs)
     cloud = spread(value for values in job_seconds.values() for value in values)
     listings, waiting = _listings(ledger, plan), causes(counts.waiting)
@@ -182,6 +188,7 @@ def summary(
         by_label={
             label: tallies_of_label(counts.labels[label], counts.totals) for label in sorted(counts.labels)
         },
+        machines=machines(rows if MACHINE in counts.labels else ()),
         throughput=throughput(counts.finished, runs, now, possible),
         waves=_wave_lines(plan, counts, eta),
         eta=eta,
@@ -192,7 +199,7 @@ def summary(
         waits=waits(pairs, plan, now, zone, still),
         runs=runs,
         halted=halted,
-        images=ImageRows(pairs, drift),
+        images=rows,
         service=service,
         zone=zone,
     )

@@ -52,6 +52,7 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield _row("**all**", summary.totals)
     yield from _groups("wave", summary.by_wave)
     yield from _groups("target", summary.by_target)
+    yield from _groups("machine", summary.machines.tallies)
     if summary.failures:
         yield from ("", "## Failures", "")
         for cause in summary.failures[:_CAUSES]:
