@@ -146,8 +146,6 @@ def _print_standing(standing: _Standing, console: Console) -> None:
         if count:
             console.out(f"{STATUSES[phase].word:<14}{count:>8}")
     console.out(f"{'all':<14}{facts.totals.images:>8}")
-    if facts.machines.all:
-        console.out(facts.machines.sentence)
     for cause in facts.failures:
         console.out(
             spelled_out(f"{FAILED.word}: {cause.count} x {cause.code} {cause.message}", STDOUT.encoding)

@@ -185,8 +185,8 @@ class Policy(_Table):
     """"tag" marks every import with two tags so that it is found again; "none" relies on names."""
 
     keep_together: Annotated[KeepTogether, Field(strict=False)] = KeepTogether.NONE
-    """"machine": the disks of a machine (images with the same label `machine`) have to be in one wave, and are
-    submitted one after another; "none" leaves every image to itself."""
+    """"machine": the disks of a machine, which are images with the same label `machine`, have to be in one
+    wave, and are submitted one after another; "none" leaves every image to itself."""
 
 
 class JobApi(StrEnum):

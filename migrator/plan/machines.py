@@ -9,7 +9,7 @@ from migrator.plan.problems import ProblemCollector
 
 
 def check_machines(images: Sequence[Image], policy: Policy, found: ProblemCollector) -> None:
-    """Note each disk that is in another wave than the first one of its machine, and a label that nobody has."""
+    """Note each disk that is in another wave than the first of its machine, and a plan without machines."""
     if policy.keep_together is not KeepTogether.MACHINE:
         return
     first_of: dict[str, int] = {}
@@ -19,8 +19,8 @@ def check_machines(images: Sequence[Image], policy: Policy, found: ProblemCollec
         first = first_of.setdefault(image.machine, index)
         if images[first].wave != image.wave:
             reason = (
-                f"splits machine {shown(image.machine)}, whose disks policy.keep_together keeps in one wave: "
-                f"wave {shown(images[first].wave)} has"
+                f"splits machine {shown(image.machine)}, which policy.keep_together forbids: "
+                f"in wave {shown(images[first].wave)} is"
             )
             remedy = "give all disks of a machine the same wave (one that names none is in the last)"
             found.error(("images", index, "wave"), reason, remedy, value=image.wave, other=("images", first))

@@ -73,8 +73,8 @@ CHOICES = {"status": [phase.value for phase in Phase], "type": [kind.value for k
 """Values that there are, where there are no others."""
 
 HINT = (
-    "Ask for name, key, target, wave, machine, type, os, status or label.NAME, with ==, != or ~ (* and ? stand "
-    "for anything), and combine with and, or, not and parentheses."
+    "Ask for name, key, target, wave, machine, type, os, status or label.NAME, with ==, != or ~ (* and ? "
+    "stand for anything), and combine with and, or, not and parentheses."
 )
 
 _NAMED = 10
