@@ -185,9 +185,7 @@ def summary(
         steps_failed=counts.steps_failed,
         by_wave=tallies(counts.waves),
         by_target=tallies(counts.targets),
-        by_label={
-            label: tallies_of_label(counts.labels[label], counts.totals) for label in sorted(counts.labels)
-        },
+        by_label=_by_label(counts),
         machines=machines(rows if MACHINE in counts.labels else ()),
         throughput=throughput(counts.finished, runs, now, possible),
         waves=_wave_lines(plan, counts, eta),
@@ -203,6 +201,10 @@ def summary(
         service=service,
         zone=zone,
     )
+
+
+def _by_label(counts: ImageCounts) -> dict[str, dict[str, Tally]]:
+    return {label: tallies_of_label(counts.labels[label], counts.totals) for label in sorted(counts.labels)}
 
 
 def _wave_lines(plan: Plan, counts: ImageCounts, eta: Estimate) -> tuple[WaveLine, ...]:
