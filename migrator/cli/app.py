@@ -292,7 +292,7 @@ def report(
     reports_dir: ReportsDir = REPORTS,
     console: Console,
 ) -> int:
-    """Rebuild reports, or ids for other tools, from the journal; no network."""
+    """Rebuild reports, or ids for other tools; no network."""
     from migrator.cli import offline
     from migrator.cli.wiring import load
 
