@@ -257,6 +257,8 @@ def _images(rng: random.Random, n: int) -> Iterator[Image]:
             labels["owner"] = rng.choice(OWNERS)
         if rng.random() < 0.5:
             labels["rack"] = rng.choice(("A12", "B3"))
+        if index % 5:
+            labels["machine"] = NAMES[index // 3 % len(NAMES)]
         name = f"{rng.choice(NAMES)}-{index:05d}"
         target, wave = rng.choice(("north", "south")), rng.choice((None, "pilot", "main"))
         if rng.random() < 0.8:

@@ -43,6 +43,7 @@ CELLS = re.compile(r"^#\|(?: (.*))?$", re.MULTILINE)
 BEYOND_SCHEMA = {
     # What only several tables together, the real world, or more than a pattern can tell.
     "a-key-of-many-bytes-in-few-characters",
+    "a-machine-in-two-waves",
     "a-mistyped-region",
     "a-system-disk-with-the-keys-of-a-data-disk",
     "a-wave-that-can-never-be-followed",

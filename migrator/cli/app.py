@@ -11,7 +11,7 @@ from migrator.cli.arguments import REPORTS, JournalUrl, PlanPath, ReportsDir, du
 from migrator.cli.command_line import Commands, RehearsableCommand
 from migrator.cli.common import Console, command, plural, run_async, run_virtually
 from migrator.cli.notify_command import notify
-from migrator.cli.options import Options, ProblemFormat
+from migrator.cli.options import Options, ProblemFormat, ReportFormat
 from migrator.domain.sheets import Hidden
 
 lasting_command = partial(command, lasting=True)
@@ -276,8 +276,6 @@ def status(
     console: Console,
 ) -> int:
     """Where a plan stands, also while it runs."""
-    from functools import partial
-
     from migrator.cli import offline
     from migrator.cli.wiring import head, load
 
@@ -297,14 +295,25 @@ app.add_typer(many_hosts.journal_app, name="journal")
 @app.command()
 @command
 def report(
-    *, plan: PlanPath, reports_dir: ReportsDir = REPORTS, journal: JournalUrl = None, console: Console
+    *,
+    plan: PlanPath,
+    form: Annotated[
+        list[ReportFormat] | None, typer.Option("--format", help="Only this one; repeat it for more.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Where to, for one; - is stdout.")
+    ] = None,
+    reports_dir: ReportsDir = REPORTS,
+    journal: JournalUrl = None,
+    console: Console,
 ) -> int:
-    """Rebuild every report from the journal; no network."""
+    """Rebuild reports, or ids for other tools; no network."""
     from migrator.cli import offline
     from migrator.cli.wiring import load
 
     options = Options(reports_dir=reports_dir, journal=journal)
-    return run_async(offline.report, load(plan)[0], options, console)
+    write = partial(offline.report, formats=form or (), output=output)
+    return run_async(write, load(plan)[0], options, console)
 
 
 @app.command()

@@ -48,6 +48,8 @@ def conditions(ctx: Any, incomplete: str) -> list[str]:
     found |= dict.fromkeys(f"target=={name}" for name in plan.targets)
     found |= dict.fromkeys(f"wave=={wave.name}" for wave in plan.waves)
     for image in plan.images:
+        if image.machine:
+            found[f"machine=={image.machine}"] = None
         found |= dict.fromkeys(f"label.{label}=={value}" for label, value in image.labels.items())
     return _matching(found, incomplete)
 

@@ -16,15 +16,15 @@ import anyio
 from msgspec import structs
 
 from migrator.cli.common import Console, plural
-from migrator.cli.earlier import later_report
 from migrator.cli.journals import end_at_once, expect_url, journal_of, ledger_ahead
 from migrator.cli.options import Options
-from migrator.cli.reporting import snapshot, write_reports
-from migrator.cli.service import service_seen
+from migrator.cli.report import is_behind
+from migrator.cli.report import report as write_anew
+from migrator.cli.reporting import snapshot
 from migrator.cli.session import run
 from migrator.cli.wiring import plan_folder, zone_of
 from migrator.cli.work import check_keys, choose, edited, undecided
-from migrator.domain.errors import JournalMissing, ReportError, UsageError
+from migrator.domain.errors import JournalMissing, UsageError
 from migrator.domain.image import Image
 from migrator.domain.plan import MarkerKind, Plan
 from migrator.domain.units import span
@@ -41,6 +41,7 @@ from migrator.reports import terminal
 from migrator.reports.causes import Cause
 from migrator.reports.counted import CountedStatus, counted_status
 from migrator.reports.glossary import FAILED, STATUSES
+from migrator.reports.machines import MachineState
 from migrator.reports.summary import Summary, summary
 from migrator.reports.tally import Tally
 from migrator.reports.terminal import LiveStatus
@@ -48,7 +49,6 @@ from migrator.reports.untrusted import spelled_out
 from migrator.simulator.server import serve
 from migrator.simulator.settings import scenario as settings_of
 from migrator.workflow.events import ImagePlanned
-from migrator.workflow.ledger import Ledger
 from migrator.workflow.resume import listed, marker, planned, startup_events
 from migrator.workflow.states import Phase
 
@@ -190,7 +190,7 @@ async def _standing(
             fresh += 1
     facts = summary(ledger, plan=plan, now=now, running=holder is not None, zone=zone_of(plan))
     said = terminal.standing(facts, holder)
-    if holder is None and await _is_behind(plan, plan_folder(options.reports_dir, plan), read, reader):
+    if holder is None and await is_behind(plan, plan_folder(options.reports_dir, plan), read, reader):
         said += "; the journal is older than the report beside it, which the next run takes in first"
     return _Standing(
         summary=facts,
@@ -258,6 +258,7 @@ def _status_object(standing: _Standing) -> dict[str, object]:
         "plan": facts.plan.name,
         "images": facts.totals.images,
         "totals": totals,
+        "machines": {state.value: facts.machines.count(state) for state in MachineState},
         "run": facts.runs[-1].state.value if facts.runs else None,
         "said": standing.said,
         "holder": standing.holder,
@@ -268,28 +269,12 @@ def _status_object(standing: _Standing) -> dict[str, object]:
     }
 
 
-async def report(plan: Plan, options: Options, console: Console) -> int:
-    """Write every report anew."""
+async def report(
+    plan: Plan, options: Options, console: Console, *, formats: Sequence[str] = (), output: str | None = None
+) -> int:
+    """Write every report anew, or those named; to a file or to stdout ("-") where `output` says so."""
     reader = await _reader(plan, options)
-    ledger = await reader.ledger(listed(plan))
-    folder = plan_folder(options.reports_dir, plan)
-    if await _is_behind(plan, folder, ledger, reader):
-        raise ReportError(
-            f"{folder}: the journal is older than the report beside it, which would be overwritten",
-            hint="Put the newer journal back, or go on with this one: `migrator run` takes what the report "
-            "knows into the journal first. To have it overwritten all the same, move the reports away.",
-        )
-    seen = service_seen(folder)
-    for path in await write_reports(plan, ledger, folder, time.time(), running=False, service=seen):
-        console.out(str(path))
-    return 0
-
-
-async def _is_behind(plan: Plan, folder: Path, ledger: Ledger, reader: JournalReader) -> bool:
-    """Whether the journal is older than a report; a run that goes on may have written both since."""
-    if later_report(folder, plan.name, ledger) is None:
-        return False
-    return later_report(folder, plan.name, await reader.ledger(listed(plan))) is not None
+    return await write_anew(plan, reader, options.reports_dir, console, formats=formats, output=output)
 
 
 async def dry_run(plan: Plan, options: Options, console: Console) -> int:

@@ -18,6 +18,19 @@ class ProblemFormat(StrEnum):
     GITHUB = "github"
 
 
+class ReportFormat(StrEnum):
+    """What `report` writes: the usual reports, and the ids of what is there for other programs."""
+
+    JSON = "json"
+    CSV = "csv"
+    XLSX = "xlsx"
+    MD = "md"
+    HTML = "html"
+    TERRAFORM = "terraform"
+    ANSIBLE = "ansible"
+    TFVARS = "tfvars"
+
+
 FAULT_PROFILES = ("calm", "busy", "storm")
 """The scenarios of the simulator to rehearse a plan in; the first one where --simulate stands alone."""
 

@@ -1,5 +1,6 @@
 """Reports written from a ledger, each file atomically."""
 
+from collections import ChainMap
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
@@ -14,10 +15,13 @@ from migrator.domain.errors import ReportError
 from migrator.domain.plan import Plan
 from migrator.domain.units import Moment
 from migrator.io.atomic_write import remove_leftovers, write_atomically
-from migrator.reports.formats import FORMATS
+from migrator.reports.formats import FILES, FORMATS, IDS, ReportWriter
 from migrator.reports.summary import Summary, summary
 from migrator.workflow.beliefs import ServiceSeen
 from migrator.workflow.ledger import Ledger
+
+WRITERS: Mapping[str, ReportWriter] = ChainMap(FORMATS, IDS)
+"""Whatever can be asked for, by format."""
 
 
 def snapshot(ledger: Ledger) -> Ledger:
@@ -61,10 +65,10 @@ def _write(make: Callable[[], Summary], folder: Path, formats: Collection[str]) 
     paths, failure = [], None
     with _as_report_error(f"{folder} cannot be made"):
         folder.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(folder, [f"report.{suffix}" for suffix in FORMATS])
+    remove_leftovers(folder, FILES.values())
     for suffix in formats:
-        write = FORMATS[suffix]
-        path = folder / f"report.{suffix}"
+        write = WRITERS[suffix]
+        path = folder / FILES[suffix]
         try:
             with _as_report_error(f"{path} cannot be made"):
                 write_atomically(path, lambda stream, write=write: write(facts, stream))  # type: ignore[misc]

@@ -14,6 +14,10 @@ class ImageType(StrEnum):
     DATA = "DataImage"
 
 
+MACHINE = "machine"
+"""The label that names the machine whose disk an image is."""
+
+
 USUAL = "quick"
 """The method of an image whose plan names none."""
 
@@ -91,6 +95,11 @@ class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     labels: dict[str, str] = {}
     """For reports and selectors; never sent."""
+
+    @property
+    def machine(self) -> str:
+        """The machine whose disk it is: its label `machine`; empty where it has none."""
+        return self.labels.get(MACHINE, "")
 
     @property
     def key(self) -> str:

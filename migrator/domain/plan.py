@@ -131,6 +131,11 @@ class MarkerKind(StrEnum):
     NONE = "none"
 
 
+class KeepTogether(StrEnum):
+    NONE = "none"
+    MACHINE = "machine"
+
+
 def _settle(text: object) -> object:
     return None if text == "auto" else seconds(text)
 
@@ -180,6 +185,10 @@ class Policy(_Table):
     marker: Annotated[MarkerKind, Field(strict=False)] = MarkerKind.TAG
     """"tag" marks every import with two tags so that it is found again; "none" relies on names."""
 
+    keep_together: Annotated[KeepTogether, Field(strict=False)] = KeepTogether.NONE
+    """"machine": the disks of a machine, which are images with the same label `machine`, have to be in one
+    wave, and are submitted one after another; "none" leaves every image to itself."""
+
 
 class JobApi(StrEnum):
     AUTO = "auto"
@@ -195,6 +204,9 @@ class Target(_Table):
 
     region: str
     """Region id, such as "cn-north-4"."""
+
+    cloud: str = "huawei"
+    """Which cloud it is in: "huawei" (or another one of the same API), or "otc"."""
 
     project_id: str | None = None
     """32 hex digits; looked up through IAM when absent."""

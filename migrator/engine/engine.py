@@ -10,7 +10,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from migrator.domain.image import Decided
-from migrator.domain.plan import MarkerKind, Order, Plan, Target
+from migrator.domain.plan import KeepTogether, MarkerKind, Order, Plan, Target
 from migrator.domain.ports import Clock
 from migrator.engine.after_import import AfterImports
 from migrator.engine.context import Context
@@ -310,7 +310,8 @@ class Engine:
     def _line(self, target: Target, waiting: list[str], waves: Mapping[str, int]) -> list[str]:
         images = {key: self.ledger.planned[key].image for key in waiting}
         largest_first = target.limits.order is Order.LARGEST_FIRST
-        return line(images, waves, self.sizes, largest_first=largest_first)
+        by_machine = self.plan.policy.keep_together is KeepTogether.MACHINE
+        return line(images, waves, self.sizes, largest_first=largest_first, by_machine=by_machine)
 
     def _spread(self, driver: Driver, keys: list[str]) -> None:
         """Ask about the jobs of an earlier run soon, but not all at once."""

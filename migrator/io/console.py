@@ -67,6 +67,17 @@ class Stream:
             except (OSError, ValueError) as error:
                 self._leave(stream, error)
 
+    def write_bytes(self, content: bytes) -> None:
+        """Write `content` as it is, whatever characters the stream takes, or drop it."""
+        self.flush()
+        stream = getattr(sys, self._name)
+        if stream is not None and stream is not self._gone:
+            try:
+                stream.buffer.write(content)
+                stream.buffer.flush()
+            except (OSError, ValueError) as error:
+                self._leave(stream, error)
+
     def flush(self) -> None:
         """Bring what was written to its reader."""
         if self._beside is None:

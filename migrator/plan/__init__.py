@@ -25,6 +25,7 @@ from migrator.plan.forms import PlanFile, PlanTable, keys_of, plan_schema, valid
 from migrator.plan.grouping import grouped
 from migrator.plan.images import read_images
 from migrator.plan.inventory import Inventories, read_inventories
+from migrator.plan.machines import check_machines
 from migrator.plan.notify import read_receivers
 from migrator.plan.problems import Problem, ProblemCollector
 from migrator.plan.starter import STARTER
@@ -161,6 +162,7 @@ def _read(
     )
     if not found.failed:
         check_sizes(waves, images, found)
+        check_machines(images, policy, found)
         check_after_import(images, targets, found)
     names = _names(entries, found)
     entries.clear()

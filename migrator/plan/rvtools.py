@@ -100,6 +100,9 @@ def plan_of_rvtools(info: Iterator[Row], disks: Iterator[Row], *, source: str, n
     begin = head(name=name, targets=["north"], source=source, about=about)
     shared = [
         "",
+        "[policy]",
+        'keep_together = "machine"   # the disks of a machine go in one wave, one after another',
+        "",
         "[defaults]",
         AUTO_LINE,
         'bucket = "CHECK"   # CHECK: the OBS bucket with the uploaded files, in the same region',
@@ -173,7 +176,13 @@ def _machine(
         running=value_of(row, _RUNNING),
         detailed=value_of(row, "Guest Detailed Data"),
     )
-    labels = {"vm": called, "cluster": value_of(row, "Cluster"), "power": value_of(row, "Powerstate")}
+    # Two machines may bear one name; that of the system disk is given once.
+    labels = {
+        "machine": system,
+        "vm": called,
+        "cluster": value_of(row, "Cluster"),
+        "power": value_of(row, "Powerstate"),
+    }
     if system != called:
         notes.renamed.append((called, system))
     for position, disk in enumerate(disks or [{}]):

@@ -154,6 +154,7 @@ def read_target(
     return Target(
         name=name,
         region=region,
+        cloud=cloud_of(region, table.get("cloud")).key,
         project_id=table.get("project_id"),
         credentials=table.get("credentials", "env"),
         agency=table.get("agency"),

@@ -41,6 +41,8 @@ def headline(summary: Summary) -> str:
     ):
         if count:
             parts.append(f"{count:,} {word}")
+    if summary.machines.all:
+        parts.append(summary.machines.sentence)
     parts.extend(_outlook(summary))
     return ", ".join(parts)
 

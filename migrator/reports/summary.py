@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from migrator.domain.cloud import Fault
+from migrator.domain.image import MACHINE
 from migrator.domain.plan import MarkerKind, Plan
 from migrator.domain.units import Moment
 from migrator.domain.zone import UTC_ZONE, Zone
@@ -23,6 +24,7 @@ from migrator.pacing.estimate import Spread, spread
 from migrator.reports.causes import Cause, causes
 from migrator.reports.counts import ImageCounts
 from migrator.reports.estimate import Estimate, Range, estimate
+from migrator.reports.machines import Machines, machines
 from migrator.reports.rows import ImageRows
 from migrator.reports.runs import RunLine, RunState, run_lines
 from migrator.reports.tally import Tally, tallies, tallies_of_label
@@ -103,6 +105,9 @@ class Summary:
     by_label: Mapping[str, Mapping[str, Tally]]
     """By label key, then by value, both sorted; "" for images without that label."""
 
+    machines: Machines
+    """Those that the label `machine` names; none where no image has it."""
+
     waves: tuple[WaveLine, ...]
     """When each wave runs; empty where the plan has none."""
 
@@ -160,6 +165,7 @@ def summary(
     counts = ImageCounts(halted)
     for item, state in pairs:
         counts.add(item, state)
+    rows = ImageRows(pairs, drift)
     job_seconds = counts.job_seconds(runs)
     cloud = spread(value for values in job_seconds.values() for value in values)
     listings, waiting = _listings(ledger, plan), causes(counts.waiting)
@@ -180,9 +186,8 @@ def summary(
         steps_failed=counts.steps_failed,
         by_wave=tallies(counts.waves),
         by_target=tallies(counts.targets),
-        by_label={
-            label: tallies_of_label(counts.labels[label], counts.totals) for label in sorted(counts.labels)
-        },
+        by_label=_by_label(counts),
+        machines=machines(rows if MACHINE in counts.labels else ()),
         throughput=throughput(counts.finished, runs, now, possible),
         waves=_wave_lines(plan, counts, eta),
         eta=eta,
@@ -193,7 +198,7 @@ def summary(
         waits=(*waits(pairs, plan, now, zone, still), *_untold(ledger, plan, at_work=at_work)),
         runs=runs,
         halted=halted,
-        images=ImageRows(pairs, drift),
+        images=rows,
         service=service,
         zone=zone,
     )
@@ -203,6 +208,10 @@ def _untold(ledger: Ledger, plan: Plan, *, at_work: bool) -> tuple[str, ...]:
     """Who was not told yet; while a run is at work, those whom it could not reach."""
     owed = undelivered(ledger, plan.notify)
     return tuple(one_line(str(one)) for one in owed if one.failure or not at_work)
+
+
+def _by_label(counts: ImageCounts) -> dict[str, dict[str, Tally]]:
+    return {label: tallies_of_label(counts.labels[label], counts.totals) for label in sorted(counts.labels)}
 
 
 def _wave_lines(plan: Plan, counts: ImageCounts, eta: Estimate) -> tuple[WaveLine, ...]:

@@ -84,6 +84,9 @@ class LiveStatus:
     """How the latest run stands; empty while it is this process that runs."""
 
     held: int = 0
+    machines: str = ""
+    """How many machines are done, in a sentence; empty where the plan names none."""
+
     waves: tuple[tuple[str, Tally], ...] = ()
     """In the plan's order; shown where there are several."""
 
@@ -117,6 +120,7 @@ def live_status(summary: Summary, *, run: str, waits: Iterable[str] = ()) -> Liv
         run=run,
         totals=summary.totals,
         held=summary.held,
+        machines=summary.machines.sentence,
         waves=tuple(summary.by_wave.items()),
         targets=tuple(summary.by_target.items()),
         throughput=summary.throughput,
@@ -170,7 +174,12 @@ def view(
     Where there are too many lines, the least urgent go first: targets, waves, failures, rates.
     """
     page = _Page(width, encoding)
-    head = [*page.total(live), *page.sentence(live.run, "bold"), *page.outlook(live)]
+    head = [
+        *page.total(live),
+        *page.sentence(live.run, "bold"),
+        *page.sentence(live.machines),
+        *page.outlook(live),
+    ]
     sections = {
         "waves": page.groups("wave", live.waves),
         "targets": page.groups("target", live.targets),

@@ -2,13 +2,13 @@
 
     name ~ "web-*" and label.owner == li.wei and not (status == succeeded or wave == pilot)
 
-    what      name  key  target  wave  type  os  status  label.NAME
+    what      name  key  target  wave  machine  type  os  status  label.NAME
     compare   ==  !=  ~      the last with * for any characters, ? for one, [abc] for one of these
     combine   and  or  not  ( )      not binds closest, then and, then or
 
 A value with spaces or signs in it stands in quotes, "..." or '...'; so does a label's name. Capitals count.
 What an image does not have is empty: label.owner == "" finds those without one. `os` is the operating system
-of a system disk ("CentOS 7.6 64bit") and the family of a data disk ("Linux").
+of a system disk ("CentOS 7.6 64bit") and the family of a data disk ("Linux"); `machine` is label.machine.
 """
 
 import fnmatch
@@ -62,6 +62,7 @@ FIELDS: dict[str, _Getter] = {
     "key": lambda image, _: image.key,
     "target": lambda image, _: image.target,
     "wave": lambda image, _: image.wave or "",
+    "machine": lambda image, _: image.machine,
     "type": lambda image, _: image.type.value,
     "os": lambda image, _: image.os_version or image.os_type or "",
     "status": lambda _, state: state.phase.value,
@@ -72,8 +73,8 @@ CHOICES = {"status": [phase.value for phase in Phase], "type": [kind.value for k
 """Values that there are, where there are no others."""
 
 HINT = (
-    "Ask for name, key, target, wave, type, os, status or label.NAME, with ==, != or ~ (* and ? stand for "
-    "anything), and combine with and, or, not and parentheses."
+    "Ask for name, key, target, wave, machine, type, os, status or label.NAME, with ==, != or ~ (* and ? "
+    "stand for anything), and combine with and, or, not and parentheses."
 )
 
 _NAMED = 10

@@ -186,6 +186,23 @@ def test_status_after_a_run_tells_how_it_ended_and_changes_nothing(desk):
     ]
 
 
+def test_machines_are_counted_done_when_all_their_disks_are(desk):
+    it = desk(fates={"web-03": "IMG.0057"})
+    machines = {1: "db01", 2: "db01", 3: "mail", 4: "mail"}
+    plan = it.plan(4)
+    text = plan.read_text()
+    for number, machine in machines.items():
+        name = f'name = "web-{number:02}"\n'
+        text = text.replace(name, f'{name}labels = {{ machine = "{machine}" }}\n')
+    plan.write_text(text)
+    it("run", plan)
+
+    said, counted = it("status", plan), it("status", plan, "--json").objects[0]
+
+    assert "  1 of 2 machines done, 1 with failed disks\n" in said.out
+    assert counted["machines"] == {"failed": 1, "under_way": 0, "to_do": 0, "done": 1, "cancelled": 0}
+
+
 def test_images_that_the_plan_gained_since_are_counted_as_pending(desk):
     it = desk()
     it("run", it.plan(2))

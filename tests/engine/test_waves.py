@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from migrator.domain.cloud import Fault
-from migrator.domain.plan import Limits, Policy, Polling, Wave
+from migrator.domain.plan import KeepTogether, Limits, Policy, Polling, Wave
 from migrator.domain.units import Rate, Threshold
 from migrator.workflow.events import AttemptBegan, JobSucceeded
 from migrator.workflow.states import Phase
@@ -40,6 +40,27 @@ async def test_a_wave_begins_when_the_one_before_is_finished(make):
     ends = {f.key: f.at for f in bench.journal.facts if isinstance(f, JobSucceeded)}
     first, second = list(began(bench))[:3], list(began(bench))[3:]
     assert min(began(bench)[key] for key in second) >= max(ends[key] for key in first)
+
+
+@pytest.mark.parametrize(
+    ("keep", "order"),
+    [
+        pytest.param(KeepTogether.MACHINE, ["web-01", "web-03", "web-02", "web-04"], id="machine"),
+        pytest.param(KeepTogether.NONE, ["web-01", "web-02", "web-03", "web-04"], id="none"),
+    ],
+)
+async def test_disks_of_a_machine_are_submitted_one_after_another_where_the_plan_keeps_them_together(
+    make, keep, order
+):
+    bench = make(4, limits=FAST, policy=Policy(keep_together=keep))
+    images = tuple(
+        replace(image, labels={"machine": f"m{number % 2}"}) for number, image in enumerate(bench.plan.images)
+    )
+    bench.plan = bench.plan.model_copy(update={"images": images})
+
+    await bench.run()
+
+    assert [key.removeprefix("north/") for key in began(bench)] == order
 
 
 async def test_too_few_successes_of_a_pilot_end_the_run(make):

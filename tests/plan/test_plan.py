@@ -358,6 +358,20 @@ def test_an_unknown_region_is_taken_with_all_three_endpoints():
     assert (target.region, target.iam_endpoint) == ("eu-de", "https://iam.example.com")
 
 
+@pytest.mark.parametrize(("region", "cloud"), [("cn-north-4", "huawei"), ("eu-de", "otc")])
+def test_a_target_knows_its_cloud_by_its_region(region: str, cloud: str):
+    assert plan(HEAD.replace("cn-north-4", region) + WEB).targets["north"].cloud == cloud
+
+
+def test_a_target_may_name_its_cloud():
+    hosts = "".join(f'{name}_endpoint = "https://{name}.example.com"\n' for name in ("ims", "iam", "obs"))
+
+    assert (
+        plan(f'{HEAD.replace("cn-north-4", "eu-test")}cloud = "otc"\n{hosts}{WEB}').targets["north"].cloud
+        == "otc"
+    )
+
+
 def test_a_target_may_name_its_project_credentials_and_job_query():
     own = """
         project_id = "0123456789ABCDEF0123456789abcdef"

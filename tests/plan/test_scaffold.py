@@ -177,6 +177,9 @@ def test_any_text_has_a_slug(text):
 # --- Machines -------------------------------------------------------------------------------------------
 
 
+LABELS = {"machine": "web-01", "vm": "web-01", "cluster": "East", "power": "poweredOn"}
+
+
 def test_a_machine_becomes_a_system_disk_and_its_data_disks_in_their_order():
     begun = rvtools([vm("web-01")], [disk("web-01", 10, 1024), disk("web-01", 2, 204800), disk("web-01", 1)])
 
@@ -187,7 +190,7 @@ def test_a_machine_becomes_a_system_disk_and_its_data_disks_in_their_order():
             "os_version": "CentOS 7.9 64bit",
             "hw_firmware_type": "bios",
             "min_disk": 41,
-            "labels": {"vm": "web-01", "cluster": "East", "power": "poweredOn", "disk": "Hard disk 1"},
+            "labels": {**LABELS, "disk": "Hard disk 1"},
         },
         {
             "name": "web-01-data1",
@@ -195,7 +198,7 @@ def test_a_machine_becomes_a_system_disk_and_its_data_disks_in_their_order():
             "type": "DataImage",
             "os_type": "Linux",
             "min_disk": 201,
-            "labels": {"vm": "web-01", "cluster": "East", "power": "poweredOn", "disk": "Hard disk 2"},
+            "labels": {**LABELS, "disk": "Hard disk 2"},
         },
         {
             "name": "web-01-data2",
@@ -203,10 +206,22 @@ def test_a_machine_becomes_a_system_disk_and_its_data_disks_in_their_order():
             "type": "DataImage",
             "os_type": "Linux",
             "min_disk": 10,
-            "labels": {"vm": "web-01", "cluster": "East", "power": "poweredOn", "disk": "Hard disk 10"},
+            "labels": {**LABELS, "disk": "Hard disk 10"},
         },
     ]
     assert begun.notes[0] == "1 machines, 3 disks"
+
+
+def test_machines_of_one_name_are_two_machines_and_disks_of_a_machine_stay_together():
+    first, second = {"VM UUID": "uuid 1"}, {"VM UUID": "uuid 2"}
+    begun = rvtools(
+        [vm("db", **first), vm("db", **second)],
+        [disk("db", 1, **first), disk("db", 2, **first), disk("db", 1, **second)],
+    )
+
+    machines = [one["labels"]["machine"] for one in images(begun)]
+    assert machines == ["db", "db", "db-2"]
+    assert tomli.loads(begun.text)["policy"] == {"keep_together": "machine"}
 
 
 def test_a_plan_of_machines_waits_for_region_and_bucket_and_is_then_valid():
@@ -421,7 +436,7 @@ def test_whatever_an_export_holds_the_plan_is_toml_and_nothing_but_a_plan(machin
         return
 
     tables = tomli.loads(begun.text)
-    assert set(tables) == {"plan", "targets", "defaults", "images"}
+    assert set(tables) == {"plan", "targets", "policy", "defaults", "images"}
     assert begun.text.splitlines() == begun.text.split("\n")[:-1]
     assert not any(
         unicodedata.category(char) == "Cc" for char in begun.text.replace("\n", "") + "".join(begun.notes)

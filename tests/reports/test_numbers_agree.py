@@ -46,6 +46,7 @@ class Numbers:
     waves: Group | None = None
     targets: Group | None = None
     owners: Group | None = None
+    machines: Group | None = None
     causes: list[int] | None = None
     """How many images failed of each cause."""
 
@@ -89,6 +90,9 @@ def truth(facts: Summary) -> Numbers:
         waves=by(lambda image: image.wave or ""),
         targets=by(lambda image: image.target),
         owners=by(lambda image: image.labels.get("owner", "")),
+        machines={
+            name: some for name, some in by(lambda image: image.labels.get("machine", "")).items() if name
+        },
         causes=[cause.count for cause in facts.failures],
         rows=[(one_line(row.name), row.state.phase.value, row.minutes) for row in facts.images],
         headline=headline(facts),
@@ -119,6 +123,7 @@ def from_json(raw: bytes) -> Numbers:
         waves=group(totals["by_wave"]),
         targets=group(totals["by_target"]),
         owners=group(owners) if owners else None,
+        machines=group({one["name"]: one["disks"] for one in document["machines"]["all"]}),
         causes=[cause["count"] for cause in document["failures"]],
         rows=[
             (
@@ -182,6 +187,7 @@ def from_xlsx(raw: bytes) -> Numbers:
         waves=group("By wave", "Wave"),
         targets=targets,
         owners=group("By owner", "Owner"),
+        machines=group("By machine", "Machine") if "By machine" in book.sheetnames else {},
         causes=[row["Images"] for row in table("Failures by cause")],
         rows=[(row["Name"], STATUS_OF[row["Status"]], row["Minutes"]) for row in table("Images")],
         headline=str(first[1][0]),
@@ -191,8 +197,11 @@ def from_xlsx(raw: bytes) -> Numbers:
 def from_md(raw: bytes) -> Numbers:
     text = raw.decode()
     _, everything, *rows = markdown_table(text)
-    groups: dict[str, Group] = {"wave": {}, "target": {}}
+    groups: dict[str, Group] = {"wave": {}, "target": {}, "machine": {}}
+    cut = [name for name, *_ in rows if name.endswith(" more machines")]
     for name, *numbers, _, _ in rows:
+        if name in cut:
+            continue
         what, _, which = name.partition(" ") if not name.startswith("no ") else (name[3:], "", "")
         images, done, failed = (int(number.replace(",", "")) for number in numbers)
         groups[what][which] = images, done, failed
@@ -203,6 +212,7 @@ def from_md(raw: bytes) -> Numbers:
         totals=(images, done, failed),
         waves=groups["wave"],
         targets=groups["target"],
+        machines=None if cut else groups["machine"],
         causes=counts if "more cause" not in section else None,
         headline=text.split("**")[1],
     )
@@ -240,6 +250,7 @@ def from_html(raw: bytes) -> Numbers:
         waves=group("waves", "no wave"),
         targets=group("targets", "no target"),
         owners=group("owners", "no owner"),
+        machines=group("by-machine", "") or {},
         causes=[int(number) for number in re.findall(r'class="count"><strong>(\d+)<', failures)],
         rows=[
             (

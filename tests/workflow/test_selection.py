@@ -26,7 +26,7 @@ DATA = Image(
     min_disk=500,
     type=ImageType.DATA,
     os_type="Linux",
-    labels={"owner": "wang"},
+    labels={"owner": "wang", "machine": "db01"},
 )
 FAILED = State(key=WEB.key, phase=Phase.FAILED)
 PENDING = State(key=DATA.key)
@@ -236,3 +236,8 @@ def test_any_text_is_an_expression_or_a_usage_error_that_points_into_it(text):
         assert (len(told), all(line.isprintable() for line in told)) == (3, True)
     else:
         assert means(WEB, FAILED) in (True, False)
+
+
+def test_a_machine_is_asked_for_by_its_name_and_means_all_its_disks():
+    assert found('machine == "db01"') == found("label.machine == db01") == ["web-01-data"]
+    assert found('machine == ""') == ["web-01"]

@@ -1,5 +1,7 @@
 """Which waves may submit now."""
 
+from itertools import groupby
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +16,15 @@ from migrator.workflow.waves import Waves, line
 PILOT, MAIN, REST = Wave(name="pilot"), Wave(name="main"), Wave(name="rest")
 
 
-def image(number: int, wave: str | None, priority: int = 0) -> Image:
+def image(number: int, wave: str | None, priority: int = 0, machine: str = "") -> Image:
     return Image(
-        name=f"i{number}", target="n", source=ObjectRef.parse("b:k"), min_disk=1, wave=wave, priority=priority
+        name=f"i{number}",
+        target="n",
+        source=ObjectRef.parse("b:k"),
+        min_disk=1,
+        wave=wave,
+        priority=priority,
+        labels={"machine": machine} if machine else {},
     )
 
 
@@ -121,3 +129,33 @@ def test_where_all_sizes_are_known_the_largest_go_first():
         "1",
         "2",
     ]
+
+
+def test_disks_of_a_machine_go_next_to_each_other_where_the_first_of_them_has_its_place():
+    machines = ("db", "", "web", "db", "", "web")
+    named = {str(n): image(n, None, machine=machine) for n, machine in enumerate(machines)}
+    sizes = {"0": 1, "1": 5, "2": 9, "3": 7, "4": 6, "5": 2}
+
+    written = line(named, {}, {}, largest_first=False, by_machine=True)
+    largest = line(named, {}, sizes, largest_first=True, by_machine=True)
+
+    assert written == ["0", "3", "1", "2", "5", "4"]
+    assert largest == ["2", "5", "3", "0", "4", "1"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["a", "b"]), st.integers(-2, 2), st.sampled_from(["", "x", "y", "z"])),
+        max_size=30,
+    )
+)
+def test_however_images_are_no_machine_of_a_wave_is_interrupted_and_waves_keep_their_order(images):
+    named = {str(n): image(n, *one) for n, one in enumerate(images)}
+    index = {key: ("a", "b").index(item.wave or "") for key, item in named.items()}
+
+    order = line(named, index, {}, largest_first=True, by_machine=True)
+
+    assert sorted(order) == sorted(named)
+    assert [index[key] for key in order] == sorted(index.values())
+    stretches = [machine for machine, _ in groupby((index[key], named[key].machine or key) for key in order)]
+    assert len(stretches) == len(set(stretches))

@@ -1,8 +1,17 @@
-"""One file for each way of showing a Summary; FORMATS lists those that are files."""
+"""One file for each way of showing a Summary: FORMATS are written always, IDS where somebody asks."""
 
 from typing import BinaryIO, Protocol
 
-from migrator.reports.formats import as_csv, as_html, as_json, as_md, as_xlsx
+from migrator.reports.formats import (
+    as_ansible,
+    as_csv,
+    as_html,
+    as_json,
+    as_md,
+    as_terraform,
+    as_tfvars,
+    as_xlsx,
+)
 from migrator.reports.summary import Summary
 
 
@@ -21,3 +30,18 @@ FORMATS: dict[str, ReportWriter] = {
     "html": as_html.write,
 }
 """By file suffix: `report.<suffix>`."""
+
+IDS: dict[str, ReportWriter] = {
+    "terraform": as_terraform.write,
+    "ansible": as_ansible.write,
+    "tfvars": as_tfvars.write,
+}
+"""By what `report --format` calls them: ids of images that are there, for other programs to go on with."""
+
+FILES: dict[str, str] = {
+    **{suffix: f"report.{suffix}" for suffix in FORMATS},
+    "terraform": "images.tf",
+    "ansible": "images.yml",
+    "tfvars": "images.auto.tfvars.json",
+}
+"""By format: the name of its file in the folder of the plan's reports."""

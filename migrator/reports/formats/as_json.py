@@ -20,6 +20,7 @@ from migrator.pacing.estimate import Spread
 from migrator.reports.causes import Cause
 from migrator.reports.columns import COLUMNS, Kind, ReportColumn, row_writer
 from migrator.reports.estimate import Estimate, Range
+from migrator.reports.machines import Machines, MachineState
 from migrator.reports.runs import RunLine
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
@@ -138,6 +139,7 @@ def head(summary: Summary) -> dict[str, Any]:
             "by_target": _tallies(summary.by_target),
             "by_label": {key: _tallies(values) for key, values in summary.by_label.items()},
         },
+        "machines": _machines(summary.machines),
         "throughput": _throughput(summary.throughput),
         "eta": _eta(summary.eta),
         "waits": list(summary.waits),
@@ -155,6 +157,23 @@ def head(summary: Summary) -> dict[str, Any]:
         "service": {region: _beliefs(seen) for region, seen in summary.service.items()},
         "failures": list(_causes(summary.failures)),
         "waiting": list(_causes(summary.waiting)),
+    }
+
+
+def _machines(machines: Machines) -> dict[str, Any]:
+    return {
+        "total": len(machines.all),
+        "by_state": {state.value: machines.count(state) for state in MachineState},
+        "all": [
+            {
+                "name": machine.name,
+                "state": machine.state.value,
+                "waves": list(filter(None, machine.waves)),
+                "done_at": _moment(machine.done_at),
+                "disks": {"images": machine.disks.images} | _tally(machine.disks),
+            }
+            for machine in machines.all
+        ],
     }
 
 

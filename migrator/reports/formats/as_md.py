@@ -20,10 +20,11 @@ from migrator.reports.untrusted import one_line
 from migrator.workflow.beliefs import contradictions
 
 _GROUPS = 6
+_MACHINES = 3
 _CAUSES = 5
 _WAITS = 4
 _OWNERS = 5
-"""At most so many waves (and targets), causes, and owners of one cause."""
+"""At most so many waves (and targets), machines, causes, sentences, and owners of one cause."""
 
 _LONGEST = 160
 """Characters of one message."""
@@ -52,6 +53,7 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield _row("**all**", summary.totals)
     yield from _groups("wave", summary.by_wave)
     yield from _groups("target", summary.by_target)
+    yield from _groups("machine", summary.machines.tallies, _MACHINES)
     if summary.failures:
         yield from ("", "## Failures", "")
         for cause in summary.failures[:_CAUSES]:
@@ -83,10 +85,10 @@ def _row(name: str, tally: Tally) -> str:
     return "| " + " | ".join([name, *(f"{number:,}" for number in numbers), share]) + " |"
 
 
-def _groups(what: str, tallies: Mapping[str, Tally]) -> Iterator[str]:
-    for name, tally in islice(tallies.items(), _GROUPS):
+def _groups(what: str, tallies: Mapping[str, Tally], most: int = _GROUPS) -> Iterator[str]:
+    for name, tally in islice(tallies.items(), most):
         yield _row(f"{what} {_in_table(code(name))}" if name else f"no {what}", tally)
-    rest = tuple(islice(tallies.values(), _GROUPS, None))
+    rest = tuple(islice(tallies.values(), most, None))
     if rest:
         added = Tally(counts=tuple(map(sum, zip(*(tally.counts for tally in rest), strict=True))))
         yield _row(f"{len(rest):,} more {what}s", added)

@@ -93,6 +93,8 @@ def write(summary: Summary, stream: BinaryIO) -> None:
         _images_sheet(book, columns, rows)
         sheets.causes_sheet(book, summary.failures)
         sheets.tally_sheet(book, "By wave", "Wave", summary.by_wave)
+        if summary.machines.all:
+            sheets.tally_sheet(book, "By machine", "Machine", summary.machines.tallies)
         owners = summary.by_label.get("owner") or ({"": summary.totals} if summary.totals.images else {})
         sheets.tally_sheet(book, "By owner", "Owner", owners)
         sheets.timeline_sheet(book, summary)
