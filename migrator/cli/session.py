@@ -78,10 +78,9 @@ async def run(
     collector.spared()  # the plan
     clock = surroundings.clock if surroundings else clock_for(plan, options.environ)
     location = surroundings.journal if surroundings else journal_of(plan, options)
-    road = surroundings.road if surroundings else None
     check_keys(plan, options)
     async with (
-        open_clouds(plan, clock, options.environ, road) as services,
+        open_clouds(plan, clock, options.environ, surroundings.road if surroundings else None) as services,
         open_journal(location) as journal,
         open_senders(plan, options.environ, silent=surroundings is not None) as senders,
     ):
