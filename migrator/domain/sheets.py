@@ -11,8 +11,8 @@ from enum import StrEnum
 MOST_ROWS = 1_048_576
 """What one sheet of Excel holds (Microsoft, Excel specifications and limits)."""
 
-MOST_IMAGES = 250_000
-"""What all sheets of one plan may list: more would not fit into 300 MB."""
+MOST_IMAGES = 1_000_000
+"""What all sheets of one plan may list: about a gigabyte of memory while they are read."""
 
 MOST_COLUMNS = 1024
 """Far more than a list of images has, and little enough that a row never fills the memory."""

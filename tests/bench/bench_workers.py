@@ -1,6 +1,8 @@
 """Many images by many workers, next to the same images by as many runs on SQLite.
 
-    python -m tests.bench.bench_workers [IMAGES] [TARGETS] [WORKERS]
+    python -m tests.bench.bench_workers [IMAGES] [TARGETS] [WORKERS] [alone]
+
+With `alone` the runs on SQLite are left out.
 
 Whole processes, on this machine alone; the cloud costs next to nothing, and its count is the judge.
 """
@@ -226,9 +228,12 @@ def main() -> None:
     if missing():
         print(missing())
         return
-    given = [int(word) for word in sys.argv[1:]]
+    given = [int(word) for word in sys.argv[1:] if word != "alone"]
     images, targets, workers = (*given, *(20_000, 20, 4)[len(given) :])
-    workers_rate, runs_rate = by_workers(images, targets, workers), by_runs(images, targets, workers)
+    workers_rate = by_workers(images, targets, workers)
+    if "alone" in sys.argv:
+        return
+    runs_rate = by_runs(images, targets, workers)
     print(f"workers over PostgreSQL: {workers_rate / runs_rate:.2f} of as many runs on SQLite")
 
 
