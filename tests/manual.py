@@ -12,8 +12,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from migrator.domain.image import ImageType
+from migrator.ims.calls import CALLS
 from migrator.ims.fields import FIELDS, Field
 from migrator.plan.forms import IMAGE_KEYS, plan_schema
+from migrator.reports.metrics import METRICS
 from migrator.workflow.beliefs import BELIEFS
 from tests.manual_columns import column_manual
 from tests.manual_man import man_page
@@ -132,7 +134,49 @@ first real run shows whether it holds:
 {rows}"""
 
 
+def metrics() -> str:
+    """Every metric, and how to have them."""
+    rows = "".join(
+        f"| `{row.name}` | {row.kind} | {', '.join(f'`{label}`' for label in ('plan', *row.labels))}"
+        f" | {_escaped(row.meaning)} |\n"
+        for row in METRICS
+    )
+    calls = ", ".join(f"`{name}`" for name in CALLS)
+    return f"""\
+# Metrics
+
+`migrator run PLAN --metrics-file FILE` writes what follows for Prometheus, when it begins, every thirty
+seconds and at its end, each time all of it or nothing. The textfile collector of node_exporter passes
+it on:
+
+```sh
+node_exporter --collector.textfile.directory=/var/lib/node_exporter
+migrator run plan.toml --metrics-file /var/lib/node_exporter/wave-1.prom
+```
+
+One file for each plan that runs. A file that cannot be written is said in the log (`metrics.stale`),
+and the run goes on. No label holds the name of an image: how many series there are does not depend on
+how many images there are.
+
+| metric | kind | labels | what it is |
+|---|---|---|---|
+{rows}
+`status` is where an image stands (as in reports), `outcome` what became of a submission: `accepted`,
+`throttled`, `retryable`, `rejected`, `unknown` (looked up), `adopted`, `not_found`. `reason` is `held`
+(a person has to decide), `halted`, `overdue`, `in_doubt` or `retrying`. `api` is the call
+({calls}),
+and `status` of a request is the HTTP status, `unreachable` (it never left) or `no-answer` (it may have
+arrived). Requests and appends are those of the process that
+writes the file: they begin at zero with each run, as counters may.
+
+In the repository `docs/metrics/` has a dashboard for Grafana (`grafana-dashboard.json`) and five alert
+rules with their tests (`alerts.yml`, `alerts.test.yml`): a run in which nothing comes further for an
+hour, more than 5 % failures, images held for a person, a target that stopped, a journal that is slow.
+"""
+
+
 PAGES = {
+    "metrics.md": metrics,
     "plan-keys.md": plan_keys,
     "plan-tables.md": plan_tables,
     "report-columns.md": column_manual,

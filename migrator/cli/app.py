@@ -12,6 +12,7 @@ from migrator.cli.command_line import Commands, RehearsableCommand
 from migrator.cli.common import Console, command, plural, run_async, run_virtually
 from migrator.cli.notify_command import notify
 from migrator.cli.options import Options, ProblemFormat, ReportFormat
+from migrator.cli.schemas import schema
 from migrator.domain.sheets import Hidden
 
 lasting_command = partial(command, lasting=True)
@@ -198,6 +199,10 @@ def run(
         bool, typer.Option("--drain", help="On a signal, wait for running jobs instead of stopping.")
     ] = False,
     no_preflight: Annotated[bool, typer.Option("--no-preflight", help="Start without preflight.")] = False,
+    metrics_file: Annotated[
+        Path | None,
+        typer.Option("--metrics-file", metavar="FILE", help="Write metrics there, for Prometheus."),
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Hand the plan to the workers of --journal, and return.")
     ] = False,
@@ -240,6 +245,7 @@ def run(
         max_duration=duration("--max-duration", max_duration),
         drain=drain,
         preflight=not no_preflight,
+        metrics_file=metrics_file,
     )
     if detach:
         from migrator.cli.handing_over import detach as hand_over
@@ -423,27 +429,5 @@ def demo(
     return run_async(offline.demo, seed, reports_dir, console)
 
 
-@app.command()
-@command
-def schema(
-    *,
-    what: Annotated[
-        str,
-        typer.Argument(
-            metavar="plan|report|events|service|notification",
-            help="Of the plan, of report.json, of run --json, of service.json, or of notifications.",
-        ),
-    ] = "plan",
-    console: Console,
-) -> int:
-    """Print a JSON Schema: of the plan, or of what is written."""
-    import json
-
-    from migrator.cli.schemas import schema_of
-
-    for line in json.dumps(schema_of(what), indent=2, ensure_ascii=False).splitlines():
-        console.out(line)
-    return 0
-
-
+app.command()(schema)
 app.command()(notify)

@@ -60,4 +60,7 @@ class Options:
     preflight: bool = True
     """Preflight first, and do not start when something would go wrong for certain."""
 
+    metrics_file: Path | None = None
+    """Where a run writes its metrics, for a collector of Prometheus; None: nowhere."""
+
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)

@@ -21,6 +21,7 @@ from migrator.cli.beside import CODES, handled
 from migrator.cli.common import Console, plural
 from migrator.cli.earlier import later_report
 from migrator.cli.journals import journal_of, open_journal
+from migrator.cli.measuring import Measured
 from migrator.cli.notifying import notifier, obstacles, open_senders, owed_at_begin, say_undelivered
 from migrator.cli.options import Options
 from migrator.cli.preflight import preflight_before_run
@@ -76,18 +77,19 @@ async def run(
 ) -> int:
     """Start or resume a plan, and return the exit code. Raises MigratorError before the first request."""
     collector.spared()  # the plan
+    check_keys(plan, options)
     clock = surroundings.clock if surroundings else clock_for(plan, options.environ)
     location = surroundings.journal if surroundings else journal_of(plan, options)
-    check_keys(plan, options)
+    measured = Measured(None if surroundings else options.metrics_file)
+    road = surroundings.road if surroundings else measured.road(plan, options.environ)
     async with (
-        open_clouds(plan, clock, options.environ, surroundings.road if surroundings else None) as services,
-        open_journal(location) as journal,
+        open_clouds(plan, clock, options.environ, road) as services,
+        open_journal(location) as opened_journal,
         open_senders(plan, options.environ, silent=surroundings is not None) as senders,
     ):
+        journal, opened = measured.journal(opened_journal, clock.monotonic), clock.monotonic()
         ledger = await journal.ledger(listed(plan))
         check_same_plan(plan, ledger)
-        items = planned(plan, ledger.planned)
-        opened = clock.monotonic()
         session = _Session(
             plan=plan,
             options=options,
@@ -95,30 +97,19 @@ async def run(
             clock=clock,
             journal=journal,
             ledger=ledger,
-            items=items,
+            items=planned(plan, ledger.planned),
             selected=selected_keys(plan, ledger, options),
             reports=surroundings is None or surroundings.reports,
             decided=surroundings.decided if surroundings else None,
             notifier=notifier(plan, ledger, journal, clock, senders),
+            measured=measured,
             watch=ServiceWatch(plan, plan_folder(options.reports_dir, plan), services),
         )
         checked = await session.preflight(services)
         run_id, work = await session.begin()
         progress = Progress(plan, ledger, console)
         observe = session.observed_by(progress)
-        engine = Engine(
-            plan,
-            ledger,
-            session.watch.clouds(),
-            journal,
-            clock,
-            random.SystemRandom(),
-            observe=observe,
-            sizes=checked.sizes,
-            decided=checked.decided,
-            seen=session.watch.known(),
-            after_import={name: one.ims for name, one in services.items()},
-        )
+        engine = session.engine(checked, services, observe)
         progress.engine, session.notifier.gate = engine, lambda: engine.gate
         collector.spared()  # what the journal remembers, and the work
         async with anyio.create_task_group() as listening:
@@ -158,6 +149,7 @@ class _Session:
     """Keys that the options select; None for all."""
 
     notifier: Notifier
+    measured: Measured
     watch: ServiceWatch
     reports: bool
     """Whether any are to be written."""
@@ -180,6 +172,27 @@ class _Session:
         keys = choose(self.plan, ahead, self.options.limit, self.selected).keys
         return await preflight_before_run(
             self.plan, ahead, keys, services, self.clock, self.console, self.options.environ
+        )
+
+    def engine(
+        self,
+        checked: PreflightResult,
+        services: Mapping[str, TargetServices],
+        observe: Callable[[Event], None],
+    ) -> Engine:
+        """What drives the images."""
+        return Engine(
+            self.plan,
+            self.ledger,
+            self.watch.clouds(),
+            self.journal,
+            self.clock,
+            random.SystemRandom(),
+            observe=observe,
+            sizes=checked.sizes,
+            decided=checked.decided,
+            seen=self.watch.known(),
+            after_import={name: one.ims for name, one in services.items()},
         )
 
     def observed_by(self, progress: Progress) -> Callable[[Event], None]:
@@ -305,6 +318,7 @@ class _Session:
         formats: Collection[str] = tuple(FORMATS),
     ) -> list[Path]:
         """Every report, or some; the files' paths, none where nobody would read them. Raises ReportError."""
+        await self.measured.write(self.plan, self.ledger, self.clock.now(), running=running)
         if not self.reports:
             return []
         folder = plan_folder(self.options.reports_dir, self.plan)

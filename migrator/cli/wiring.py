@@ -145,7 +145,7 @@ async def open_clouds(
     anything is sent.
     """
     SECRETS.spare(partial(own_words, plan))
-    open_road = road or _network(plan, environ)
+    open_road = road or network(plan, environ)
     async with AsyncExitStack() as stack:
         services = {}
         for name, target in plan.targets.items():
@@ -168,7 +168,7 @@ async def open_clouds(
         yield services
 
 
-def _network(plan: Plan, environ: Mapping[str, str]) -> Road:
+def network(plan: Plan, environ: Mapping[str, str]) -> Road:
     """One client for each target. Raises UsageError for a proxy or certificates that cannot be used."""
     tls = trusted(environ)
     proxy = partial(proxy_for, environ=environ)
