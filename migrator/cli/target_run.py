@@ -160,7 +160,7 @@ class TargetRun:
             await self._postpone(*waits)
             return
         try:
-            async with open_clouds(self._used(plan), clock, self.environ) as services:
+            async with open_clouds(self._used(plan), clock, self.environ, passing=True) as services:
                 end = await self._run(plan, options, given, journal, ledger, services, clock)
         except JournalError:
             raise

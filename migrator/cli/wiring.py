@@ -137,16 +137,25 @@ class Surroundings:
 
 @asynccontextmanager
 async def open_clouds(
-    plan: Plan, clock: Clock, environ: Mapping[str, str] = os.environ, road: Road | None = None
+    plan: Plan,
+    clock: Clock,
+    environ: Mapping[str, str] = os.environ,
+    road: Road | None = None,
+    *,
+    passing: bool = False,
 ) -> AsyncIterator[dict[str, TargetServices]]:
     """The services of each target, by its name; over the network, unless there is another `road`.
+
+    `passing`: this process has others before and after them, and remembers nothing of the plan.
 
     Raises CredentialsError, and UsageError for a proxy or a file of certificates that cannot be used, before
     anything is sent.
     """
-    SECRETS.spare(partial(own_words, plan))
+    forget = SECRETS.spare(partial(own_words, plan))
     open_road = road or network(plan, environ)
     async with AsyncExitStack() as stack:
+        if passing:
+            stack.callback(forget)
         services = {}
         for name, target in plan.targets.items():
             http = await stack.enter_async_context(open_road(target))

@@ -55,8 +55,9 @@ class WorkerOptions:
 
 async def work(options: WorkerOptions, console: Console) -> int:
     """Work until a signal comes; returns the exit code. Raises MigratorError."""
-    # What the queue does is its own business; what it means is logged here.
-    logging.getLogger("procrastinate").setLevel(logging.WARNING)
+    # What the queue does is its own business, with tracebacks; what it means is logged here.
+    for name in ("procrastinate", "psycopg.pool"):
+        logging.getLogger(name).setLevel(logging.WARNING if console.verbose else logging.CRITICAL)
     database = Database.at(expect_url(options.journal))
     worker = _Worker(options, database, console)
     try:

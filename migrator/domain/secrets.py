@@ -162,9 +162,16 @@ class Secrets:
         self._forms, self._plain, self._encoded = forms, plain, encoded
         self.version += 1
 
-    def spare(self, words: Words) -> None:
-        """What `words` gives, when it is called, is our own to say. It is called only where it matters."""
-        self._words = (*self._words, words)
+    def spare(self, words: Words) -> Callable[[], None]:
+        """What `words` gives, when it is called, is our own to say. It is called only where it matters.
+
+        Returns what takes that back: whoever works on one plan after the other would keep them all.
+        """
+        self._spared((*self._words, words))
+        return lambda: self._spared(tuple(one for one in self._words if one is not words))
+
+    def _spared(self, words: tuple[Words, ...]) -> None:
+        self._words = words
         for form in self._forms:
             form.reconsider()
         self.version += 1

@@ -184,3 +184,16 @@ def test_a_text_without_one_stays_as_it_is(text):
     known = door(*("".join(random.choices("\u4e00\u4e01\u4e02", k=20)) for _ in range(3)))
 
     assert known.masked(text) == text
+
+
+def test_what_was_spared_can_be_taken_back_and_is_not_kept():
+    secrets = Secrets()
+    secrets.register("north-secret-word")
+    take_back = secrets.spare(lambda: iter(["north-secret-words"]))
+    with_words = secrets._words
+
+    take_back()
+
+    assert len(with_words) == 1
+    assert secrets._words == ()
+    assert "north-secret-word" not in secrets.masked("it is north-secret-word")
