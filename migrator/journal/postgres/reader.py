@@ -123,7 +123,7 @@ _ENDS = (
 )
 """Events with which an image comes to its end."""
 
-_LATEST = 500_000
+_LATEST = 300_000
 """Events among which those of the last hour are looked for."""
 
 
@@ -154,11 +154,13 @@ def counted(connection: Connection, held: Claim, above: int, now: Moment) -> Jou
         " LIMIT %s",
         [held.plan, MOST_TROUBLED],
     ).fetchall()
+    latest = connection.execute(
+        "SELECT coalesce(max(seq), 0) FROM migrator.events WHERE plan = %s", [held.plan]
+    ).fetchone()
+    # Told as a number, it is looked up in the index; as a subquery all events would be read.
     ended = connection.execute(
-        "SELECT count(*) FROM migrator.events WHERE plan = %(plan)s AND kind = ANY(%(kinds)s)"
-        " AND at > %(since)s AND seq > (SELECT max(seq) FROM migrator.events WHERE plan = %(plan)s)"
-        " - %(latest)s",
-        {"plan": held.plan, "kinds": list(_ENDS), "since": now - 3600, "latest": _LATEST},
+        "SELECT count(*) FROM migrator.events WHERE plan = %s AND seq > %s AND kind = ANY(%s) AND at > %s",
+        [held.plan, (latest[0] if latest else 0) - _LATEST, list(_ENDS), now - 3600],
     ).fetchone()
     return JournalCounts(
         targets=targets,
