@@ -15,6 +15,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "__main__": frozenset({"cli"}),
     "cli": frozenset(
         {
+            "serving",
             "engine",
             "simulator",
             "reports",
@@ -30,6 +31,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
             "ims",
             "domain",
         }
+    ),
+    "serving": frozenset(
+        {"reports", "journal.port", "journal.stores", "journal.postgres", "workflow", "domain"}
     ),
     "engine": frozenset({"journal.port", "preflight", "pacing", "workflow", "domain"}),
     "simulator": frozenset({"ims.error_codes", "domain.units"}),

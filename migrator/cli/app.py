@@ -13,6 +13,7 @@ from migrator.cli.common import Console, command, plural, run_async, run_virtual
 from migrator.cli.notify_command import notify
 from migrator.cli.options import Options, ProblemFormat, ReportFormat
 from migrator.cli.schemas import schema
+from migrator.cli.serve import serve
 from migrator.domain.sheets import Hidden
 
 lasting_command = partial(command, lasting=True)
@@ -431,3 +432,4 @@ def demo(
 
 app.command()(schema)
 app.command()(notify)
+app.command()(serve)

@@ -179,3 +179,20 @@ def plan_id(connection: Connection, name: str, plan: str) -> int | None:
         return None
     row = connection.execute("SELECT id FROM migrator.plans WHERE name = %s", [plan]).fetchone()
     return None if row is None else int(row[0])
+
+
+def plan_marks(database: Database) -> dict[str, str]:
+    """For every plan of a database a text that changes whenever something of it did. Raises JournalError."""
+    with explained(database.name), database.connect() as connection:
+        if not schema.found(connection, database.name):
+            return {}
+        rows = connection.execute(
+            "SELECT p.name, p.generation, p.appended, p.revision, p.stopping,"
+            " (SELECT sum(s.generation) FROM migrator.shards s WHERE s.plan = p.id),"
+            " (SELECT count(*) FROM migrator.shards s WHERE s.plan = p.id AND s.over_at IS NOT NULL),"
+            " (SELECT string_agg(o.name, ' ' ORDER BY o.name) FROM migrator.processes o"
+            "  WHERE o.beat > now() - make_interval(secs => o.stale) AND (o.id = p.holder OR o.id IN"
+            "   (SELECT s.holder FROM migrator.shards s WHERE s.plan = p.id)))"
+            " FROM migrator.plans p ORDER BY p.name"
+        ).fetchall()
+    return {name: " ".join(map(str, marks)) for name, *marks in rows}

@@ -1,0 +1,102 @@
+"""`migrator serve`: what the reports show, live, for people and programs."""
+
+import asyncio
+import os
+import signal
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from migrator.cli.arguments import REPORTS, JournalUrl, ReportsDir
+from migrator.cli.common import Console, command, run_async
+
+PORT = 8641
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """What the command line asks of it."""
+
+    reports_dir: Path
+    journal: str | None
+    bind: str
+    port: int
+    token_file: Path | None
+
+
+@command
+def serve(
+    *,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, metavar="N", help="0 takes a free one.")
+    ] = PORT,
+    bind: Annotated[
+        str, typer.Option("--bind", metavar="ADDRESS", help="Another than this machine needs --token-file.")
+    ] = "127.0.0.1",
+    token_file: Annotated[
+        Path | None, typer.Option("--token-file", metavar="FILE", help="Who looks has to know what is in it.")
+    ] = None,
+    reports_dir: ReportsDir = REPORTS,
+    journal: JournalUrl = None,
+    console: Console,
+) -> int:
+    """Show plans live in a browser; changes nothing."""
+    options = ServeOptions(
+        reports_dir=reports_dir, journal=journal, bind=bind, port=port, token_file=token_file
+    )
+    return run_async(partial(show, options), console)
+
+
+async def show(options: ServeOptions, console: Console) -> int:
+    """Serve until Ctrl-C. Raises MigratorError."""
+    from migrator.cli.journals import expect_url
+    from migrator.domain.errors import UsageError
+    from migrator.io.clock import SystemClock
+    from migrator.io.machine_zone import machine_zone
+    from migrator.journal.stores import expect_postgres
+    from migrator.reports.metrics import metrics_text
+    from migrator.serving.access import Door, is_loopback, read_token
+    from migrator.serving.server import Site, serving
+    from migrator.serving.sources import DatabasePlans, FolderPlans, Plans
+
+    if options.token_file is None and not is_loopback(options.bind):
+        raise UsageError(
+            f"--bind {options.bind}: everybody who reaches this machine could look",
+            hint="Add --token-file FILE; make one: (umask 077; openssl rand -hex 24 > FILE).",
+        )
+    door = Door(None if options.token_file is None else read_token(options.token_file))
+    plans: Plans
+    if options.journal:
+        expect_postgres()
+        plans = DatabasePlans(expect_url(options.journal))
+    else:
+        if not options.reports_dir.is_dir():
+            raise UsageError(
+                f"{options.reports_dir}: there is no such folder, so nothing has run here",
+                hint="Name another one with --reports-dir, or a database with --journal.",
+            )
+        plans = FolderPlans(options.reports_dir)
+    site = Site(plans, door, SystemClock(), machine_zone(), metrics_text)
+    try:
+        async with serving(site, options.bind, options.port) as port:
+            where = f"[{options.bind}]" if ":" in options.bind else options.bind
+            console.say(f"serving at http://{where}:{port} (Ctrl-C ends it)")
+            if console.json:
+                console.object({"url": f"http://{where}:{port}"})
+            await _signalled()
+    except OSError as error:
+        raise UsageError(
+            f"--bind {options.bind} --port {options.port}: {os.strerror(error.errno or 0)}",
+            hint="Take another port, or --port 0 for a free one.",
+        ) from None
+    return 0
+
+
+async def _signalled() -> None:
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    await ended.wait()

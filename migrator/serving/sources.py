@@ -1,0 +1,74 @@
+"""Where the plans lie that are shown: a folder of reports, or a database."""
+
+import asyncio
+from pathlib import Path
+from typing import Protocol
+
+from migrator.journal.port import JournalReader
+from migrator.journal.stores import journal_at, journal_in
+
+
+class Plans(Protocol):
+    """Every plan of one place."""
+
+    async def tokens(self) -> dict[str, str]:
+        """For each plan's name a text that changes whenever something of it may have. Raises JournalError."""
+
+    def reader(self, name: str) -> JournalReader:
+        """The journal of one of them; `name` is one that `tokens` gave."""
+
+
+class FolderPlans:
+    """Plans whose journals lie in the folders of their reports."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def tokens(self) -> dict[str, str]:
+        """`Plans.tokens`: by size and time of the journal's files, and by who holds it."""
+        found = await asyncio.to_thread(self._marks)
+        held = {name: await self.reader(name).holder() for name in found}
+        return {name: f"{mark} {held[name]}" for name, mark in found.items()}
+
+    def reader(self, name: str) -> JournalReader:
+        """`Plans.reader`."""
+        return journal_at(self._folder / name).read()
+
+    def _marks(self) -> dict[str, str]:
+        try:
+            folders = sorted(path for path in self._folder.iterdir() if (path / "journal.db").is_file())
+        except OSError:
+            return {}
+        return {path.name: " ".join(map(_mark, _files(path))) for path in folders}
+
+
+def _files(folder: Path) -> tuple[Path, Path]:
+    return folder / "journal.db", folder / "journal.db-wal"
+
+
+def _mark(path: Path) -> str:
+    try:
+        found = path.stat()
+    except OSError:
+        return "-"
+    return f"{found.st_mtime_ns}.{found.st_size}"
+
+
+class DatabasePlans:
+    """Plans whose journals lie in a database."""
+
+    def __init__(self, url: str) -> None:
+        from migrator.journal.postgres.connection import Database
+
+        self._url = url
+        self._database = Database.at(url)
+
+    async def tokens(self) -> dict[str, str]:
+        """`Plans.tokens`: by what was appended, and by who is alive."""
+        from migrator.journal.postgres.reader import plan_marks
+
+        return await asyncio.to_thread(plan_marks, self._database)
+
+    def reader(self, name: str) -> JournalReader:
+        """`Plans.reader`."""
+        return journal_in(self._url, name, lambda error: None).read()
