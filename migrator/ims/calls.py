@@ -3,7 +3,7 @@
 import re
 
 _CALLS = (
-    ("import", re.compile(r"POST .*/(?:quickimport/action|cloudimages/action)$")),
+    ("import", re.compile(r"POST .*/cloudimages/(?:[^/]+/)?action$")),
     ("job", re.compile(r"GET .*/(?:cloudimages/job|jobs)/[^/]+$")),
     ("images", re.compile(r"GET .*/v2/(?:cloud)?images$")),
     ("quota", re.compile(r"GET .*/quota$")),

@@ -23,6 +23,9 @@ what a file is inside does not depend on who takes it."""
 VERBATIM = (
     # The service's own message for IMG.0158, as its reference prints it.
     "Only raw or ZVHD2 image files support Fast Create, and a raw file needs its bitmap in the bucket.",
+    # Resources of the Terraform provider huaweicloud, whose names are its own.
+    "huaweicloud_ims_quickimport_data_image",
+    "huaweicloud_ims_quickimport_system_image",
 )
 
 
