@@ -4,8 +4,6 @@ python -m tests.bench.bench_serve [IMAGES] [VIEWERS] [SECONDS]
 """
 
 import asyncio
-import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,6 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from migrator.journal.stores import journal_at
+from tests.serving.live import served
 from tests.serving.test_site import RUN, an_image, life
 
 
@@ -53,24 +52,8 @@ def main() -> None:
     images, viewers, seconds = [*map(int, sys.argv[1:]), *(10_000, 50, 30)[len(sys.argv) - 1 :]]
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(written(Path(folder), images))
-        command = [
-            sys.executable,
-            "-m",
-            "migrator",
-            "serve",
-            "--port",
-            "0",
-            "--json",
-            "--reports-dir",
-            folder,
-        ]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            url = json.loads(process.stdout.readline())["url"]
-            try:
-                asyncio.run(watched(url, process.pid, viewers, float(seconds)))
-            finally:
-                process.terminate()
+        with served(Path(folder)) as (url, process):
+            asyncio.run(watched(url, process.pid, viewers, float(seconds)))
 
 
 if __name__ == "__main__":

@@ -47,6 +47,15 @@ _WAVES = (("pilot", 0.08), ("core", 0.52), ("rest", 0.4))
 
 def migration(n: int = 500, *, seed: int = 4, done: float = 0.82) -> tuple[Ledger, Plan, float]:
     """`n` images, of which about the share `done` is over; the plan, and the moment at which it is so."""
+    events, plan, now = recorded(n, seed=seed, done=done)
+    ledger = Ledger()
+    for event in events:
+        ledger.apply(event)
+    return ledger, plan, now
+
+
+def recorded(n: int = 500, *, seed: int = 4, done: float = 0.82) -> tuple[list[Event], Plan, float]:
+    """The same, as its journal has it."""
     rng = random.Random(seed)
     scale = max(n / 500, 1.0)
     targets = {
@@ -76,22 +85,16 @@ def migration(n: int = 500, *, seed: int = 4, done: float = 0.82) -> tuple[Ledge
     facts.sort(key=lambda fact: fact.at)
     ends = sorted(fact.at for fact in facts if isinstance(fact, ImageVerified | JobFailed | AttemptRejected))
     now = ends[min(int(n * done), len(ends) - 1)] + 20
-    ledger = Ledger()
-    for fact in (
+    events: list[Event] = [
         RunBegan(at=START, run="run-1", version="1.0.0", host="jump-01", pid=4242),
         *(ImagePlanned(at=START, key=image.key, image=image, digest="planned") for image in images),
-    ):
-        ledger.apply(fact)
+    ]
     again = RunBegan(at=START + PAUSE_AT + PAUSE, run="run-2", version="1.0.0", host="jump-01", pid=5117)
-    resumed = False
-    for fact in facts:
-        if fact.at > now:
-            break
-        if not resumed and fact.at >= again.at:
-            resumed = True
-            ledger.apply(again)
-        ledger.apply(fact)
-    return ledger, plan, now
+    past = [fact for fact in facts if fact.at <= now]
+    events += [fact for fact in past if fact.at < again.at]
+    if past[-1].at >= again.at:
+        events += [again, *(fact for fact in past if fact.at >= again.at)]
+    return events, plan, now
 
 
 def _images(rng: random.Random, n: int) -> list[Image]:

@@ -3,8 +3,10 @@
 python -m tests.browser.screenshots
 """
 
+import asyncio
 import io
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -14,7 +16,9 @@ from migrator.reports.formats import as_html
 from migrator.reports.summary import Summary, summary
 from migrator.reports.terminal import live_status, view
 from tests.browser.conftest import CHROMIUM
-from tests.browser.realistic import migration
+from tests.browser.realistic import migration, recorded
+from tests.serving.live import served_at
+from tests.serving.test_site import written
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
@@ -41,10 +45,28 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 900, "height": 700}, device_scale_factor=2)
         page.set_content(terminal(facts))
         page.locator("svg").screenshot(path=DOCS / "terminal.png")
+        live(browser, Path(folder) / "reports")
         browser.close()
-    for name in ("report-light", "report-dark", "report-phone", "terminal"):
+    for name in ("report-light", "report-dark", "report-phone", "terminal", "serve", "serve-phone"):
         size = (DOCS / f"{name}.png").stat().st_size
         print(f"docs/{name}.png  {size // 1024} KB")
+
+
+def live(browser: Browser, folder: Path) -> None:
+    """The live page of the same migration."""
+    events, plan, now = recorded(500)
+    with ThreadPoolExecutor(1) as pool:  # Playwright holds a loop in this thread
+        pool.submit(lambda: asyncio.run(written(folder, plan.name, *events))).result()
+    with served_at(folder, now) as url:
+        page = browser.new_page(viewport={"width": 1000, "height": 900})
+        page.goto(f"{url}/plans/{plan.name}")
+        page.screenshot(path=DOCS / "serve.png")
+        page = browser.new_page(
+            viewport={"width": 390, "height": 844}, device_scale_factor=2, color_scheme="dark"
+        )
+        page.goto(f"{url}/plans/{plan.name}")
+        page.screenshot(path=DOCS / "serve-phone.png")
+        page.close()
 
 
 def terminal(facts: Summary) -> str:

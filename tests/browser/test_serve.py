@@ -1,9 +1,6 @@
 """`migrator serve` as a viewer meets it, in Chromium."""
 
 import asyncio
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import AXE, IN_CI
+from tests.serving.live import served
 from tests.serving.test_site import RUN, an_image, life, written
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -34,22 +32,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Iterator[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "migrator",
-        "serve",
-        "--port",
-        "0",
-        "--json",
-        "--reports-dir",
-        str(folder),
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline())["url"]
-        process.terminate()
-        assert process.wait(10) == 0  # though browsers hold connections open
+    with served(folder) as (url, _):
+        yield url
 
 
 @pytest.fixture
