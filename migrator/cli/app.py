@@ -253,7 +253,7 @@ def run(
 
         return run_async(hand_over, found, options, console)
     if dry_run:
-        from migrator.cli.offline import dry_run as show_imports
+        from migrator.cli.dry_run import dry_run as show_imports
 
         return run_async(show_imports, found, options, console)
     if fault_profile is not None:
@@ -283,15 +283,15 @@ def status(
     console: Console,
 ) -> int:
     """Where a plan stands, also while it runs."""
-    from migrator.cli import offline
+    from migrator.cli import status as standing
     from migrator.cli.wiring import head, load
 
     options = Options(reports_dir=reports_dir, journal=journal)
     if journal and not watch and (named := head(plan)) is not None:
-        code = run_async(offline.counted, named[0], options, console, named[1])
+        code = run_async(standing.counted, named[0], options, console, named[1])
         if code is not None:
             return code
-    return run_async(partial(offline.status, watch=watch), load(plan)[0], options, console)
+    return run_async(partial(standing.status, watch=watch), load(plan)[0], options, console)
 
 
 app.command()(many_hosts.worker)
@@ -315,11 +315,11 @@ def report(
     console: Console,
 ) -> int:
     """Rebuild reports, or ids for other tools; no network."""
-    from migrator.cli import offline
+    from migrator.cli.report import report as written_anew
     from migrator.cli.wiring import load
 
     options = Options(reports_dir=reports_dir, journal=journal)
-    write = partial(offline.report, formats=form or (), output=output)
+    write = partial(written_anew, formats=form or (), output=output)
     return run_async(write, load(plan)[0], options, console)
 
 
@@ -425,9 +425,9 @@ def demo(
     console: Console,
 ) -> int:
     """See a small plan run against the stand-in cloud."""
-    from migrator.cli import offline
+    from migrator.cli.demo import demo as show
 
-    return run_async(offline.demo, seed, reports_dir, console)
+    return run_async(show, seed, reports_dir, console)
 
 
 app.command()(schema)

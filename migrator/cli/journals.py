@@ -16,7 +16,7 @@ from migrator.cli.work import events_at_start, selected_keys
 from migrator.domain.errors import JournalError, UsageError
 from migrator.domain.plan import Plan
 from migrator.domain.secrets import SECRETS
-from migrator.journal.port import Journal, JournalLocation
+from migrator.journal.port import Journal, JournalLocation, JournalReader
 from migrator.journal.stores import SCHEMES, journal_at, journal_in
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.resume import listed, planned
@@ -63,6 +63,17 @@ def end_at_once(error: JournalError) -> None:
     with suppress(OSError):
         os.write(2, SECRETS.masked(said).encode())
     os._exit(error.exit_code)
+
+
+async def reader_of(plan: Plan, options: Options) -> JournalReader:
+    """The journal of a plan. Raises UsageError when it never ran."""
+    location = journal_of(plan, options)
+    if not await location.exists():
+        raise UsageError(
+            f"{location}: nothing has run yet",
+            hint="Start with `migrator run PLAN`, or name its --reports-dir.",
+        )
+    return location.read()
 
 
 @asynccontextmanager

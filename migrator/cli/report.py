@@ -7,6 +7,8 @@ from pathlib import Path
 
 from migrator.cli.common import Console, plural
 from migrator.cli.earlier import later_report
+from migrator.cli.journals import reader_of
+from migrator.cli.options import Options
 from migrator.cli.reporting import WRITERS, write_reports
 from migrator.cli.service import service_seen
 from migrator.cli.wiring import plan_folder, zone_of
@@ -41,18 +43,14 @@ def check_output(formats: Sequence[str], output: str | None) -> None:
 
 
 async def report(
-    plan: Plan,
-    reader: JournalReader,
-    reports_dir: Path,
-    console: Console,
-    *,
-    formats: Sequence[str] = (),
-    output: str | None = None,
+    plan: Plan, options: Options, console: Console, *, formats: Sequence[str] = (), output: str | None = None
 ) -> int:
-    """Write the reports named by `formats`, every usual one where none is named."""
+    """Write the reports named by `formats`, every usual one where none is named; to a file or to stdout ("-")
+    where `output` says so."""
     check_output(formats, output)
+    reader = await reader_of(plan, options)
     ledger = await reader.ledger(listed(plan))
-    folder = plan_folder(reports_dir, plan)
+    folder = plan_folder(options.reports_dir, plan)
     if await is_behind(plan, folder, ledger, reader):
         raise ReportError(
             f"{folder}: the journal is older than the report beside it, which would be overwritten",

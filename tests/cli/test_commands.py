@@ -11,7 +11,7 @@ from collections import Counter
 import jsonschema
 import pytest
 
-from migrator.cli import offline
+from migrator.cli import demo
 from migrator.simulator.settings import SCENARIOS, Odds
 from tests.cli.conftest import ended
 
@@ -398,7 +398,7 @@ def test_the_next_command_is_one_that_can_be_typed_as_it_stands(
         (tmp_path / "migrator").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert offline.called(started) == called
+    assert demo.called(started) == called
 
 
 @pytest.mark.parametrize("command", ["run", "report"])

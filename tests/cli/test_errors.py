@@ -354,7 +354,7 @@ def test_a_bug_is_called_one_and_exits_1(desk, monkeypatch):
     def broken(*args: object, **options: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("migrator.cli.offline.summary", broken)
+    monkeypatch.setattr("migrator.cli.status.summary", broken)
     path = it.plan(1)
     it("run", path)
 

@@ -82,6 +82,11 @@ def any_format_fault(key: str) -> tuple[str, str] | None:
     return widest.format_fault(key)
 
 
+_NAMED = {(method.key, kind): method for method in ALL for kind in method.kinds}
+
+
 def method_of(image: Image) -> ImportMethod:
     """The way by which `image` is imported, as far as that is known; the usual one until it is decided."""
-    return method_for(wish_of(image)).method or METHOD
+    # Asked several times for each request: most plans leave nothing open.
+    named = _NAMED.get((image.method, image.type))
+    return method_for(wish_of(image)).method or METHOD if named is None else named

@@ -1,42 +1,26 @@
-"""The commands that need no cloud: status, report, dry run and demo."""
+"""`status`: where a plan stands, from its journal."""
 
-import json
-import shlex
-import shutil
 import signal
-import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
-from pathlib import Path
 from types import MappingProxyType
 
 import anyio
-from msgspec import structs
 
 from migrator.cli.common import Console, plural
-from migrator.cli.journals import end_at_once, expect_url, journal_of, ledger_ahead
+from migrator.cli.journals import end_at_once, expect_url, reader_of
 from migrator.cli.options import Options
 from migrator.cli.report import is_behind
-from migrator.cli.report import report as write_anew
 from migrator.cli.reporting import snapshot
-from migrator.cli.session import run
 from migrator.cli.wiring import plan_folder, zone_of
-from migrator.cli.work import check_keys, choose, edited, undecided
-from migrator.domain.errors import JournalMissing, UsageError
+from migrator.cli.work import edited
+from migrator.domain.errors import JournalMissing
 from migrator.domain.image import Image
-from migrator.domain.plan import MarkerKind, Plan
-from migrator.domain.units import span
+from migrator.domain.plan import Plan
 from migrator.domain.zone import Zone
-from migrator.ims.dry_run import DryCloud
-from migrator.ims.methods import method_for, method_of, wish_of
 from migrator.io.clock import SystemClock
 from migrator.io.console import STDOUT
-from migrator.journal.port import JournalReader
 from migrator.journal.stores import journal_in
-from migrator.pacing.floor import Floor, floors
-from migrator.plan import at_endpoint, parse_plan
 from migrator.reports import terminal
 from migrator.reports.causes import Cause
 from migrator.reports.counted import CountedStatus, counted_status
@@ -46,23 +30,8 @@ from migrator.reports.summary import Summary, summary
 from migrator.reports.tally import Tally
 from migrator.reports.terminal import LiveStatus
 from migrator.reports.untrusted import spelled_out
-from migrator.simulator.server import serve
-from migrator.simulator.settings import scenario as settings_of
 from migrator.workflow.events import ImagePlanned
-from migrator.workflow.resume import listed, marker, planned, startup_events
-from migrator.workflow.states import Phase
-
-
-async def _reader(plan: Plan, options: Options) -> JournalReader:
-    """The journal of a plan. Raises UsageError when it never ran."""
-    location = journal_of(plan, options)
-    if not await location.exists():
-        raise UsageError(
-            f"{location}: nothing has run yet",
-            hint="Start with `migrator run PLAN`, or name its --reports-dir.",
-        )
-    return location.read()
-
+from migrator.workflow.resume import listed, planned, startup_events
 
 WATCH_EVERY = 2.0
 """Seconds between two readings of `status --watch`."""
@@ -169,7 +138,7 @@ class _Standing:
 async def _standing(
     plan: Plan, options: Options, known: Mapping[str, Image] = MappingProxyType({})
 ) -> _Standing:
-    reader = await _reader(plan, options)
+    reader = await reader_of(plan, options)
     # A run may begin or end while its journal is read: one that has not said its end held the lock before
     # or holds it now, or else it was killed.
     before, ledger = await reader.holder(), await reader.ledger(known or listed(plan))
@@ -267,75 +236,3 @@ def _status_object(standing: _Standing) -> dict[str, object]:
         "eta_seconds": facts.eta.seconds,
         "waits": [*standing.waits, *facts.waits],
     }
-
-
-async def report(
-    plan: Plan, options: Options, console: Console, *, formats: Sequence[str] = (), output: str | None = None
-) -> int:
-    """Write every report anew, or those named; to a file or to stdout ("-") where `output` says so."""
-    reader = await _reader(plan, options)
-    return await write_anew(plan, reader, options.reports_dir, console, formats=formats, output=output)
-
-
-async def dry_run(plan: Plan, options: Options, console: Console) -> int:
-    """Show every import that a run would ask for, in order; the journal is only read."""
-    check_keys(plan, options)
-    ledger, selected = await ledger_ahead(plan, options)
-    chosen = choose(plan, ledger, options.limit, selected).keys
-    keys = [key for key in chosen if ledger.states[key].phase is Phase.PENDING]
-    cloud = DryCloud()
-    marked = plan.policy.marker is MarkerKind.TAG
-    for key in keys:
-        image, state = ledger.planned[key].image, ledger.states[key]
-        if image.undecided and state.method:
-            image = structs.replace(image, method=state.method)
-        cloud.submit(image, marker(plan.name, key) if marked else None)
-        method = method_of(image)
-        url = f"{plan.targets[image.target].ims_endpoint}{method.path}"
-        if console.json:
-            said = {"import": method.key, "decided": method_for(wish_of(image)).method is not None}
-            console.object({"key": key, "method": "POST", "url": url, **said, "body": cloud.bodies[-1]})
-        else:
-            console.out(f"POST {url}")
-            console.out(f"  {json.dumps(cloud.bodies[-1], ensure_ascii=False)}")
-    for sentence in undecided(ledger.planned[key].image for key in keys if not ledger.states[key].method):
-        console.say(sentence)
-    for floor in floors(plan, ledger, chosen, time.time()):
-        console.say(_at_best(floor, plan))
-    console.say(f"{plural(len(keys), 'import')} would be submitted; nothing was sent")
-    return 0
-
-
-def _at_best(floor: Floor, plan: Plan) -> str:
-    limits = plan.targets[floor.target].limits
-    after = f" after {floor.running} under way" if floor.running else ""
-    how = "as so far" if floor.learned else "assumed"
-    return (
-        f"{floor.target}: {plural(floor.images, 'import')}{after}, {limits.max_jobs} at once and "
-        f"{limits.submit_rate}: {span(floor.seconds)} at best, if one takes {span(floor.typical)} ({how})"
-    )
-
-
-async def demo(seed: int, reports_dir: Path, console: Console) -> int:
-    """Import the shipped plan against a simulator of its own."""
-    data = resources.files("migrator").joinpath("data/demo.toml").read_bytes()
-    plan, _ = parse_plan(data, path="demo.toml")
-    settings = settings_of("demo", seed=seed)
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(SystemClock().now()))
-    async with serve(settings) as running:
-        named = plan.model_copy(update={"name": f"demo-{stamp}"})
-        console.say("a simulated cloud throttles some requests and lets some imports fail; nothing is real")
-        environ = {"HUAWEICLOUD_SDK_AK": settings.access_key, "HUAWEICLOUD_SDK_SK": settings.secret_key}
-        options = Options(reports_dir=reports_dir, environ=environ)
-        code = await run(at_endpoint(named, running.url), options, console)
-    if code in (0, 3) and not console.json:
-        page = plan_folder(reports_dir, named) / "report.html"
-        console.say(f"next: open {page} in a browser; {called(sys.argv[0])} init begins a plan of your own")
-    # Some imports fail so that there is something to see; a machine gets the code that its last line tells.
-    return 0 if code == 3 and not console.json else code
-
-
-def called(program: str) -> str:
-    """What to type for the program that was started as `program`: its name, where a shell finds that."""
-    found = shutil.which("migrator") is not None
-    return shlex.quote(program) if not found and Path(program).name == "migrator" else "migrator"
