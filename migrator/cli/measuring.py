@@ -1,5 +1,6 @@
 """What a run measures of itself, for `--metrics-file`; a run without that measures nothing."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -114,21 +115,32 @@ class Measured:
         """The same journal, with its appends timed."""
         return journal if self._run is None else TimedJournal(journal, self._run.appends.took, monotonic)
 
-    async def write(self, plan: Plan, ledger: Ledger, now: Moment, *, running: bool) -> None:
-        """Write the file anew; what keeps it from being written is logged, and the run goes on."""
+    @property
+    def wanted(self) -> bool:
+        """Whether there is a file to write."""
+        return self._path is not None
+
+    async def write(self, plan: Plan, ledger: Ledger, now: Moment, *, running: bool) -> float:
+        """Write the file anew; seconds of a processor that it took.
+
+        What keeps it from being written is logged, and the run goes on.
+        """
         path = self._path
         if path is None:
-            return
+            return 0.0
         from migrator.reports.metrics import metrics_text
 
         frozen, zone = snapshot(ledger), zone_of(plan)
 
-        def write() -> None:
+        def write() -> float:
+            began = time.thread_time()
             facts = summary(frozen, plan=plan, now=now, running=running, zone=zone)
             # Read by a collector that is another user: nothing in it is secret.
             write_atomically(path, metrics_text([facts], self._run))
+            return time.thread_time() - began
 
         try:
-            await anyio.to_thread.run_sync(write)
+            return await anyio.to_thread.run_sync(write)
         except (ReportError, OSError) as error:
             log.error("metrics.stale", reason=str(error))
+            return 0.0

@@ -17,6 +17,7 @@ from migrator.engine import Engine
 from migrator.engine.target_worker import TargetWorker
 from migrator.io.console import STDERR, STDOUT
 from migrator.journal.codec import event_text
+from migrator.pacing.affordable import pause
 from migrator.pacing.rate_limit import AdaptiveRateLimiter
 from migrator.reports import terminal
 from migrator.reports.glossary import DONE, TO_GO, steps
@@ -36,8 +37,8 @@ PLAIN_EVERY = 30.0
 SUMMARY_EVERY = 2.0
 """Seconds between two Summaries, at least."""
 
-SHARE = 50.0
-"""A Summary is made so seldom that it takes one part in so many of a processor."""
+SHARE = 0.01
+"""A Summary is made so seldom that it takes this part of a core."""
 
 
 class Progress:
@@ -147,7 +148,7 @@ class Progress:
                 self.engine.clock.now(),
                 abandon_on_cancel=True,
             )
-            await anyio.sleep(pause_after(copied + spent))
+            await anyio.sleep(pause(copied + spent, share=SHARE, least=SUMMARY_EVERY))
 
     def _summarised(self, ledger: Ledger, now: Moment) -> tuple[Summary, float]:
         """A Summary, and the seconds of a processor that it took."""
@@ -176,11 +177,6 @@ class Progress:
             encoding=STDERR.encoding,
         )
         STDERR.live("\n".join(terminal.painted(drawn, colored=self._console.colored)))
-
-
-def pause_after(spent: float) -> float:
-    """Seconds until the next Summary, when the last one took `spent` seconds of a processor."""
-    return max(SUMMARY_EVERY, SHARE * spent)
 
 
 def _tally(counts: Counter[Phase]) -> Tally:

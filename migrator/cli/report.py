@@ -60,9 +60,8 @@ async def report(
     seen, now = service_seen(folder), time.time()
     chosen = tuple(dict.fromkeys(formats)) or tuple(FORMATS)
     if output is None:
-        for path in await write_reports(
-            plan, ledger, folder, now, running=False, formats=chosen, service=seen
-        ):
+        written = await write_reports(plan, ledger, folder, now, running=False, formats=chosen, service=seen)
+        for path in written.paths:
             console.out(str(path))
     else:
         _put(

@@ -1,10 +1,11 @@
 """Reports written from a ledger, each file atomically."""
 
+import time
 from collections import ChainMap
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -36,6 +37,15 @@ def snapshot(ledger: Ledger) -> Ledger:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """Reports that were written."""
+
+    paths: Sequence[Path] = ()
+    spent: Mapping[str, float] = field(default_factory=dict)
+    """Seconds of a processor that each format takes by itself, the Summary included."""
+
+
 async def write_reports(
     plan: Plan,
     ledger: Ledger,
@@ -45,8 +55,8 @@ async def write_reports(
     running: bool,
     formats: Collection[str] = tuple(FORMATS),
     service: Mapping[str, ServiceSeen] = MappingProxyType({}),
-) -> list[Path]:
-    """Reports of a plan, every one unless told otherwise, from one Summary; the files' paths.
+) -> Written:
+    """Reports of a plan, every one unless told otherwise, from one Summary.
 
     `service` is what the service of each region was seen to do. Raises ReportError.
     """
@@ -58,16 +68,18 @@ async def write_reports(
     return await anyio.to_thread.run_sync(_write, facts, folder, formats)
 
 
-def _write(make: Callable[[], Summary], folder: Path, formats: Collection[str]) -> list[Path]:
+def _write(make: Callable[[], Summary], folder: Path, formats: Collection[str]) -> Written:
     """One format that fails keeps no other from being written; the first failure is raised at the end."""
+    began = time.thread_time()
     with _as_report_error("the reports cannot be made"):
         facts = make()
-    paths, failure = [], None
+    summed = time.thread_time() - began
+    paths, spent, failure = [], {}, None
     with _as_report_error(f"{folder} cannot be made"):
         folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder, FILES.values())
     for suffix in formats:
-        write = WRITERS[suffix]
+        began, write = time.thread_time(), WRITERS[suffix]
         path = folder / FILES[suffix]
         try:
             with _as_report_error(f"{path} cannot be made"):
@@ -76,9 +88,10 @@ def _write(make: Callable[[], Summary], folder: Path, formats: Collection[str]) 
             failure = failure or error
         else:
             paths.append(path)
+            spent[suffix] = summed + time.thread_time() - began
     if failure is not None:
         raise failure
-    return paths
+    return Written(paths=paths, spent=spent)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from migrator.cli.notifying import notifier, obstacles, open_senders, owed_at_be
 from migrator.cli.options import Options
 from migrator.cli.preflight import preflight_before_run
 from migrator.cli.progress import Progress
-from migrator.cli.reporting import snapshot, write_reports
+from migrator.cli.reporting import Written, snapshot, write_reports
 from migrator.cli.service import ServiceWatch
 from migrator.cli.wiring import Surroundings, TargetServices, clock_for, open_clouds, plan_folder
 from migrator.cli.work import (
@@ -50,6 +50,7 @@ from migrator.engine import Engine
 from migrator.engine.notifier import Notifier
 from migrator.engine.preflight import PreflightResult
 from migrator.journal.port import Journal
+from migrator.pacing.affordable import Turns
 from migrator.pacing.watcher import Watcher
 from migrator.reports.formats import FORMATS
 from migrator.workflow.events import Event, ImageEvent, JobRestored, RunBegan, RunEnded
@@ -63,7 +64,13 @@ Given = TypeVarTuple("Given")
 log = structlog.get_logger()
 
 REPORT_EVERY = 30.0
-"""Seconds between two rewrites of the reports while a run goes on."""
+"""Seconds between two rewrites of a report while a run goes on, at least."""
+
+REPORT_SHARE = 0.01
+"""Of a core: what all reports and the metrics together may take while a run goes on."""
+
+METRICS = "metrics"
+"""What is made in turn with the reports."""
 
 _STOPS = {
     signal.SIGINT: StopReason.INTERRUPT,
@@ -118,13 +125,14 @@ async def run(
             end = await session.drive(engine, progress, work, opened)
             _safely("progress", progress.close)()
             await session.end(run_id, end, observe)
-            paths = await session.write_reports(running=False)
+            await session.write_metrics(running=False)
+            paths = (await session.write_reports(running=False)).paths
             listening.cancel_scope.cancel()
     _tell(console, end, paths)
     return end.exit_code
 
 
-def _tell(console: Console, end: Ending, paths: list[Path]) -> None:
+def _tell(console: Console, end: Ending, paths: Sequence[Path]) -> None:
     """How the run ended, for a machine, and where the reports are, for a person."""
     if console.json:
         console.object(
@@ -226,6 +234,7 @@ class _Session:
             self.notifier.watch(watcher)
         if later is not None:
             console.warn(_journal_is_behind(taken_in))
+        await self.write_metrics(running=True)
         try:
             # Whatever is submitted from now on, a report says that a run had begun.
             await self.write_reports(running=True, formats=("json",))
@@ -273,7 +282,7 @@ class _Session:
     async def drive(self, engine: Engine, progress: Progress, work: Work, opened: float) -> Ending:
         """The engine's run, with everything that goes on beside it; `opened` is when the journal was."""
         async with anyio.create_task_group() as group:
-            group.start_soon(self._refresh_reports, progress)
+            group.start_soon(self._refresh_reports)
             group.start_soon(_beside, "progress", progress.show)
             if self.options.max_duration is not None:
                 left = self.options.max_duration - (self.clock.monotonic() - opened)
@@ -282,14 +291,23 @@ class _Session:
             group.cancel_scope.cancel()
         return end
 
-    async def _refresh_reports(self, progress: Progress) -> None:
+    async def _refresh_reports(self) -> None:
+        """Rewrite each report, and the metrics, as often as it can be afforded; until cancelled."""
+        names = [*(FORMATS if self.reports else ()), *([METRICS] if self.measured.wanted else [])]
+        turns = Turns(names, share=REPORT_SHARE, least=REPORT_EVERY, now=self.clock.monotonic())
         while True:
-            await anyio.sleep(REPORT_EVERY)
+            await anyio.sleep(turns.wait(self.clock.monotonic()))
+            due = turns.due(self.clock.monotonic())
+            spent = dict.fromkeys(due, 0.0)
+            if METRICS in due:
+                spent[METRICS] = await self.write_metrics(running=True)
+            formats = [name for name in due if name != METRICS]
             try:
-                await self.write_reports(running=True)
+                spent.update((await self.write_reports(running=True, formats=formats)).spent)
             except ReportError as error:
                 # The run and its journal go on; the next refresh may succeed.
                 log.error("report.stale", reason=str(error))
+            turns.made(spent, self.clock.monotonic())
 
     async def end(self, run_id: str, end: Ending, observe: Callable[[Event], None]) -> None:
         """Record how the run ended, and say it."""
@@ -311,29 +329,21 @@ class _Session:
             plan = shlex.quote(str(path))
             console.say(f"why: migrator status {plan}; once more: migrator run {plan} --retry-failed")
 
-    async def write_reports(
-        self,
-        *,
-        running: bool,
-        formats: Collection[str] = tuple(FORMATS),
-    ) -> list[Path]:
-        """Every report, or some; the files' paths, none where nobody would read them. Raises ReportError."""
-        await self.measured.write(self.plan, self.ledger, self.clock.now(), running=running)
-        if not self.reports:
-            return []
+    async def write_metrics(self, *, running: bool) -> float:
+        """The file of metrics, where one is wanted; seconds of a processor that it took."""
+        return await self.measured.write(self.plan, self.ledger, self.clock.now(), running=running)
+
+    async def write_reports(self, *, running: bool, formats: Collection[str] = tuple(FORMATS)) -> Written:
+        """Every report, or some; none where nobody would read them. Raises ReportError."""
+        if not self.reports or not formats:
+            return Written()
         folder = plan_folder(self.options.reports_dir, self.plan)
         now, seen = self.clock.now(), self.watch.seen(self.ledger)
-        paths = await write_reports(
-            self.plan,
-            self.ledger,
-            folder,
-            now,
-            running=running,
-            formats=formats,
-            service=seen,
+        written = await write_reports(
+            self.plan, self.ledger, folder, now, running=running, formats=formats, service=seen
         )
         self.watch.write(self.ledger, now)
-        return paths
+        return written
 
 
 async def _beside(what: str, show: Callable[[], Awaitable[None]]) -> None:
@@ -402,7 +412,7 @@ def _journal_is_behind(taken_in: Sequence[ImageEvent]) -> str:
     return f"the journal is older than the report beside it: {said}"
 
 
-def _where(paths: list[Path]) -> str:
+def _where(paths: Sequence[Path]) -> str:
     """One line about all reports: the one for people first."""
     first = next((path for path in paths if path.suffix == ".html"), paths[0])
     others = " ".join(path.suffix for path in paths if path != first)

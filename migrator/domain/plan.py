@@ -28,11 +28,9 @@ from migrator.domain.units import (
 
 
 class _Table(BaseModel):
-    """A table of a plan. Unknown keys are errors; the docstring under a field is its schema description."""
+    """A table of a plan. Unknown keys are errors; the text under a field is what the schema says of it."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, strict=True, arbitrary_types_allowed=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
 
 
 class Order(StrEnum):

@@ -19,6 +19,7 @@ from migrator.domain.text import UNPRINTABLE as _UNPRINTABLE
 from migrator.domain.units import Duration, ThresholdSetting
 from migrator.ims import fields
 from migrator.ims.fields import FIELDS
+from migrator.plan.attribute_docs import attribute_docs
 
 _SPREADSHEET = rf"^[^{_UNPRINTABLE}]*\.(?:[cC][sS][vV]|[xX][lL][sS][xX])$"
 
@@ -293,9 +294,10 @@ def plan_schema() -> dict[str, Any]:
     schema = TypeAdapter(PlanFile).json_schema()
     definitions = schema["$defs"]
     for settings in (Limits(), Retry(), Polling(), Policy()):
-        keys = definitions[type(settings).__name__]["properties"]
+        keys, texts = definitions[type(settings).__name__]["properties"], attribute_docs(type(settings))
         for key, value in settings.model_dump(mode="json").items():
-            keys[key]["default"] = value  # as it is written: "60s", not 60.0
+            # The default as it is written: "60s", not 60.0.
+            keys[key] = dict(sorted({**keys[key], "default": value, "description": texts[key]}.items()))
     properties = schema["properties"]
     in_common = _image_table(
         properties["defaults"]["description"], [field for field in FIELDS if not field.own]

@@ -16,7 +16,6 @@ import jsonschema
 import pytest
 from rich.cells import cell_len
 
-from migrator.cli.progress import pause_after
 from migrator.domain.errors import JournalLocked
 from migrator.io.console import Terminal
 from migrator.journal.lock import Lock, holder
@@ -139,11 +138,6 @@ def test_where_lines_cannot_move_or_nobody_listens_none_do(desk, options, env):
     os.close(ours)
     assert "\x1b" not in said
     assert (said == "") is ("-q" in options)
-
-
-def test_a_summary_of_a_large_plan_is_made_so_seldom_that_nobody_notices():
-    assert pause_after(0.001) == 2.0
-    assert pause_after(1.2) == pytest.approx(60.0)
 
 
 # --- Another process ------------------------------------------------------------------------------------

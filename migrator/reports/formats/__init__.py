@@ -1,40 +1,43 @@
 """One file for each way of showing a Summary: FORMATS are written always, IDS where somebody asks."""
 
-from typing import BinaryIO, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from migrator.reports.formats import (
-    as_ansible,
-    as_csv,
-    as_html,
-    as_json,
-    as_md,
-    as_terraform,
-    as_tfvars,
-    as_xlsx,
-)
-from migrator.reports.summary import Summary
+if TYPE_CHECKING:
+    from migrator.reports.summary import Summary
 
 
 class ReportWriter(Protocol):
     """Shows a summary as bytes."""
 
-    def __call__(self, summary: Summary, stream: BinaryIO, /) -> None:
+    def __call__(self, summary: "Summary", stream: BinaryIO, /) -> None:
         """Write all of it to `stream`, row by row, and leave it open. Raises what writing to it raises."""
 
 
+def _in(module: str) -> ReportWriter:
+    """The `write` of a file in this folder, imported when it is first called: a run needs each only now and
+    then, and some never."""
+
+    def write(summary: "Summary", stream: BinaryIO) -> None:
+        written: ReportWriter = import_module(f"{__name__}.{module}").write
+        written(summary, stream)
+
+    return write
+
+
 FORMATS: dict[str, ReportWriter] = {
-    "json": as_json.write,
-    "csv": as_csv.write,
-    "xlsx": as_xlsx.write,
-    "md": as_md.write,
-    "html": as_html.write,
+    "json": _in("as_json"),
+    "csv": _in("as_csv"),
+    "xlsx": _in("as_xlsx"),
+    "md": _in("as_md"),
+    "html": _in("as_html"),
 }
 """By file suffix: `report.<suffix>`."""
 
 IDS: dict[str, ReportWriter] = {
-    "terraform": as_terraform.write,
-    "ansible": as_ansible.write,
-    "tfvars": as_tfvars.write,
+    "terraform": _in("as_terraform"),
+    "ansible": _in("as_ansible"),
+    "tfvars": _in("as_tfvars"),
 }
 """By what `report --format` calls them: ids of images that are there, for other programs to go on with."""
 
