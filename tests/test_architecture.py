@@ -540,7 +540,6 @@ def test_a_name_that_only_resembles_one_is_not_found(name):
 SPREAD = {
     ("migrator.cli.common", "Console"): "the common options, by the names of their own table",
     ("migrator.cli.common", "function"): "a command's parameters, by the names of its own signature",
-    ("migrator.ims.dry_run", "CloudImage"): "members of an image, by the names of the table of fields",
     ("migrator.ims.error_codes", "_row"): "members of a row, written in the same file",
     ("migrator.ims.error_codes", "replace"): "members of a row, written in the same file",
     ("migrator.plan.__init__", "Plan"): "keys of [plan] that the schema let through",

@@ -283,15 +283,18 @@ def status(
     console: Console,
 ) -> int:
     """Where a plan stands, also while it runs."""
-    from migrator.cli import status as standing
-    from migrator.cli.wiring import head, load
+    from migrator.cli.counted import counted
+    from migrator.cli.plan_head import plan_head
 
     options = Options(reports_dir=reports_dir, journal=journal)
-    if journal and not watch and (named := head(plan)) is not None:
-        code = run_async(standing.counted, named[0], options, console, named[1])
+    if not watch and (head := plan_head(plan)) is not None:
+        code = run_async(counted, head, options, console)
         if code is not None:
             return code
-    return run_async(partial(standing.status, watch=watch), load(plan)[0], options, console)
+    from migrator.cli.status import status as where_it_stands
+    from migrator.cli.wiring import load
+
+    return run_async(partial(where_it_stands, watch=watch), load(plan)[0], options, console)
 
 
 app.command()(many_hosts.worker)

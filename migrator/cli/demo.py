@@ -8,9 +8,9 @@ from importlib import resources
 from pathlib import Path
 
 from migrator.cli.common import Console
+from migrator.cli.journals import plan_folder
 from migrator.cli.options import Options
 from migrator.cli.session import run
-from migrator.cli.wiring import plan_folder
 from migrator.io.clock import SystemClock
 from migrator.plan import at_endpoint, parse_plan
 from migrator.simulator.server import serve
@@ -30,7 +30,7 @@ async def demo(seed: int, reports_dir: Path, console: Console) -> int:
         options = Options(reports_dir=reports_dir, environ=environ)
         code = await run(at_endpoint(named, running.url), options, console)
     if code in (0, 3) and not console.json:
-        page = plan_folder(reports_dir, named) / "report.html"
+        page = plan_folder(reports_dir, named.name) / "report.html"
         console.say(f"next: open {page} in a browser; {called(sys.argv[0])} init begins a plan of your own")
     # Some imports fail so that there is something to see; a machine gets the code that its last line tells.
     return 0 if code == 3 and not console.json else code

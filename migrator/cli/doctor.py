@@ -5,10 +5,10 @@ from typing import TypeVar
 
 from migrator import __version__
 from migrator.cli.common import Console
-from migrator.cli.journals import journal_of
+from migrator.cli.journals import journal_of, plan_folder
 from migrator.cli.options import Options
 from migrator.cli.service import service_seen
-from migrator.cli.wiring import TargetServices, clock_for, open_clouds, plan_folder
+from migrator.cli.wiring import TargetServices, clock_for, open_clouds
 from migrator.domain.cloud import ImageQuery
 from migrator.domain.errors import CloudError, TargetHaltedError
 from migrator.domain.plan import JobApi, Plan
@@ -36,8 +36,8 @@ async def doctor(plan: Plan, options: Options, console: Console) -> int:
     Returns 0, or 4 where a belief is contradicted. Raises MigratorError where a service refuses us.
     """
     clock = clock_for(plan, options.environ)
-    folder = plan_folder(options.reports_dir, plan)
-    location = journal_of(plan, options)
+    folder = plan_folder(options.reports_dir, plan.name)
+    location = journal_of(plan.name, options)
     ledger = await location.read().ledger(listed(plan)) if await location.exists() else Ledger()
     found = service_seen(folder)
     async with open_clouds(plan, clock, options.environ) as services:

@@ -5,8 +5,8 @@ import time
 
 from msgspec import structs
 
+from migrator.cli.ahead import ledger_ahead
 from migrator.cli.common import Console, plural
-from migrator.cli.journals import ledger_ahead
 from migrator.cli.options import Options
 from migrator.cli.work import check_keys, choose, undecided
 from migrator.domain import collector

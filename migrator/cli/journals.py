@@ -2,32 +2,33 @@
 
 import os
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import anyio
 
 from migrator import __version__
 from migrator.cli.options import Options
-from migrator.cli.wiring import plan_folder
-from migrator.cli.work import events_at_start, selected_keys
 from migrator.domain.errors import JournalError, UsageError
 from migrator.domain.plan import Plan
 from migrator.domain.secrets import SECRETS
 from migrator.journal.port import Journal, JournalLocation, JournalReader
 from migrator.journal.stores import SCHEMES, journal_at, journal_in
-from migrator.workflow.ledger import Ledger
-from migrator.workflow.resume import listed, planned
 
 
-def journal_of(plan: Plan, options: Options) -> JournalLocation:
+def plan_folder(reports_dir: Path, name: str) -> Path:
+    """Where the journal and the reports of the plan `name` lie."""
+    return reports_dir / name
+
+
+def journal_of(name: str, options: Options) -> JournalLocation:
     """Where a plan's journal is kept, whether or not it is there yet. Raises JournalError, UsageError."""
     url = options.journal
     if not url:
-        return journal_at(plan_folder(options.reports_dir, plan))
-    return journal_in(expect_url(url), plan.name, end_at_once)
+        return journal_at(plan_folder(options.reports_dir, name))
+    return journal_in(expect_url(url), name, end_at_once)
 
 
 def expect_url(url: str) -> str:
@@ -67,7 +68,7 @@ def end_at_once(error: JournalError) -> None:
 
 async def reader_of(plan: Plan, options: Options) -> JournalReader:
     """The journal of a plan. Raises UsageError when it never ran."""
-    location = journal_of(plan, options)
+    location = journal_of(plan.name, options)
     if not await location.exists():
         raise UsageError(
             f"{location}: nothing has run yet",
@@ -85,17 +86,3 @@ async def open_journal(location: JournalLocation) -> AsyncIterator[Journal]:
     finally:
         with anyio.CancelScope(shield=True):
             await journal.close()
-
-
-async def ledger_ahead(plan: Plan, options: Options) -> tuple[Ledger, frozenset[str] | None]:
-    """What a run would know before it starts, and the keys that it would select, None for all.
-
-    The journal is only read. Raises JournalError.
-    """
-    location = journal_of(plan, options)
-    ledger = await location.read().ledger(listed(plan)) if await location.exists() else Ledger()
-    selected = selected_keys(plan, ledger, options)
-    events = list(events_at_start(planned(plan, ledger.planned), ledger, options, time.time(), selected))
-    for event in events:
-        ledger.apply(event)
-    return ledger, selected

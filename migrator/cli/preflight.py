@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from migrator.cli.ahead import ledger_ahead
 from migrator.cli.common import RED, YELLOW, Console, plural
-from migrator.cli.journals import ledger_ahead
 from migrator.cli.notifying import notify_findings
 from migrator.cli.options import Options
 from migrator.cli.wiring import TargetServices, clock_for, open_clouds, zone_of

@@ -172,7 +172,7 @@ def _show(found: ReconcileResult, console: Console, plan: Plan) -> None:
 @asynccontextmanager
 async def _ledger(plan: Plan, options: Options, *, lock: bool) -> AsyncIterator[Ledger]:
     """What the journal knows; with `lock`, no run can begin meanwhile. Raises JournalError."""
-    location = journal_of(plan, options)
+    location = journal_of(plan.name, options)
     if not await location.exists():
         raise JournalMissing(
             f"{location}: no such file, and without the journal nobody can say what belongs to whom",

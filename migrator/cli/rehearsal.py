@@ -19,13 +19,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from migrator.cli.ahead import ledger_ahead
 from migrator.cli.common import Console, plural
-from migrator.cli.journals import ledger_ahead
+from migrator.cli.journals import plan_folder
 from migrator.cli.options import FAULT_PROFILES, Options
 from migrator.cli.preflight import run_preflight
 from migrator.cli.session import run
 from migrator.cli.stand_in import ADDRESS, StandIn
-from migrator.cli.wiring import Surroundings, open_clouds, plan_folder, zone_of
+from migrator.cli.wiring import Surroundings, open_clouds, zone_of
 from migrator.cli.work import check_keys, choose, decided_offline
 from migrator.domain.errors import UsageError
 from migrator.domain.image import Image, ImageType
@@ -161,7 +162,7 @@ async def rehearse(
         requests=dict(cloud.requests),
         error_codes=dict(cloud.codes),
         undelivered=dict(cloud.acts),
-        reports=plan_folder(folder, named) if keep is not None and outcome.summary is not None else None,
+        reports=plan_folder(folder, named.name) if keep is not None and outcome.summary is not None else None,
     )
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from migrator.cli.common import Console, plural
 from migrator.cli.earlier import later_report
-from migrator.cli.journals import reader_of
+from migrator.cli.journals import plan_folder, reader_of
 from migrator.cli.options import Options
 from migrator.cli.reporting import WRITERS, write_reports
 from migrator.cli.service import service_seen
-from migrator.cli.wiring import plan_folder, zone_of
+from migrator.cli.wiring import zone_of
 from migrator.domain.errors import ReportError, UsageError
 from migrator.domain.plan import Plan
 from migrator.io.atomic_write import write_atomically
@@ -50,7 +50,7 @@ async def report(
     check_output(formats, output)
     reader = await reader_of(plan, options)
     ledger = await reader.ledger(listed(plan))
-    folder = plan_folder(options.reports_dir, plan)
+    folder = plan_folder(options.reports_dir, plan.name)
     if await is_behind(plan, folder, ledger, reader):
         raise ReportError(
             f"{folder}: the journal is older than the report beside it, which would be overwritten",

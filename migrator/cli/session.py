@@ -20,7 +20,7 @@ from migrator import __version__
 from migrator.cli.beside import CODES, handled
 from migrator.cli.common import Console, plural
 from migrator.cli.earlier import later_report
-from migrator.cli.journals import journal_of, open_journal
+from migrator.cli.journals import journal_of, open_journal, plan_folder
 from migrator.cli.measuring import Measured
 from migrator.cli.notifying import notifier, obstacles, open_senders, owed_at_begin, say_undelivered
 from migrator.cli.options import Options
@@ -28,7 +28,7 @@ from migrator.cli.preflight import preflight_before_run
 from migrator.cli.progress import Progress
 from migrator.cli.reporting import Written, snapshot, write_reports
 from migrator.cli.service import ServiceWatch
-from migrator.cli.wiring import Surroundings, TargetServices, clock_for, open_clouds, plan_folder
+from migrator.cli.wiring import Surroundings, TargetServices, clock_for, open_clouds
 from migrator.cli.work import (
     Work,
     check_keys,
@@ -50,7 +50,7 @@ from migrator.engine import Engine
 from migrator.engine.notifier import Notifier
 from migrator.engine.preflight import PreflightResult
 from migrator.journal.port import Journal
-from migrator.pacing.affordable import Turns
+from migrator.pacing.affordable import RefreshSchedule
 from migrator.pacing.watcher import Watcher
 from migrator.reports.formats import FORMATS
 from migrator.workflow.events import Event, ImageEvent, JobRestored, RunBegan, RunEnded
@@ -86,7 +86,7 @@ async def run(
     collector.spared()  # the plan
     check_keys(plan, options)
     clock = surroundings.clock if surroundings else clock_for(plan, options.environ)
-    location = surroundings.journal if surroundings else journal_of(plan, options)
+    location = surroundings.journal if surroundings else journal_of(plan.name, options)
     measured = Measured(None if surroundings else options.metrics_file)
     road = surroundings.road if surroundings else measured.road(plan, options.environ)
     async with (
@@ -110,7 +110,7 @@ async def run(
             decided=surroundings.decided if surroundings else None,
             notifier=notifier(plan, ledger, journal, clock, senders),
             measured=measured,
-            watch=ServiceWatch(plan, plan_folder(options.reports_dir, plan), services),
+            watch=ServiceWatch(plan, plan_folder(options.reports_dir, plan.name), services),
         )
         checked = await session.preflight(services)
         run_id, work = await session.begin()
@@ -223,7 +223,7 @@ class _Session:
             at=clock.now(), run=run_id, version=__version__, host=socket.gethostname(), pid=os.getpid()
         )
         resumed = bool(ledger.runs)
-        folder = plan_folder(self.options.reports_dir, plan)
+        folder = plan_folder(self.options.reports_dir, plan.name)
         later = later_report(folder, plan.name, ledger)
         events = list(events_at_start(self.items, ledger, self.options, clock.now(), self.selected))
         taken_in = [] if later is None else self._restored(later, events)
@@ -294,7 +294,7 @@ class _Session:
     async def _refresh_reports(self) -> None:
         """Rewrite each report, and the metrics, as often as it can be afforded; until cancelled."""
         names = [*(FORMATS if self.reports else ()), *([METRICS] if self.measured.wanted else [])]
-        turns = Turns(names, share=REPORT_SHARE, least=REPORT_EVERY, now=self.clock.monotonic())
+        turns = RefreshSchedule(names, share=REPORT_SHARE, least=REPORT_EVERY, now=self.clock.monotonic())
         while True:
             await anyio.sleep(turns.wait(self.clock.monotonic()))
             due = turns.due(self.clock.monotonic())
@@ -337,7 +337,7 @@ class _Session:
         """Every report, or some; none where nobody would read them. Raises ReportError."""
         if not self.reports or not formats:
             return Written()
-        folder = plan_folder(self.options.reports_dir, self.plan)
+        folder = plan_folder(self.options.reports_dir, self.plan.name)
         now, seen = self.clock.now(), self.watch.seen(self.ledger)
         written = await write_reports(
             self.plan, self.ledger, folder, now, running=running, formats=formats, service=seen

@@ -1,35 +1,27 @@
 """`status`: where a plan stands, from its journal."""
 
 import signal
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import anyio
 
 from migrator.cli.common import Console, plural
-from migrator.cli.journals import end_at_once, expect_url, reader_of
+from migrator.cli.counted import print_lines
+from migrator.cli.journals import plan_folder, reader_of
 from migrator.cli.options import Options
 from migrator.cli.report import is_behind
 from migrator.cli.reporting import snapshot
-from migrator.cli.wiring import plan_folder, zone_of
+from migrator.cli.wiring import zone_of
 from migrator.cli.work import edited
-from migrator.domain.errors import JournalMissing
 from migrator.domain.image import Image
 from migrator.domain.plan import Plan
-from migrator.domain.zone import Zone
 from migrator.io.clock import SystemClock
 from migrator.io.console import STDOUT
-from migrator.journal.stores import journal_in
 from migrator.reports import terminal
-from migrator.reports.causes import Cause
-from migrator.reports.counted import CountedStatus, counted_status
-from migrator.reports.glossary import FAILED, STATUSES
 from migrator.reports.machines import MachineState
 from migrator.reports.summary import Summary, summary
-from migrator.reports.tally import Tally
-from migrator.reports.terminal import LiveStatus
-from migrator.reports.untrusted import spelled_out
 from migrator.workflow.events import ImagePlanned
 from migrator.workflow.resume import listed, planned, startup_events
 
@@ -59,58 +51,6 @@ async def status(plan: Plan, options: Options, console: Console, *, watch: bool 
     if STDOUT.moving and not console.json:
         STDOUT.line("")
     return 0
-
-
-LARGE = 20_000
-"""Images above which a status is made of counts, where the journal's store can count."""
-
-
-async def counted(name: str, options: Options, console: Console, zone: Zone) -> int | None:
-    """Print where a large plan stands, from counts and without its images; None where it is not large."""
-    if options.journal is None:
-        return None
-    reader = journal_in(expect_url(options.journal), name, end_at_once).read()
-    now = SystemClock().now()
-    try:
-        found = await reader.counts(LARGE, now)
-    except JournalMissing:
-        return None
-    if found is None:
-        return None
-    holder, unattended = await reader.holder(), await reader.unattended()
-    held_by = str(holder) if holder else ("workers, none of them at work now" if unattended else None)
-    shown = counted_status(
-        name,
-        found.targets,
-        found.runs,
-        found.troubled,
-        found.last_hour,
-        now=now,
-        zone=zone,
-        holder=held_by,
-        waits=unattended,
-    )
-    if console.json:
-        console.object(_counted_object(shown, held_by))
-    else:
-        _print_lines(shown.live, shown.live.totals, shown.failures, console)
-    return 0
-
-
-def _counted_object(shown: CountedStatus, holder: str | None) -> dict[str, object]:
-    live = shown.live
-    return {
-        "plan": live.name,
-        "images": live.totals.images,
-        "totals": {phase.value: count for phase, count in live.totals.by_status.items()},
-        "run": None if shown.state is None else shown.state.value,
-        "said": shown.said,
-        "holder": holder,
-        "new_in_plan": None,
-        "per_hour": None if live.throughput is None else live.throughput.per_hour,
-        "eta_seconds": None if live.eta is None else live.eta.seconds,
-        "waits": list(live.waits),
-    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +99,7 @@ async def _standing(
             fresh += 1
     facts = summary(ledger, plan=plan, now=now, running=holder is not None, zone=zone_of(plan))
     said = terminal.standing(facts, holder)
-    if holder is None and await is_behind(plan, plan_folder(options.reports_dir, plan), read, reader):
+    if holder is None and await is_behind(plan, plan_folder(options.reports_dir, plan.name), read, reader):
         said += "; the journal is older than the report beside it, which the next run takes in first"
     return _Standing(
         summary=facts,
@@ -177,25 +117,7 @@ def _print_standing(standing: _Standing, console: Console) -> None:
         console.object(_status_object(standing))
         return
     shown = terminal.live_status(facts, run=standing.said, waits=standing.waits)
-    _print_lines(shown, facts.totals, facts.failures, console)
-
-
-def _print_lines(shown: LiveStatus, totals: Tally, failures: Sequence[Cause], console: Console) -> None:
-    # A reader that is no terminal has all the room there is.
-    width = STDOUT.size()[0] if STDOUT.isatty() else 1000
-    lines = terminal.view(replace(shown, failures=()), width=width, encoding=STDOUT.encoding)
-    for line in terminal.painted(lines, colored=console.colored_on(STDOUT)):
-        console.drawn(line)
-    for phase, count in totals.by_status.items():
-        if count:
-            console.out(f"{STATUSES[phase].word:<14}{count:>8}")
-    console.out(f"{'all':<14}{totals.images:>8}")
-    for cause in failures:
-        console.out(
-            spelled_out(f"{FAILED.word}: {cause.count} x {cause.code} {cause.message}", STDOUT.encoding)
-        )
-        if cause.remedy:
-            console.out(spelled_out(f"        {cause.remedy}", STDOUT.encoding))
+    print_lines(shown, facts.totals, facts.failures, console)
 
 
 def _print_watched(standing: _Standing, console: Console) -> None:

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import tomli
 from yarl import URL
 
 from migrator.cli.known_texts import own_words
 from migrator.domain.credentials import Login, ReadyToken
-from migrator.domain.errors import MigratorError
 from migrator.domain.image import Decided
 from migrator.domain.plan import Plan, Target
 from migrator.domain.ports import Clock, Http, Signer
@@ -46,18 +44,6 @@ def load(path: Path) -> tuple[Plan, Grouped]:
     return plan, grouped(warnings)
 
 
-def head(path: Path) -> tuple[str, Zone] | None:
-    """The plan's name and the zone of its times, without looking at its images; None where anything is
-    unclear: then the whole plan is read, which says what is wrong."""
-    try:
-        table = tomli.loads(read_plan_bytes(str(path)).decode()).get("plan")
-        name, named = (table["name"], table.get("timezone")) if isinstance(table, dict) else (None, None)
-        known = machine_zone() if named is None else zone(named)
-    except (tomli.TOMLDecodeError, UnicodeDecodeError, MigratorError, ValueError, KeyError, TypeError):
-        return None
-    return (name, known) if isinstance(name, str) and name else None
-
-
 def sheets_beside(folder: Path) -> Opener:
     """Opens spreadsheets whose paths are relative to a plan's folder."""
 
@@ -85,11 +71,6 @@ def late_windows(plan: Plan) -> list[str]:
         "submitted any more; move not_after"
         for wave in closed(plan.waves, SystemClock().now())
     ]
-
-
-def plan_folder(reports_dir: Path, plan: Plan) -> Path:
-    """Where a plan's journal and reports lie."""
-    return reports_dir / plan.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

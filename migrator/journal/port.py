@@ -93,6 +93,8 @@ class JournalCounts:
 
 
 MOST_TROUBLED = 2000
+TROUBLED = (Phase.FAILED, Phase.IN_DOUBT)
+"""Of whose images somebody wants to know why."""
 
 
 class JournalReader(Protocol):
@@ -115,7 +117,7 @@ class JournalReader(Protocol):
         """Who runs the plan now; None for nobody, and where that cannot be told."""
 
     async def counts(self, above: int, now: Moment) -> JournalCounts | None:
-        """A journal of more than `above` images, counted; None where it is smaller, or the store cannot."""
+        """A journal of more than `above` images, counted; None where it is smaller."""
 
     async def unattended(self) -> Sequence[str]:
         """Parts of a plan that was handed to workers which nobody works on, and why; a sentence for each

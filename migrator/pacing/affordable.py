@@ -12,7 +12,7 @@ def pause(spent: float, *, share: float, least: float) -> float:
     return max(least, spent / share)
 
 
-class Turns:
+class RefreshSchedule:
     """Several things, each made again as often as it can be afforded. Moments are the caller's own clock."""
 
     def __init__(self, names: Iterable[str], *, share: float, least: float, now: float) -> None:

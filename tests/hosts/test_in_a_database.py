@@ -5,7 +5,6 @@ from itertools import count
 
 import pytest
 
-from migrator.cli import status
 from tests.cli.conftest import Desk
 from tests.cli.test_commands import *  # noqa: F403
 from tests.cli.test_reconcile import *  # noqa: F403
@@ -37,7 +36,7 @@ def test_a_status_made_of_counts_says_what_one_made_of_all_images_says(desk, mon
     one("run", plan, "--limit", "4")
     whole, said = one("status", plan, "--json").objects[0], one("status", plan).out
 
-    monkeypatch.setattr(status, "LARGE", 0)
+    monkeypatch.setattr("migrator.cli.counted.LARGE", 0)
     counted, lines = one("status", plan, "--json").objects[0], one("status", plan).out
 
     same = ("plan", "images", "totals", "run", "said", "holder")

@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from migrator.pacing.affordable import Turns, pause
+from migrator.pacing.affordable import RefreshSchedule, pause
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ def test_what_is_dear_is_made_more_seldom(spent: float, seconds: float):
 
 
 def test_each_has_its_own_turn_and_an_equal_part():
-    turns = Turns(["json", "xlsx"], share=0.01, least=30.0, now=100.0)
+    turns = RefreshSchedule(["json", "xlsx"], share=0.01, least=30.0, now=100.0)
     assert turns.due(129.0) == ()
     assert turns.wait(129.0) == 1.0
     assert turns.due(130.0) == ("json", "xlsx")
@@ -31,7 +31,7 @@ def test_each_has_its_own_turn_and_an_equal_part():
 
 def test_all_of_them_together_stay_within_the_share():
     names = [f"format-{number}" for number in range(5)]
-    turns, now, spent = Turns(names, share=0.01, least=30.0, now=0.0), 0.0, 0.0
+    turns, now, spent = RefreshSchedule(names, share=0.01, least=30.0, now=0.0), 0.0, 0.0
     while now < 36_000.0:
         costs = {name: 0.05 * 4**place for place, name in enumerate(names) if name in turns.due(now)}
         spent += sum(costs.values())
@@ -41,11 +41,11 @@ def test_all_of_them_together_stay_within_the_share():
 
 
 def test_what_failed_has_its_next_turn_when_the_caller_says_what_it_took():
-    turns = Turns(["json"], share=0.01, least=30.0, now=0.0)
+    turns = RefreshSchedule(["json"], share=0.01, least=30.0, now=0.0)
     assert turns.wait(40.0) == 0.0
     turns.made({"json": 0.0}, 40.0)
     assert turns.wait(40.0) == 30.0
 
 
 def test_where_there_is_nothing_to_make_its_turn_never_comes():
-    assert Turns([], share=0.01, least=30.0, now=5.0).wait(50.0) == inf
+    assert RefreshSchedule([], share=0.01, least=30.0, now=5.0).wait(50.0) == inf

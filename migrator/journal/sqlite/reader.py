@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from migrator.domain import collector
 from migrator.domain.image import Image
 from migrator.domain.units import Moment
 from migrator.journal.lock import holder, lock_path
-from migrator.journal.port import NO_IMAGES, Holder
+from migrator.journal.port import NO_IMAGES, Holder, JournalCounts
 from migrator.journal.sqlite.store import reading
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger
@@ -31,8 +32,9 @@ class SqliteReader:
         """`JournalReader.events`."""
         return await asyncio.to_thread(self._events, key)
 
-    async def counts(self, above: int, now: Moment) -> None:
-        """`JournalReader.counts`: it is read as a whole."""
+    async def counts(self, above: int, now: Moment) -> JournalCounts | None:
+        """`JournalReader.counts`."""
+        return await asyncio.to_thread(self._counts, above, now)
 
     async def unattended(self) -> list[str]:
         """`JournalReader.unattended`."""
@@ -45,6 +47,10 @@ class SqliteReader:
     def _ledger(self, known: Mapping[str, Image]) -> Ledger:
         with reading(self.path) as store:
             return store.ledger(known)
+
+    def _counts(self, above: int, now: Moment) -> JournalCounts | None:
+        with reading(self.path) as store, collector.paused():
+            return store.counts(above, now)
 
     def _events(self, key: str | None) -> list[Event]:
         with reading(self.path) as store:

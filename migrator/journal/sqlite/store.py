@@ -1,6 +1,7 @@
 """The journal in one SQLite file: its rows in and out."""
 
 import sqlite3
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -11,8 +12,10 @@ from pathlib import Path
 from migrator.domain import collector
 from migrator.domain.errors import JournalError
 from migrator.domain.image import Image
+from migrator.domain.units import Moment
 from migrator.journal.codec import image_text, images_text, read_event, read_image, read_state, state_text
 from migrator.journal.lock import Lock, inode, lock_path
+from migrator.journal.port import MOST_TROUBLED, TROUBLED, JournalCounts
 from migrator.journal.sqlite import database
 from migrator.journal.sqlite.database import ROWS_AT_ONCE, connect
 from migrator.journal.sqlite.errors import damaged, explained, read_as_written
@@ -27,7 +30,7 @@ from migrator.journal.sqlite.totals import (
 from migrator.journal.store import EventRow, Rows
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger, Planned, fold
-from migrator.workflow.states import State
+from migrator.workflow.states import Phase, State
 
 _EVENTS = "INSERT INTO events (at, kind, key, body) VALUES {rows}"
 _IMAGES = (
@@ -108,6 +111,34 @@ class SqliteStore:
         ledger.planned, ledger.states = self.planned(known, totals), self.states(totals)
         ledger.events = self._last_event() if totals is None else totals.events
         return ledger
+
+    def counts(self, above: int, now: Moment) -> JournalCounts | None:
+        """How many of its images stand where, if there are more than `above`: images themselves are read only
+        where somebody wants to know why."""
+        with read_as_written(self.path):
+            if self.connection.execute("SELECT count(*) FROM images").fetchone()[0] <= above:
+                return None
+        totals = self.totals()
+        states, runs = self.states(totals), self.without_images(totals).runs
+        targets: defaultdict[str, Counter[Phase]] = defaultdict(Counter)
+        for key, state in states.items():
+            targets[key.partition("/")[0]][state.phase] += 1
+        ill = [state for state in states.values() if state.phase in TROUBLED][:MOST_TROUBLED]
+        return JournalCounts(
+            targets=targets,
+            runs=runs,
+            troubled=[(self._planned_one(state.key), state) for state in ill],
+            last_hour=sum(
+                state.finished_at is not None and state.finished_at > now - 3600 for state in states.values()
+            ),
+        )
+
+    def _planned_one(self, key: str) -> Planned:
+        with read_as_written(self.path):
+            digest, image = self.connection.execute(
+                "SELECT digest, image FROM images WHERE key = ?", [key]
+            ).fetchone()
+            return Planned(image=read_image(image), digest=digest)
 
     def events(self, key: str | None = None) -> list[Event]:
         """Every event, or those of one image, oldest first."""
