@@ -66,6 +66,9 @@ log = structlog.get_logger()
 REPORT_EVERY = 30.0
 """Seconds between two rewrites of a report while a run goes on, at least."""
 
+FIRST_EVENTS = 5_000
+"""Events in one commit, while a run writes down what its plan lists."""
+
 REPORT_SHARE = 0.01
 """Of a core: what all reports and the metrics together may take while a run goes on."""
 
@@ -228,8 +231,12 @@ class _Session:
         events = list(events_at_start(self.items, ledger, self.options, clock.now(), self.selected))
         taken_in = [] if later is None else self._restored(later, events)
         watcher, owed = self._owed((began, *events, *taken_in))
-        # In one commit: a journal that was put back must not come further before it knows what it lacks.
-        await self.journal.append(began, *events, *taken_in, *owed)
+        first = [began, *events, *taken_in, *owed]
+        # A journal that was put back must not come further before it knows what it lacks: in one commit. Any
+        # other is as good with a part of a plan as with none, and the texts of a part are soon forgotten.
+        part = FIRST_EVENTS if later is None else len(first)
+        for start in range(0, len(first), part):
+            await self.journal.append(*first[start : start + part])
         if watcher is not None:
             self.notifier.watch(watcher)
         if later is not None:

@@ -26,7 +26,7 @@ METHODS = ("quick", "normal", "auto")
 """What a plan may say; the last leaves it open."""
 
 
-class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Image(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One disk image of the plan, complete: defaults merged, target resolved, every rule checked.
 
     `parse_plan` checks; the class itself does not, so that a journal written under older rules can be read.

@@ -9,7 +9,7 @@ from migrator.domain.units import Moment
 from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays
 
 
-class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A past-tense fact."""
 
     at: Moment

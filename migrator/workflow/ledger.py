@@ -27,7 +27,7 @@ from migrator.workflow.transitions import ImpossibleTransition, advance
 from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays
 
 
-class Planned(Struct, frozen=True, kw_only=True):
+class Planned(Struct, frozen=True, kw_only=True, gc=False):
     """An image as the plan lists it, with the digest of what would be sent."""
 
     image: Image

@@ -53,7 +53,7 @@ class Outcome(StrEnum):
     """Look-ups stayed empty until it counted as never having happened."""
 
 
-class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One submission of an image."""
 
     number: int
@@ -87,7 +87,7 @@ class StepPhase(StrEnum):
     __hash__ = str.__hash__
 
 
-class StepState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class StepState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One of those."""
 
     phase: StepPhase = StepPhase.TODO
@@ -106,7 +106,7 @@ class StepState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     fault: Fault | None = None
 
 
-class State(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class State(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One image's past, as far as anybody needs it to decide and to report."""
 
     key: str

@@ -36,8 +36,9 @@ class Endless(FakeCloud):
 
     async def submit(self, image: Image, marker: Marker | None) -> str:
         self.requests += 1
+        number = self.requests
         await self.clock.sleep(0.05)
-        return f"ff80808295a1b2c30195a1f0{self.requests:08x}"
+        return f"ff80808295a1b2c30195a1f0{number:08x}"
 
     async def job(self, job_id: str) -> JobStatus:
         await self.clock.sleep(0.05)

@@ -182,7 +182,7 @@ class _Assets:
 
 @lru_cache(maxsize=1)
 def _assets() -> _Assets:
-    """Read once; a run writes the report every half a minute."""
+    """Read once; a run writes the report again and again."""
     import jinja2
 
     folder = files("migrator.reports.formats").joinpath("html")

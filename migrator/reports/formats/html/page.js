@@ -78,8 +78,9 @@ const report = (() => {
     const made = Date.parse(node.dataset.generatedAt);
     const seconds = Math.max(0, (Date.now() - made) / 1000);
     const ago = seconds < 60 ? "just now" : span(seconds) + " ago";
-    // A run writes the report again every half a minute; one that is much older has no run behind it any more.
-    const hint = node.dataset.atWork !== "yes" ? "" : seconds < 600 ? "; reload to refresh" : "; reload to refresh, or see whether the run still goes on";
+    // A run writes the report again every half a minute, or of very many images every few minutes; one that is
+    // much older has no run behind it any more.
+    const hint = node.dataset.atWork !== "yes" ? "" : seconds < 1800 ? "; reload to refresh" : "; reload to refresh, or see whether the run still goes on";
     const utc = make("span", { class: "zone" }, zoneName());
     node.replaceChildren("Made " + ago + hint + " (", when(made - data.base), " ", utc, ")");
   };
