@@ -132,7 +132,8 @@ class Engine:
             self._waves = WaveGate(waves, self.clock, self.log, patient=self._patient)
         self._open_targets([key for key in chosen if self.ledger.states[key].phase not in FINISHED])
         for key in chosen:
-            self.after.add(key)
+            if self.ledger.states[key].phase is Phase.SUCCEEDED:
+                self.after.add(key)
         self._waves.update()
         async with anyio.create_task_group() as everything:
             everything.start_soon(self._cut_short, everything.cancel_scope, name="grace")
@@ -255,7 +256,8 @@ class Engine:
     def _worker(self, target: Target, keys: list[str]) -> TargetWorker:
         states, learned, name = self.ledger.states, self.ledger.learned, target.name
         waiting = [key for key in keys if states[key].phase is Phase.PENDING]
-        waves = self._waves.indices({key: self.ledger.planned[key].image for key in keys})
+        images = self.ledger.planned
+        waves = self._waves.indices({key: images[key].image for key in keys}) if self.plan.waves else {}
         scheduler = Scheduler(
             target.limits,
             self._line(target, waiting, waves),
@@ -283,7 +285,8 @@ class Engine:
             self.decided,
         )
         for key in keys:
-            visibility.resumed(states[key], worker.tick_of)
+            if states[key].phase is not Phase.PENDING:
+                visibility.resumed(states[key], worker.tick_of)
         worker.jobs.update((job_id, key) for key in keys if (job_id := states[key].job_id))
         worker.on_idle = self._waves.nothing_under_way
         return worker

@@ -105,11 +105,15 @@ def left(image: Image, state: State) -> list[Step]:
     """What is still to be done with an image that was imported; nothing of any other."""
     if state.phase is not Phase.SUCCEEDED or not state.image_id or state.removed:
         return []
+    if not image.share_with and not image.copy_to:
+        return []
     none = StepState()
     return [step for step in wanted(image) if state.steps.get(step.name, none).phase not in OVER]
 
 
 def failed(image: Image, state: State) -> list[Step]:
     """What failed of what the plan asks for."""
+    if not state.steps:
+        return []
     none = StepState()
     return [step for step in wanted(image) if state.steps.get(step.name, none).phase is StepPhase.FAILED]

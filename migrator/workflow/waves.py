@@ -178,10 +178,10 @@ def line(
     The longest job started last is what a run waits for. Where a size is unknown, the plan's order stands.
     With `by_machine` the disks of one machine stand one after another, where the first of them has its place.
     """
-    places = {key: place for place, key in enumerate(images)}
-    known = largest_first and all(key in sizes for key in images)
+    known = largest_first and bool(sizes) and all(key in sizes for key in images)
     if not (known or index or by_machine) and len({image.priority for image in images.values()}) <= 1:
         return list(images)
+    places = {key: place for place, key in enumerate(images)}
 
     def rank(key: str) -> tuple[int, int, int, int]:
         size = sizes[key] if known else 0
