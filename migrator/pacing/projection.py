@@ -22,6 +22,12 @@ from migrator.workflow.waves import Waves
 ROUNDS = 40
 """How often the rest is played through."""
 
+FEWEST_ROUNDS = 8
+"""The same where very many are under way: their ends differ little from round to round."""
+
+_STEPS = 80_000
+"""Images under way that are played one by one, in all rounds together."""
+
 _SINGLES = 200
 """The last so many jobs of each wave are played one by one; those before them in chunks, which end alike."""
 
@@ -113,6 +119,12 @@ class Projection:
         """`waves` tells how far each wave has come at `now`."""
         self._prepared = [_Prepared(one) for one in work]
         self._waves, self._now = waves, now
+
+    @property
+    def rounds(self) -> int:
+        """How often it is worth while to play it through."""
+        running = sum(len(one.work.running) for one in self._prepared)
+        return max(FEWEST_ROUNDS, min(ROUNDS, _STEPS // max(1, running)))
 
     def play(self, dice: Random) -> Played:
         """One round."""

@@ -84,20 +84,22 @@ class _Lognormal:
     """The lognormal law that fits jobs of which some still run: expectation and maximisation in turns."""
 
     def __init__(self, observations: Sequence[Observation]) -> None:
+        """`observations` are in the order of their times."""
         ended = [math.log(max(one.seconds, _LEAST)) for one in observations if one.ended]
         running = [math.log(max(one.seconds, _LEAST)) for one in observations if not one.ended]
         known, squares, count = math.fsum(ended), math.fsum(x * x for x in ended), len(ended) + len(running)
         least = _LEAST_SIGMA / math.sqrt(max(len(ended), 1))
         self._mu = math.fsum(ended or running) / max(len(ended), 1 if ended else count)
         self._sigma = max(math.sqrt(max(squares / max(len(ended), 1) - self._mu**2, 0.0)), least)
+        groups = _grouped(running)
         for _ in range(_TURNS if running else 0):
             total, square = known, squares
-            for x in running:
+            for x, many in groups:
                 # What a normal value is on average, and its square, that is known to be more than x.
                 z = (x - self._mu) / self._sigma
-                ratio = _NORMAL.pdf(z) / max(_longer(z), 1e-300) if z < _FAR else z + 1 / z
-                total += self._mu + self._sigma * ratio
-                square += self._mu**2 + self._sigma**2 + self._sigma * (self._mu + x) * ratio
+                ratio = _density(z) / max(_longer(z), 1e-300) if z < _FAR else z + 1 / z
+                total += many * (self._mu + self._sigma * ratio)
+                square += many * (self._mu**2 + self._sigma**2 + self._sigma * (self._mu + x) * ratio)
             self._mu = total / count
             self._sigma = max(math.sqrt(max(square / count - self._mu**2, 0.0)), least)
 
@@ -112,11 +114,27 @@ class _Lognormal:
         return max(math.exp(exponent), seconds)
 
 
+def _grouped(values: Sequence[float]) -> list[tuple[float, int]]:
+    """Neighbours as their mean, and how many they are: a law is fitted again and again."""
+    step = max(1, math.ceil(len(values) / _GROUPS))
+    parts = (values[start : start + step] for start in range(0, len(values), step))
+    return [(math.fsum(part) / len(part), len(part)) for part in parts]
+
+
 def _longer(z: float) -> float:
-    return 0.5 * math.erfc(z / math.sqrt(2))
+    return 0.5 * math.erfc(z * _ROOT)
+
+
+def _density(z: float) -> float:
+    return _PEAK * math.exp(-0.5 * z * z)
 
 
 _NORMAL = NormalDist()
+_ROOT = 1 / math.sqrt(2)
+_PEAK = 1 / math.sqrt(2 * math.pi)
+_GROUPS = 40
+"""Running jobs are looked at in so many groups, at most."""
+
 _FAR = 30.0
 """Standard deviations from which on the ratio of density and tail is told by its asymptote."""
 

@@ -8,7 +8,7 @@ from random import Random
 
 from migrator.domain.plan import Limits, Plan
 from migrator.domain.units import Moment
-from migrator.pacing.projection import ROUNDS, Played, Projection
+from migrator.pacing.projection import Played, Projection
 from migrator.pacing.survival import Observation, Survival
 from migrator.reports.pace import Situation, TargetPace
 from migrator.reports.runs import RunLine
@@ -132,7 +132,7 @@ def estimate(
         for name, pace in sorted(paces.items())
     ]
     projection, dice = Projection(work, waves, now), Random(0)  # noqa: S311
-    rounds = [projection.play(dice) for _ in range(ROUNDS)]
+    rounds = [projection.play(dice) for _ in range(projection.rounds)]
     never = round(_quantile([float(played.never) for played in rounds], 0.5))
     if never >= images:
         return _nothing(images, left_out + images, None, "the waves of what is left do not open")
