@@ -33,6 +33,7 @@ def snapshot(ledger: Ledger) -> Ledger:
         learned=copy(ledger.learned),
         notifications=copy(ledger.notifications),
         events=ledger.events,
+        last_at=ledger.last_at,
     )
 
 

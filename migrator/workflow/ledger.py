@@ -84,6 +84,9 @@ class Ledger:
     events: int = 0
     """How many facts it is folded of: with the first run's id, how far the journal has come."""
 
+    last_at: Moment | None = None
+    """When the last of them happened; None without any."""
+
     @property
     def first_run(self) -> str | None:
         """What tells this journal from another of the same plan; None before any run."""
@@ -113,6 +116,7 @@ class Ledger:
             case NotificationFailed(id=id_, reason=reason):
                 self._notified(id_, reason)
         self.events += 1
+        self.last_at = event.at
 
     def take(self, event: ImageEvent, state: State) -> None:
         """Like `apply`, for a caller who already knows the `state` that `event` leads to."""
@@ -120,6 +124,7 @@ class Ledger:
             self.planned[event.key] = Planned(image=event.image, digest=event.digest)
         self.states[event.key] = state
         self.events += 1
+        self.last_at = event.at
 
     def _notified(self, id_: str, failure: str | None = None) -> None:
         # What checks events on their way knows the last run alone; an unknown one changes nothing.

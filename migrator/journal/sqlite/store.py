@@ -11,6 +11,7 @@ from pathlib import Path
 from migrator.domain import collector
 from migrator.domain.errors import JournalError
 from migrator.domain.image import Image
+from migrator.domain.units import Moment
 from migrator.journal.codec import image_text, images_text, read_event, read_image, read_state, state_text
 from migrator.journal.lock import Lock, inode, lock_path
 from migrator.journal.sqlite import database
@@ -107,6 +108,7 @@ class SqliteStore:
         ledger = self.without_images(totals)
         ledger.planned, ledger.states = self.planned(known, totals), self.states(totals)
         ledger.events = self._last_event() if totals is None else totals.events
+        ledger.last_at = self.last_at()
         return ledger
 
     def events(self, key: str | None = None) -> list[Event]:
@@ -141,6 +143,11 @@ class SqliteStore:
 
     def close(self) -> None:
         self.connection.close()
+
+    def last_at(self) -> Moment | None:
+        """When the last event happened; None without any."""
+        row = self.connection.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        return None if row is None else float(row[0])
 
     def _last_event(self) -> int:
         last: int = self.connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
@@ -209,6 +216,7 @@ class WritableSqliteStore(SqliteStore):
                 ledger = self.without_images(self._totals)
                 ledger.states = self.states(self._totals)
                 ledger.events = self._totals.events
+                ledger.last_at = self.last_at()
             finally:
                 sound.result()  # what is wrong with the file itself says more than what is wrong with a row
         return ledger
