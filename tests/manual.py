@@ -174,7 +174,8 @@ writes the file: they begin at zero with each run, as counters may.
 `time() - migrator_journal_last_event_timestamp_seconds` is how long nothing was recorded.
 
 `migrator serve` shows the same of every plan that it knows at `/metrics`, made from the journals; so
-requests and appends, which only the process of a run knows, are not there:
+requests and appends, which only the process of a run knows, are not there, and neither is what a window
+keeps back, which stands in the plan alone:
 
 ```yaml
 scrape_configs:

@@ -143,10 +143,6 @@ async def detach(plan: Plan, options: Options, console: Console) -> int:
                 raise two_plans(plan.name, *other)
             return hand_over(connection, name, plan.name, _given(plan, options), began)
 
-    if plan.notify:
-        console.warn(
-            "workers tell nobody: [[notify]] is for runs of one process; look at `status`, or ask it"
-        )
     revision = await asyncio.to_thread(give)
     how = "handed over" if revision == 1 else "handed over again"
     images, targets = plural(len(plan.images), "image"), plural(len(plan.targets), "target")
@@ -170,6 +166,7 @@ def _given(plan: Plan, options: Options) -> HandOver:
             target: {wave: WaveCount(total=count) for wave, count in counts.items()}
             for target, counts in waves.items()
         },
+        tells=bool(plan.notify),
     )
 
 

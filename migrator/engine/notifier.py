@@ -111,6 +111,11 @@ class Notifier:
             self._put(one)
             self.observe(one)
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is owed any more to anybody who can be told."""
+        return not self._noticed and all(box.settled for box in self._boxes.values())
+
     async def run(self) -> None:
         """Until cancelled. Raises JournalError when an event cannot be made durable."""
         if not self._boxes:
@@ -127,7 +132,7 @@ class Notifier:
             box.hurry()
             self._changed[name].set()
         with anyio.move_on_after(GRACE):
-            while not all(box.settled for box in self._boxes.values()):
+            while not self.settled:
                 self._idle = anyio.Event()
                 await self._idle.wait()
 

@@ -190,7 +190,7 @@ def _of_plan(one: Summary) -> dict[str, Values]:
         "migrator_target_paused_seconds": _paused(one),
         "migrator_images_per_hour": {} if pace is None else {(): pace},
         "migrator_estimate_seconds": estimate,
-        "migrator_images_too_late": {(): float(one.eta.too_late)},
+        "migrator_images_too_late": {(): float(one.eta.too_late)} if _windows(one) else {},
         "migrator_run_active": {(): float(line is not None and line.state is RunState.RUNNING)},
         "migrator_run_exit_code": {}
         if line is None or line.exit_code is None
@@ -221,6 +221,11 @@ def _attempts(one: Summary) -> tuple[Counter[Labels], Counter[Labels]]:
                 found[row.target, attempt.outcome.value] += 1
             doubts[(row.target,)] += attempt.outcome in _DOUBTED
     return found, doubts
+
+
+def _windows(one: Summary) -> bool:
+    """Whether anything is known to close; a Summary that is made from a journal alone knows no windows."""
+    return any(wave.not_after is not None for wave in one.waves)
 
 
 def _paused(one: Summary) -> dict[Labels, float]:

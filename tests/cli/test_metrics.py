@@ -49,7 +49,8 @@ def test_a_file_that_cannot_be_written_is_said_and_the_run_goes_on(desk):
 @pytest.mark.anyio
 async def test_an_append_that_hangs_is_told_while_it_does_and_what_came_after_it_is_not_taken_for_it():
     now = [100.0]
-    gate, took = anyio.Event(), []
+    gate = anyio.Event()
+    took: list[float] = []
 
     class Hanging(MemoryJournal):
         async def append(self, *events):

@@ -17,7 +17,7 @@ from migrator.domain.errors import JournalError, JournalLocked
 from migrator.domain.image import Image
 from migrator.domain.units import Moment
 from migrator.journal.codec import event_text, images_text
-from migrator.journal.postgres.claim import Claim, lives
+from migrator.journal.postgres.claim import TELLER, Claim, lives
 from migrator.journal.postgres.connection import Connection
 from migrator.journal.postgres.heartbeat import CHANNEL
 from migrator.workflow.events import Event, RunBegan, RunEnded
@@ -45,6 +45,9 @@ class HandOver:
 
     waves: Mapping[str, Mapping[str, WaveCount]]
     """By target and wave: how many images there are."""
+
+    tells: bool = False
+    """Whether the plan has receivers, whom one of the workers is to tell."""
 
 
 def hand_over(connection: Connection, name: str, plan: str, given: HandOver, began: RunBegan) -> int:
@@ -87,9 +90,19 @@ def hand_over(connection: Connection, name: str, plan: str, given: HandOver, beg
             )
         connection.execute(
             "UPDATE migrator.shards SET over_at = now(), reason = 'the plan no longer has this target',"
-            " counts = '{}' WHERE plan = %s AND NOT target = ANY(%s)",
-            [plan_id, list(given.queues)],
+            " counts = '{}' WHERE plan = %s AND NOT target = ANY(%s) AND target <> %s",
+            [plan_id, list(given.queues), TELLER],
         )
+        connection.execute(
+            "UPDATE migrator.shards SET waits = '' WHERE plan = %s AND target = %s", [plan_id, TELLER]
+        )
+        if given.tells:
+            # Over from the beginning: there is nothing to import for it, and no run waits for its end.
+            connection.execute(
+                "INSERT INTO migrator.shards (plan, target, over_at, waits) VALUES (%s, %s, now(), 'tells')"
+                " ON CONFLICT (plan, target) DO UPDATE SET waits = excluded.waits",
+                [plan_id, TELLER],
+            )
         connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, plan])
     return int(revision)
 
@@ -349,7 +362,9 @@ def stop(connection: Connection, name: str, plan: str, why: str) -> bool:
         ).fetchone()
         if row is None:
             raise JournalError(f"{name}: nothing has run yet", hint="Nothing is to be stopped.")
-        owners = connection.execute("SELECT holder FROM migrator.shards WHERE plan = %s", [row[0]]).fetchall()
+        owners = connection.execute(
+            "SELECT holder FROM migrator.shards WHERE plan = %s AND target <> %s", [row[0], TELLER]
+        ).fetchall()
         alive = lives(connection, {row[1], *(owner for (owner,) in owners)}).values()
         connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, plan])
     return any(life.alive for life in alive)

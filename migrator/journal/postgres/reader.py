@@ -11,18 +11,15 @@ from migrator.domain.units import Moment
 from migrator.journal.codec import read_image, read_state
 from migrator.journal.port import MOST_TROUBLED, NO_IMAGES, Holder, JournalCounts
 from migrator.journal.postgres import schema, store
-from migrator.journal.postgres.claim import Claim, lives
+from migrator.journal.postgres.claim import NOBODY, TELLER, Claim, lives
 from migrator.journal.postgres.connection import Connection, Database
 from migrator.journal.postgres.errors import damaged, explained
 from migrator.journal.postgres.handover import unattended
-from migrator.journal.postgres.heartbeat import Identity
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger, Planned, fold
 from migrator.workflow.states import Phase
 
 Answer = TypeVar("Answer")
-
-_NOBODY = Identity(name="", version="").id
 
 
 class PostgresReader:
@@ -68,7 +65,7 @@ class PostgresReader:
                 raise JournalMissing(f"{self._name}: nothing has run yet")
             with connection.transaction():
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                everything = Claim(plan=plan, target=None, process=_NOBODY, epoch=0, generation=0)
+                everything = Claim(plan=plan, target=None, process=NOBODY, epoch=0, generation=0)
                 return question(connection, everything)
 
     def _ledger(self, connection: Connection, held: Claim, known: Mapping[str, Image]) -> Ledger:
@@ -87,8 +84,8 @@ class PostgresReader:
                 return None
             rows = connection.execute(
                 "SELECT holder FROM migrator.plans WHERE id = %(plan)s UNION ALL"
-                " SELECT holder FROM migrator.shards WHERE plan = %(plan)s",
-                {"plan": plan},
+                " SELECT holder FROM migrator.shards WHERE plan = %(plan)s AND target <> %(teller)s",
+                {"plan": plan, "teller": TELLER},
             ).fetchall()
             alive = [life for life in lives(connection, {row[0] for row in rows}).values() if life.alive]
         if not alive:
