@@ -1,10 +1,12 @@
-"""Receivers of a plan that workers carry out: one of them tells, whoever dies. Real processes and database."""
+"""Receivers of a plan that workers carry out: one of them tells, whoever dies. Real processes, database."""
 
 import signal
 from collections import Counter
+from pathlib import Path
 
 from migrator.workflow.events import NotificationDelivered, NotificationOwed
 from tests.cli.conftest import ended, wait_until
+from tests.hosts.team import Team
 from tests.journal.conftest import NEEDS_POSTGRES
 
 pytestmark = NEEDS_POSTGRES
@@ -13,23 +15,25 @@ OPS = '[[notify]]\nname = "ops"\non = {on}\nurl_env = "OPS_URL"\nsecret_env = "O
 WAVES = '[[waves]]\nname = "pilot"\n[[waves]]\nname = "rest"\n'
 
 
-def plan_of(team, targets="ab", on='["begin", "wave", "end"]', **rows):
-    plan = team.plan(targets, **rows)
+def plan_of(team: Team, targets: str = "ab", on: str = '["begin", "wave", "end"]') -> Path:
+    """One that tells; with waves where that is told."""
+    rows = {"a": 'wave = "pilot"', "b": 'wave = "rest"'} if "wave" in on else {}
+    plan = team.plan(targets, 3, "", **rows)
     plan.write_text(plan.read_text() + (WAVES if rows else "") + OPS.format(on=on))
     return plan
 
 
-def teller(team):
+def teller(team: Team) -> object:
     return team.owners().get("")
 
 
-def all_told(team):
+def all_told(team: Team) -> bool:
     return team.ask("SELECT waits FROM migrator.shards WHERE target = ''") == [("",)]
 
 
 def test_one_worker_tells_of_what_all_of_them_do_and_each_thing_once(team, receiver):
     team = team()
-    plan = plan_of(team, a='wave = "pilot"', b='wave = "rest"')
+    plan = plan_of(team)
     for name in ("w1", "w2"):
         team.worker(name, "--lanes", "1", **receiver.env)
 
@@ -80,6 +84,8 @@ def test_a_worker_that_lacks_an_address_leaves_it_to_one_that_has_it(team, recei
     team.hand_over(plan)
     team.wait()
     assert (teller(team), receiver.took) == (None, [])
+    said = " ".join(team.desk("status", plan).out.split())
+    assert "nobody is told: no worker has all that the receivers of [[notify]] need" in said
 
     team.worker("w2", **receiver.env)
     wait_until(lambda: all_told(team))

@@ -391,7 +391,22 @@ def unattended(connection: Connection, plan_id: int) -> list[str]:
     for target, queue, waits, not_before, stopping in rows:
         reason = _why(queue, waits, not_before, stopping, served, bool(workers))
         by_reason.setdefault(reason, []).append(target)
-    return [f"{_named(targets)}: {reason}" for reason, targets in by_reason.items()]
+    said = [f"{_named(targets)}: {reason}" for reason, targets in by_reason.items()]
+    return said + ([_UNTOLD] if workers and _untold(connection, plan_id) else [])
+
+
+_UNTOLD = "nobody is told: no worker has all that the receivers of [[notify]] need; start one that has"
+
+
+def _untold(connection: Connection, plan_id: int) -> bool:
+    """Whether receivers of a plan are to be told, and nobody does that."""
+    found = connection.execute(
+        "SELECT FROM migrator.shards s JOIN migrator.plans plan ON plan.id = s.plan WHERE s.plan = %s"
+        " AND s.target = %s AND s.waits <> '' AND plan.stopping IS NULL AND NOT EXISTS"
+        f" (SELECT FROM migrator.processes p WHERE p.id IN (s.holder, plan.holder) AND {ALIVE})",
+        [plan_id, TELLER],
+    ).fetchone()
+    return found is not None
 
 
 def _why(
