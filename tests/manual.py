@@ -167,7 +167,8 @@ how many images there are.
 ({calls}),
 and `status` of a request is the HTTP status, `unreachable` (it never left) or `no-answer` (it may have
 arrived). Requests and appends are those of the process that
-writes the file: they begin at zero with each run, as counters may.
+writes the file: they begin at zero with each run, as counters may. The job of an image that is imported anew
+is no longer among the others in `migrator_job_seconds`.
 
 **The lag of the journal** is what `migrator_journal_append_seconds` says of events that are durable, and
 `migrator_journal_waiting_seconds` of those that are not yet: it grows while a disk or a database hangs.

@@ -33,6 +33,8 @@ def test_a_run_writes_its_metrics_and_they_are_what_the_cloud_saw(desk):
     assert polls == it.running.simulator.stats.requests["poll"]
     assert not [key for key in found if key[0] == "migrator_requests_total" and "object" in key]
     assert found["migrator_journal_append_seconds_count", "dc-east"] > 3
+    last = max(event.at for event in it.events())
+    assert found["migrator_journal_last_event_timestamp_seconds", "dc-east"] == pytest.approx(last)
     assert (found["migrator_run_active", "dc-east"], found["migrator_run_exit_code", "dc-east"]) == (0.0, 0.0)
 
 
