@@ -22,6 +22,7 @@ from migrator.cli.work import choose, events_at_start, selected_keys
 from migrator.domain.errors import MigratorError
 from migrator.domain.plan import Plan
 from migrator.domain.ports import Clock
+from migrator.domain.units import Moment
 from migrator.engine.notifier import Notifier
 from migrator.io.clock import SystemClock
 from migrator.journal.port import Journal
@@ -57,19 +58,20 @@ def cannot_tell(document: str, environ: Mapping[str, str]) -> list[str]:
 
 
 def owed_so_far(
-    plan: Plan, options: Options, ledger: Ledger, begun: frozenset[str], clock: Clock
+    plan: Plan, options: Options, ledger: Ledger, begun: frozenset[str], now: Moment, elapsed: float
 ) -> tuple[Watcher, list[NotificationOwed]]:
     """Who watches the run that `ledger` is in, and what of it is owed and was not recorded.
 
-    Targets that are not in `begun` have not recorded what they do first: that is taken as done.
+    Targets that are not in `begun` have not recorded what they do first: that is taken as done. `elapsed` is
+    the monotonic clock's.
     """
-    now, ahead = clock.now(), snapshot(ledger)
+    ahead = snapshot(ledger)
     selected = selected_keys(plan, ledger, options)
     items = planned(plan, ledger.planned)
     for event in events_at_start(items, ledger, options, now, selected):
         if isinstance(event, ImagePlanned) or ahead.planned[event.key].image.target not in begun:
             ahead.apply(event)
-    watcher = Watcher(plan, ahead, clock.monotonic())
+    watcher = Watcher(plan, ahead, elapsed)
     left = len(choose(plan, ahead, None, selected).keys)
     return watcher, [*watcher.begun(now, left, killed=False), *watcher.left_unsaid(ahead, now)]
 
@@ -100,7 +102,7 @@ class Teller:
             log.error("teller.failed", plan=self.plan, reason="; ".join(reasons), exc_info=group)
 
     async def _carry_out(self, given: ToTell) -> None:
-        plan, options = read_document(given.document, given.images)
+        plan, options = await asyncio.to_thread(read_document, given.document, given.images)
         location = PostgresLocation(
             database=self.database,
             plan=self.plan,
@@ -116,7 +118,16 @@ class Teller:
                 return
             teller = notifier(plan, ledger, journal, self.clock, senders)
             teller.gate = lambda: self._gate(plan, ledger)
-            watcher, owed = owed_so_far(plan, options, ledger, given.begun, self.clock)
+            # Of a large plan it takes seconds, for which targets of this worker must not stand still.
+            watcher, owed = await asyncio.to_thread(
+                owed_so_far,
+                plan,
+                options,
+                ledger,
+                given.begun,
+                self.clock.now(),
+                self.clock.monotonic(),
+            )
             teller.watch(watcher)
             await self._record(journal, teller, [*teller.dropped(self.clock.now())], owed)
             log.info("teller.began", plan=self.plan)
@@ -140,21 +151,27 @@ class Teller:
         revision: int,
     ) -> None:
         """Until everything was told, or this process is no longer the one to tell."""
-        held, ended = self.held, False
+        held, this, ended, more = self.held, ledger.runs[-1], False, True
         assert held is not None
-        while await asyncio.to_thread(goes_on, connection, held, revision):
+        while more:
+            # Asked first: what was recorded before the last target was let go of is read after that.
+            asked = await asyncio.to_thread(goes_on, connection, held, revision)
+            if asked is None:
+                return
+            more = asked
             for event in await asyncio.to_thread(tail.more, connection):
                 ledger.apply(event)
                 teller.on_event(event)
-            run = ledger.runs[-1]
-            if run.ended_at is not None and not ended:
+            # One that was handed over anew did not end by its own will.
+            if this.ended_at is not None and ledger.runs[-1] is this and not ended:
                 ended = True
-                end = Ending(reason=run.reason or "", exit_code=run.exit_code or 0)
+                end = Ending(reason=this.reason or "", exit_code=this.exit_code or 0)
                 await self._record(journal, teller, [], teller.at_end(end))
             if ended and teller.settled:
                 await asyncio.to_thread(told, connection, held, revision)
                 return
-            await self.clock.sleep(ROUND)
+            if more:
+                await self.clock.sleep(ROUND)
         await teller.settle()
 
     async def _record(

@@ -167,12 +167,7 @@ def handed(connection: Connection, plan: str, target: str) -> Handed | None:
         if row is None:
             return None
         plan_id, document, revision, begun, counts = row
-        images: list[Image] = []
-        for (text,) in connection.execute(
-            "SELECT images FROM migrator.handed WHERE plan = %s AND target = %s ORDER BY chunk",
-            [plan_id, target],
-        ):
-            images += decode(text, type=list[Image])
+        images = images_of(connection, plan_id, target)
         others = connection.execute(
             "SELECT counts FROM migrator.shards WHERE plan = %s AND target <> %s", [plan_id, target]
         ).fetchall()
@@ -184,6 +179,18 @@ def handed(connection: Connection, plan: str, target: str) -> Handed | None:
         counts=TargetCounts.read(counts),
         others=[TargetCounts.read(text) for (text,) in others],
     )
+
+
+def images_of(connection: Connection, plan_id: int, target: str | None) -> list[Image]:
+    """Those of one target that were handed over, or of all of them. Raises psycopg.Error."""
+    images: list[Image] = []
+    for (text,) in connection.execute(
+        "SELECT images FROM migrator.handed WHERE plan = %(plan)s"
+        " AND (%(target)s::text IS NULL OR target = %(target)s) ORDER BY target, chunk",
+        {"plan": plan_id, "target": target},
+    ):
+        images += decode(text, type=list[Image])
+    return images
 
 
 def strangers(connection: Connection, plan: str, keys: list[str]) -> tuple[int, str] | None:

@@ -7,15 +7,13 @@ and taken over as a target is, and what was owed and delivered stands in a journ
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from msgspec.json import decode
-
 from migrator.domain.image import Image
 from migrator.journal.codec import read_event
 from migrator.journal.port import NO_IMAGES
 from migrator.journal.postgres import store
 from migrator.journal.postgres.claim import NOBODY, TELLER, Claim
 from migrator.journal.postgres.connection import Connection
-from migrator.journal.postgres.handover import ALIVE
+from migrator.journal.postgres.handover import ALIVE, images_of
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger
 
@@ -47,17 +45,17 @@ def untold(connection: Connection) -> list[Untold]:
     return [Untold(plan=plan, revision=revision) for plan, revision in rows]
 
 
-def goes_on(connection: Connection, held: Claim, revision: int) -> bool:
-    """Whether this process is to tell on: it was not taken over, and the plan was not handed over anew.
+def goes_on(connection: Connection, held: Claim, revision: int) -> bool | None:
+    """Whether there is more to tell of this revision of the plan; None where another process tells by now.
 
     Raises psycopg.Error.
     """
     found = connection.execute(
-        "SELECT FROM migrator.shards s JOIN migrator.plans plan ON plan.id = s.plan WHERE s.plan = %s"
-        f" AND s.target = %s AND s.holder = %s AND s.epoch = %s AND plan.revision = %s AND {_GOES_ON}",
-        [held.plan, held.target, held.process, held.epoch, revision],
+        f"SELECT plan.revision = %s AND {_GOES_ON} FROM migrator.shards s JOIN migrator.plans plan"
+        " ON plan.id = s.plan WHERE s.plan = %s AND s.target = %s AND s.holder = %s AND s.epoch = %s",
+        [revision, held.plan, held.target, held.process, held.epoch],
     ).fetchone()
-    return found is not None
+    return None if found is None else bool(found[0])
 
 
 def told(connection: Connection, held: Claim, revision: int) -> None:
@@ -97,11 +95,7 @@ def to_tell(connection: Connection, plan: str) -> ToTell | None:
         if row is None:
             return None
         plan_id, document, revision = row
-        images: list[Image] = []
-        for (text,) in connection.execute(
-            "SELECT images FROM migrator.handed WHERE plan = %s ORDER BY target, chunk", [plan_id]
-        ):
-            images += decode(text, type=list[Image])
+        images = images_of(connection, plan_id, None)
         begun = connection.execute(
             "SELECT target FROM migrator.shards WHERE plan = %s AND revision = %s", [plan_id, revision]
         ).fetchall()
