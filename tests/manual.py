@@ -201,6 +201,8 @@ rules with their tests (`alerts.yml`, `alerts.test.yml`):
 | `MigratorManyFailures` | More than 5 % of the finished images failed. |
 | `MigratorHeldForAPerson` | Images wait for somebody to decide. |
 | `MigratorJournalSlow` | Events take longer than a second to be durable, or one hangs for a minute. |
+
+The file of a run that was killed says for ever that it is at work: run the plan again, or delete the file.
 """
 
 

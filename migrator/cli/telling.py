@@ -19,7 +19,7 @@ from migrator.cli.notifying import notifier, obstacles, open_senders
 from migrator.cli.options import Options
 from migrator.cli.reporting import snapshot
 from migrator.cli.work import choose, events_at_start, selected_keys
-from migrator.domain.errors import MigratorError
+from migrator.domain.errors import JournalLocked, MigratorError, UsageError
 from migrator.domain.plan import Plan
 from migrator.domain.ports import Clock
 from migrator.domain.units import Moment
@@ -47,13 +47,16 @@ log = structlog.get_logger()
 ROUND = 1.0
 """Seconds between two looks at what happened on all targets."""
 
+AGAIN = 10.0
+"""Seconds after which a worker that could not go on telling may try again."""
+
 
 def cannot_tell(document: str, environ: Mapping[str, str]) -> list[str]:
-    """Why the receivers of a plan that was handed over cannot all be told from here; a sentence each.
-
-    Raises UsageError for a plan of a newer program.
-    """
-    plan, _ = read_document(document, [])
+    """Why the receivers of a plan that was handed over cannot all be told from here; a sentence each."""
+    try:
+        plan, _ = read_document(document, [])
+    except UsageError as newer:
+        return [str(newer)]
     return obstacles(plan, environ)
 
 
@@ -93,13 +96,17 @@ class Teller:
             given = await asyncio.to_thread(self._ask, lambda one: to_tell(one, self.plan))
             if given is not None:
                 await self._carry_out(given)
+        except* JournalLocked:
+            pass  # another worker was quicker
         except* MigratorError as group:
-            # Another worker goes on with it, or this one in its next round.
+            # Another worker goes on with it, or this one after a while.
             reasons = [str(error) for error in group.exceptions]
             log.warning("teller.ended", plan=self.plan, reason="; ".join(reasons))
+            await self.clock.sleep(AGAIN)
         except* Exception as group:
             reasons = [f"{type(bug).__name__}: {bug}" for bug in group.exceptions]
             log.error("teller.failed", plan=self.plan, reason="; ".join(reasons), exc_info=group)
+            await self.clock.sleep(AGAIN)
 
     async def _carry_out(self, given: ToTell) -> None:
         plan, options = await asyncio.to_thread(read_document, given.document, given.images)

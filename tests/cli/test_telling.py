@@ -2,8 +2,9 @@
 
 from msgspec.structs import replace
 
+from migrator.cli.handing_over import document
 from migrator.cli.options import Options
-from migrator.cli.telling import owed_so_far
+from migrator.cli.telling import cannot_tell, owed_so_far
 from migrator.domain.cloud import Fault
 from migrator.domain.notify import NotifyOn, Receiver
 from migrator.domain.plan import Wave
@@ -21,7 +22,7 @@ from migrator.workflow.events import (
 from migrator.workflow.ledger import fold
 from tests.examples import a_plan
 
-OPS = Receiver(name="ops", on=(NotifyOn.BEGIN, NotifyOn.WAVE, NotifyOn.END))
+OPS = Receiver(name="ops", exec=("true",), on=(NotifyOn.BEGIN, NotifyOn.WAVE, NotifyOn.END))
 PLAIN = a_plan(2, notify=(OPS,), waves=(Wave(name="pilot"),))
 PLAN = PLAIN.model_copy(update={"images": tuple(replace(one, wave="pilot") for one in PLAIN.images)})
 BEGAN = RunBegan(at=1.0, run="r", version="0", host="h", pid=1)
@@ -65,6 +66,16 @@ def test_what_one_who_died_did_not_come_to_say_is_owed_and_what_it_said_is_not_o
 
     assert [(one.on, one.wave) for one in after] == [(NotifyOn.WAVE, "pilot")]
     assert owed(begin, *done, *after, begun=NORTH) == []
+
+
+def test_a_plan_that_only_a_newer_program_reads_is_left_to_workers_that_can():
+    text = document(PLAN, Options())
+    newer = text.replace('\\"name\\":', '\\"called\\":', 1)
+
+    assert cannot_tell(text, {}) == []
+    (why,) = cannot_tell(newer, {})
+
+    assert why.startswith("the plan was handed over by migrator")
 
 
 def test_failed_images_are_to_be_done_once_more_until_their_target_has_begun_with_it():
