@@ -77,6 +77,24 @@ def test_when_the_worker_that_tells_is_killed_another_one_tells_the_rest(team, r
     assert len({one["id"] for one in receiver.took}) == 2
 
 
+def test_a_worker_that_stood_still_tells_no_more_when_it_goes_on(team, receiver):
+    team = team(job_seconds=600.0)
+    plan = plan_of(team, on='["begin", "end"]')
+    team.hand_over(plan)
+    frozen = team.worker("w1", **receiver.env)
+    wait_until(lambda: receiver.told == ["begin"])
+    team.worker("w2", **receiver.env)
+
+    frozen.send_signal(signal.SIGSTOP)
+    wait_until(lambda: teller(team) == "w2")
+    frozen.send_signal(signal.SIGCONT)
+    team.desk.finish_jobs()
+    team.wait()
+    wait_until(lambda: all_told(team))
+
+    assert receiver.told == ["begin", "end"]
+
+
 def test_a_worker_that_lacks_an_address_leaves_it_to_one_that_has_it(team, receiver):
     team = team()
     plan = plan_of(team, on='["end"]')
