@@ -53,6 +53,7 @@ def serve(
 async def show(options: ServeOptions, console: Console) -> int:
     """Serve until Ctrl-C. Raises MigratorError."""
     from migrator.cli.journals import expect_url
+    from migrator.cli.service import service_seen
     from migrator.domain.errors import UsageError
     from migrator.io.clock import SystemClock
     from migrator.io.machine_zone import machine_zone
@@ -68,17 +69,18 @@ async def show(options: ServeOptions, console: Console) -> int:
             hint="Add --token-file FILE; make one: (umask 077; openssl rand -hex 24 > FILE).",
         )
     door = Door(None if options.token_file is None else read_token(options.token_file))
+    seen = lambda name: service_seen(options.reports_dir / name)  # noqa: E731
     plans: Plans
     if options.journal:
         expect_postgres()
-        plans = DatabasePlans(expect_url(options.journal))
+        plans = DatabasePlans(expect_url(options.journal), seen)
     else:
         if not options.reports_dir.is_dir():
             raise UsageError(
                 f"{options.reports_dir}: there is no such folder, so nothing has run here",
                 hint="Name another one with --reports-dir, or a database with --journal.",
             )
-        plans = FolderPlans(options.reports_dir)
+        plans = FolderPlans(options.reports_dir, seen)
     site = Site(plans, door, SystemClock(), machine_zone(), metrics_text)
     try:
         async with serving(site, options.bind, options.port) as port:
