@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from migrator.cli.serve import Signals
 from migrator.domain.units import Moment
 from migrator.io.machine_zone import machine_zone
 from migrator.journal.stores import journal_at
@@ -159,3 +160,26 @@ def test_a_signal_ends_it_promptly_though_viewers_are_connected(desk, number):
 
     assert code == 0
     assert seconds < 5
+
+
+def test_the_first_signal_ends_it_in_good_order_and_the_next_at_once(monkeypatch):
+    codes: list[int] = []
+    monkeypatch.setattr("migrator.cli.serve.os._exit", codes.append)
+    signals = Signals()
+
+    async def ended() -> None:
+        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+            group.create_task(signals.first())
+            await asyncio.sleep(0)
+            signals.on_signal(signal.SIGINT)
+
+    asyncio.run(ended())
+    assert codes == []
+    signals.on_signal(signal.SIGTERM)
+    assert codes == [143]
+
+
+def test_a_signal_that_comes_before_anything_is_served_is_not_lost():
+    signals = Signals()
+    signals.on_signal(signal.SIGINT)
+    asyncio.run(asyncio.wait_for(signals.first(), 5))

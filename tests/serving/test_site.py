@@ -313,6 +313,14 @@ async def test_a_page_is_made_once_for_each_change(folder, monkeypatch):
     assert made == ["wave-1"]
 
 
+async def test_looking_makes_nothing_new_of_a_journal(folder):
+    plans = FolderPlans(folder, seen_in(folder))
+    before = await plans.tokens()
+    await plans.reader("wave-1").ledger()
+
+    assert await plans.tokens() == before
+
+
 # --- Who may look ---------------------------------------------------------------------------------------
 
 
