@@ -252,6 +252,7 @@ async def seal(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.setdefault("Content-Security-Policy", POLICY)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Server"] = "migrator"  # and not which versions of what
     response.headers.setdefault("Cache-Control", "no-store")
 
 

@@ -184,6 +184,7 @@ async def test_a_journal_without_a_record_of_its_plan_says_so(folder):
 SEALS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "Server": "migrator",
 }
 
 
