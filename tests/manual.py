@@ -169,9 +169,9 @@ and `status` of a request is the HTTP status, `unreachable` (it never left) or `
 arrived). Requests and appends are those of the process that
 writes the file: they begin at zero with each run, as counters may.
 
-In the repository `docs/metrics/` has a dashboard for Grafana (`grafana-dashboard.json`) and five alert
+In the repository `docs/metrics/` has a dashboard for Grafana (`grafana-dashboard.json`) and six alert
 rules with their tests (`alerts.yml`, `alerts.test.yml`): a run in which nothing comes further for an
-hour, more than 5 % failures, images held for a person, a target that stopped, a journal that is slow.
+hour, more than 5 % failures, images held for a person, a target that stopped, a journal that is slow, one that cannot be read.
 """
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from migrator.cli.reporting import snapshot
 from migrator.domain.plan import Plan
 from migrator.journal.codec import event_text, read_event
 from migrator.plan import parse_plan
@@ -119,3 +120,10 @@ def test_the_latest_run_that_recorded_its_plan_tells_and_one_that_did_not_change
 
     assert fold([before]).plan is None
     assert fold([recorded(plan), before]).plan == facts_of(plan)
+
+
+def test_a_ledger_that_is_handed_to_another_thread_knows_all_that_the_first_knows():
+    plan, _ = parse_plan(FULL.encode(), path="east.toml")
+    ledger = fold([recorded(plan)])
+
+    assert snapshot(ledger) == ledger
