@@ -171,7 +171,8 @@ writes the file: they begin at zero with each run, as counters may.
 
 In the repository `docs/metrics/` has a dashboard for Grafana (`grafana-dashboard.json`) and six alert
 rules with their tests (`alerts.yml`, `alerts.test.yml`): a run in which nothing comes further for an
-hour, more than 5 % failures, images held for a person, a target that stopped, a journal that is slow, one that cannot be read.
+hour, more than 5 % failures, images held for a person, a target that stopped, a journal that is slow,
+one that cannot be read.
 """
 
 
