@@ -175,8 +175,7 @@ is no longer among the others in `migrator_job_seconds`.
 `time() - migrator_journal_last_event_timestamp_seconds` is how long nothing was recorded.
 
 `migrator serve` shows the same of every plan that it knows at `/metrics`, made from the journals; so
-requests and appends, which only the process of a run knows, are not there, and neither is what a window
-keeps back, which stands in the plan alone:
+requests and appends, which only the process of a run knows, are not there:
 
 ```yaml
 scrape_configs:
@@ -188,7 +187,7 @@ scrape_configs:
 
 Use one of the two for a plan, or add `job` to `sum by (...)`: both together would count its images twice.
 
-In the repository `docs/metrics/` has a dashboard for Grafana (`grafana-dashboard.json`) and eight alert
+In the repository `docs/metrics/` has a dashboard for Grafana (`grafana-dashboard.json`) and nine alert
 rules with their tests (`alerts.yml`, `alerts.test.yml`):
 
 | alert | when |
@@ -201,6 +200,7 @@ rules with their tests (`alerts.yml`, `alerts.test.yml`):
 | `MigratorManyFailures` | More than 5 % of the finished images failed. |
 | `MigratorHeldForAPerson` | Images wait for somebody to decide. |
 | `MigratorJournalSlow` | Events take longer than a second to be durable, or one hangs for a minute. |
+| `MigratorJournalUnreadable` | `migrator serve` cannot read the journal of a plan. |
 
 The file of a run that was killed says for ever that it is at work: run the plan again, or delete the file.
 """

@@ -25,6 +25,7 @@ from migrator.journal.postgres.connection import Database
 from migrator.journal.postgres.errors import explained
 from migrator.journal.postgres.handover import HandOver, hand_over, stop, strangers
 from migrator.workflow.events import RunBegan
+from migrator.workflow.plan_facts import facts_of
 from migrator.workflow.selection import selector
 from migrator.workflow.steps import COPY, wanted
 from migrator.workflow.target_counts import WaveCount
@@ -133,6 +134,7 @@ async def detach(plan: Plan, options: Options, console: Console) -> int:
         version=__version__,
         host=socket.gethostname(),
         pid=os.getpid(),
+        plan=facts_of(plan),
     )
 
     def give() -> int:

@@ -61,6 +61,12 @@ METRICS = (
     Row("migrator_run_active", "gauge", (), "1 while a run is at work."),
     Row("migrator_run_exit_code", "gauge", (), "How the latest run ended; missing while it runs."),
     Row("migrator_target_halted", "gauge", ("target",), "1 where nothing more is submitted in this run."),
+    Row(
+        "migrator_journal_readable",
+        "gauge",
+        (),
+        "1 where the journal could be read, 0 where not: then all else of the plan is missing.",
+    ),
     Row("migrator_journal_events_total", "counter", (), "Events in the journal."),
     Row("migrator_last_progress_timestamp_seconds", "gauge", (), "When an image last came further."),
     Row("migrator_journal_last_event_timestamp_seconds", "gauge", (), "When its last event happened."),
@@ -115,10 +121,15 @@ class RunMetrics:
     """Seconds for which the oldest event has waited that is not durable yet; 0 when none waits."""
 
 
-def metrics_text(summaries: Sequence[Summary], run: RunMetrics | None = None) -> bytes:
-    """The metrics of these plans in Prometheus' text format; `run` is of the process that runs the first."""
+def metrics_text(
+    summaries: Sequence[Summary], run: RunMetrics | None = None, unreadable: Sequence[str] = ()
+) -> bytes:
+    """The metrics of these plans in Prometheus' text format.
+
+    `run` is of the process that runs the first; `unreadable` names plans whose journals cannot be read.
+    """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(lambda: _families(summaries, run)))
+    registry.register(_Collector(lambda: _families(summaries, run, unreadable)))
     return generate_latest(registry)
 
 
@@ -127,8 +138,12 @@ class _Collector:
         self.collect = collect
 
 
-def _families(summaries: Sequence[Summary], run: RunMetrics | None) -> Iterator[Metric]:
-    values: dict[str, dict[Labels, float]] = {}
+def _families(
+    summaries: Sequence[Summary], run: RunMetrics | None, unreadable: Sequence[str]
+) -> Iterator[Metric]:
+    values: dict[str, dict[Labels, float]] = {
+        "migrator_journal_readable": {(name,): 0.0 for name in unreadable}
+    }
     jobs: dict[Labels, Times] = {}
     for one in summaries:
         for name, found in _of_plan(one).items():
@@ -196,6 +211,7 @@ def _of_plan(one: Summary) -> dict[str, Values]:
         if line is None or line.exit_code is None
         else {(): float(line.exit_code)},
         "migrator_target_halted": {(target,): 1.0 for target in one.halted},
+        "migrator_journal_readable": {(): 1.0},
         "migrator_journal_events_total": {(): float(one.events)},
         "migrator_last_progress_timestamp_seconds": {(): last} if last else {},
         "migrator_journal_last_event_timestamp_seconds": {}
@@ -224,7 +240,7 @@ def _attempts(one: Summary) -> tuple[Counter[Labels], Counter[Labels]]:
 
 
 def _windows(one: Summary) -> bool:
-    """Whether anything is known to close; a Summary that is made from a journal alone knows no windows."""
+    """Whether anything is known to close; of a journal of an older version no windows are known."""
     return any(wave.not_after is not None for wave in one.waves)
 
 

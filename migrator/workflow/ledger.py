@@ -22,6 +22,7 @@ from migrator.workflow.events import (
     TargetHalted,
     VisibilityLearned,
 )
+from migrator.workflow.plan_facts import PlanFacts
 from migrator.workflow.states import State
 from migrator.workflow.transitions import ImpossibleTransition, advance
 from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays
@@ -75,6 +76,9 @@ class Ledger:
 
     runs: list[Run] = field(default_factory=list)
 
+    plan: PlanFacts | None = None
+    """What the plan of the latest run says of itself; None where no run recorded it."""
+
     learned: dict[tuple[str, ListedBy], VisibilityDelays] = field(default_factory=dict)
     """What each target's jobs taught about its lists."""
 
@@ -98,8 +102,9 @@ class Ledger:
             self.take(event, after(self.states.get(event.key), event))
             return
         match event:
-            case RunBegan(at=at, run=run, version=version, host=host, pid=pid):
+            case RunBegan(at=at, run=run, version=version, host=host, pid=pid, plan=plan):
                 self.runs.append(Run(run=run, began_at=at, version=version, host=host, pid=pid))
+                self.plan = plan or self.plan
             case RunEnded(at=at, run=run, reason=reason, exit_code=exit_code):
                 last = self._last(event)
                 if last.run != run:

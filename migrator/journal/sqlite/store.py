@@ -119,6 +119,33 @@ class SqliteStore:
             )
             return [read_event(kind, body) for kind, body in rows]
 
+    def event_row(self, number: int) -> tuple[str, str] | None:
+        """(kind, body) of an event, counted from 1; None where there is none."""
+        with read_as_written(self.path):
+            row: tuple[str, str] | None = self.connection.execute(
+                "SELECT kind, body FROM events WHERE seq = ?", [number]
+            ).fetchone()
+            return row
+
+    def since(self, count: int, last: object) -> list[tuple[str, str]] | None:
+        """(kind, body) of the events after so many; None unless those are there, and `last` is their last."""
+        totals = self.totals()
+        if totals is None or totals.events < count or self.event_row(count) != last:
+            return None
+        with read_as_written(self.path):
+            rows = self.connection.execute(
+                "SELECT kind, body FROM events WHERE seq > ? ORDER BY seq", [count]
+            ).fetchall()
+        self._expect("events", count + len(rows), totals.events)
+        return rows
+
+    def moved_on(self, ledger: Ledger, rows: Sequence[tuple[str, str]]) -> Ledger:
+        """The same ledger with these events applied to it."""
+        with read_as_written(self.path):
+            for kind, body in rows:
+                ledger.apply(read_event(kind, body))
+        return ledger
+
     def check_quickly(self) -> None:
         """Raise JournalError unless the file is sound in its structure. Any thread may call it."""
         with explained(self.path), closing(connect(self.path, "ro")) as connection:
