@@ -37,21 +37,40 @@ NEEDED = (
 NOBODY = 10001
 """The user of the container file."""
 
-CONTAINED = """
-mount --make-rprivate / && mount -t tmpfs -o mode=0755 tmpfs "$1" && chown $2:$2 "$1" && mount -o remount,bind,ro / &&
-cd "$1" && exec setpriv --reuid $2 --regid $2 --clear-groups --no-new-privs --inh-caps=-all \
-    env -i PATH="$3:/usr/bin:/bin" MIGRATOR_REPORTS_DIR="$1" PYTHONDONTWRITEBYTECODE=1 sh -euc "$4"
+CONTAINED = r"""
+reports=$1 user=$2 bin=$3 python=$4 closed=$5 commands=$6
+mount --make-rprivate /
+if [ -n "$closed" ]; then
+    mount --bind "$python" /mnt
+    mount -t tmpfs -o mode=0755 tmpfs "$closed"
+    mkdir -p "$python"
+    mount --move /mnt "$python"
+fi
+mount -t tmpfs -o mode=0755 tmpfs "$reports"
+chown "$user:$user" "$reports"
+mount -o remount,bind,ro /
+cd "$reports"
+exec setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs --inh-caps=-all \
+    env -i PATH="$bin:/usr/bin:/bin" MIGRATOR_REPORTS_DIR="$reports" PYTHONDONTWRITEBYTECODE=1 sh -euc "$commands"
 """
-"""As the container file has it: nobody, in a tree that cannot be written but for one folder, without a HOME."""
+"""As the container file has it: nobody, in a tree that cannot be written but for one folder, without a HOME.
+
+All of it in a view of the file system of its own. An interpreter below a folder that is closed to others, as that of
+root often is, is shown there at its place.
+"""
 
 
 class Refused(Exception):
     """Why there is no release."""
 
 
-def run(*words: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None, codes: tuple[int, ...] = (0,)) -> str:
+def run(
+    *words: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None, codes: tuple[int, ...] = (0,)
+) -> str:
     """What a program said on stdout. Raises Refused with all that it said, if it ended in another way."""
-    done = subprocess.run(list(map(str, words)), cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        list(map(str, words)), cwd=cwd, env=env, capture_output=True, text=True, check=False
+    )
     if done.returncode not in codes:
         raise Refused(f"{' '.join(map(str, words))}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -200,13 +219,18 @@ def try_contained(python: Path, folder: Path) -> str:
         return "left out: needs root, unshare and setpriv"
     reports = folder / "reports-volume"
     reports.mkdir()
+    base = Path(sys.base_prefix).resolve()
+    closed = [str(parent) for parent in reversed(base.parents) if not parent.stat().st_mode & 0o001]
     commands = (
-        "test ! -w / && ! touch /tmp/x 2>/dev/null && test -z \"${HOME:-}\" && test $(id -u) = 10001;"
-        "migrator init plan.toml; migrator validate plan.toml; migrator demo 2>&1 | tail -3;"
-        "set -- demo-*; test -s $1/report.html; migrator status --help > /dev/null"
+        'test ! -w /; test ! -w /usr; if touch /var/tmp/x 2>/dev/null; then exit 9; fi; test -z "${HOME:-}";'
+        "test $(id -u) != 0; migrator init plan.toml; migrator validate plan.toml; migrator demo 2>&1 | tail -3;"
+        "set -- demo-*; test -s $1/report.html; test -s $1/journal.db"
     )
-    words = ("unshare", "--mount", "sh", "-euc", CONTAINED, "contained", reports, str(NOBODY))
-    return run(*words, python.parent, commands).strip().splitlines()[-1]
+    words = (reports, NOBODY, python.parent, base, "".join(closed[:1]), commands)
+    said = run("unshare", "--mount", "sh", "-euc", CONTAINED, "contained", *map(str, words))
+    if "finished" not in said:
+        raise Refused(f"the demo did not come to its end:\n{said}")
+    return "the demo came to its end"
 
 
 # --- What is in it --------------------------------------------------------------------------------------
@@ -218,10 +242,20 @@ def bill_of_materials(number: str, python: Path, wheel: Path, hashes: dict[str, 
     from cyclonedx.validation.json import JsonStrictValidator
 
     place = DIST / f"migrator-{number}.cdx.json"
-    words = ("environment", python, "--pyproject", ROOT / "pyproject.toml", "--output-reproducible", "--sv", "1.6")
+    words = (
+        "environment",
+        python,
+        "--pyproject",
+        ROOT / "pyproject.toml",
+        "--output-reproducible",
+        "--sv",
+        "1.6",
+    )
     env = os.environ | {"SOURCE_DATE_EPOCH": git("log", "-1", "--format=%ct")}
     raw = json.loads(run(Path(sys.executable).with_name("cyclonedx-py"), *words, env=env))
-    script = next(python.parent.parent.glob("lib/*/site-packages/migrator/reports/formats/html/plotly.min.js"))
+    script = next(
+        python.parent.parent.glob("lib/*/site-packages/migrator/reports/formats/html/plotly.min.js")
+    )
     bom = completed(
         raw,
         version=number,
@@ -274,7 +308,7 @@ def release(folder: Path, *, rehearsal: bool) -> None:
     with step("the demo from the wheel, in an empty folder"):
         try_demo(python, folder / "of-wheel")
     with step("nobody, a tree that cannot be written, one volume"):
-        print(try_contained(python, folder), end=" ... ")
+        print(try_contained(python, folder), end=", ")
     write_sums()
     size = sum(path.stat().st_size for path in python.parent.parent.rglob("*") if path.is_file())
     print(f"\n{size / 10**6:.0f} MB installed. In dist/, published nowhere:")
