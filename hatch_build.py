@@ -1,8 +1,8 @@
 """Puts the one script of plotly that the HTML report draws with into what is built.
 
-Who installs the program needs neither plotly's Python, some 60 MB, nor what that needs in turn. The script is taken
-from the very version that the group `build` in pyproject.toml names, so that the same commit gives the same
-wheel; a source distribution has it already, and builds without plotly.
+Who installs the program needs neither plotly's Python, some 60 MB, nor what that needs in turn. The script is
+taken from the very version that the group `build` in pyproject.toml names, so that the same commit gives the
+same wheel; a source distribution has it already, and builds without plotly.
 """
 
 from importlib.metadata import PackageNotFoundError, distribution

@@ -52,9 +52,9 @@ def problems(text: str) -> list[str]:
             said.append(f"{version.name}: {', '.join(version.kinds)}: other headings, twice, or out of order")
         if version.name != "Unreleased" and not version.entries:
             said.append(f"{version.name}: nothing changed")
-    released = [version for version in found[1:] if version.day]
-    order = [(version.day, tuple(map(int, version.name.split(".")))) for version in released]
-    if order != sorted(order, reverse=True) or len(set(order)) != len(order):
+    days = [version.day for version in found if version.day]
+    numbers = [tuple(map(int, version.name.split("."))) for version in found if version.day]
+    if days != sorted(days, reverse=True) or numbers != sorted(set(numbers), reverse=True):
         said.append("the versions are not the newest first, each once")
     return said
 

@@ -1,6 +1,6 @@
 """What others build on, and may not break before version 2: names and schemas, as the program now has them.
 
-    python -m tests.promises      writes tests/kept/promises.json again, at a release: whatever is new is promised from then on
+    python -m tests.promises    at a release: writes tests/kept/promises.json again, so that what is new is promised
 
 docs/upgrades.md says it in words; `tests/test_promises.py` holds the program to what is kept.
 """
@@ -63,7 +63,8 @@ def _differences(
 ) -> Iterator[str]:
     """What of one part, a pair of itself and its document, no longer fits those who built on it.
 
-    Of what is written nothing goes, is left out, or becomes of another type; of what is read nothing is refused that was taken.
+    Of what is written nothing goes, is left out, or becomes of another type; of what is read nothing is
+    refused that was taken.
     """
     (before, old_root), (after, new_root) = _followed(*old), _followed(*new)
     if depth > 12:

@@ -1,7 +1,7 @@
 """Makes a release in dist/, and tries each part of it as its user would: `make release`. Publishes nothing.
 
-What is built is the commit, not the folder: twice, in folders of their own, and both have to be the same to the
-byte. It runs in an environment of its own (requirements/release.txt), and needs no package of the program.
+What is built is the commit, not the folder: twice, in folders of their own, and both have to be the same to
+the byte. It runs in an environment of its own (requirements/release.txt), and needs no package of the program.
 """
 
 import argparse
@@ -51,12 +51,13 @@ chown "$user:$user" "$reports"
 mount -o remount,bind,ro /
 cd "$reports"
 exec setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs --inh-caps=-all \
-    env -i PATH="$bin:/usr/bin:/bin" MIGRATOR_REPORTS_DIR="$reports" PYTHONDONTWRITEBYTECODE=1 sh -euc "$commands"
+    env -i PATH="$bin:/usr/bin:/bin" MIGRATOR_REPORTS_DIR="$reports" PYTHONDONTWRITEBYTECODE=1 \
+    sh -euc "$commands"
 """
 """As the container file has it: nobody, in a tree that cannot be written but for one folder, without a HOME.
 
-All of it in a view of the file system of its own. An interpreter below a folder that is closed to others, as that of
-root often is, is shown there at its place.
+All of it in a view of the file system of its own. An interpreter below a folder that is closed to others, as
+that of root often is, is shown there at its place.
 """
 
 
@@ -102,7 +103,9 @@ def step(what: str) -> Iterator[None]:
 
 def version() -> str:
     """The version, where it stands: in `migrator/__init__.py`."""
-    found = re.search(r'^__version__ = "(.+)"$', (ROOT / "migrator/__init__.py").read_text("utf-8"), re.M)
+    found = re.search(
+        r'^__version__ = "(.+)"$', (ROOT / "migrator/__init__.py").read_text("utf-8"), re.MULTILINE
+    )
     assert found is not None
     return found[1]
 
@@ -223,7 +226,8 @@ def try_contained(python: Path, folder: Path) -> str:
     closed = [str(parent) for parent in reversed(base.parents) if not parent.stat().st_mode & 0o001]
     commands = (
         'test ! -w /; test ! -w /usr; if touch /var/tmp/x 2>/dev/null; then exit 9; fi; test -z "${HOME:-}";'
-        "test $(id -u) != 0; migrator init plan.toml; migrator validate plan.toml; migrator demo 2>&1 | tail -3;"
+        "test $(id -u) != 0; migrator init plan.toml; migrator validate plan.toml;"
+        "migrator demo 2>&1 | tail -3;"
         "set -- demo-*; test -s $1/report.html; test -s $1/journal.db"
     )
     words = (reports, NOBODY, python.parent, base, "".join(closed[:1]), commands)

@@ -1,4 +1,4 @@
-"""What a bill of materials lacks, as `cyclonedx-py` makes it of an environment: versions and hashes of files."""
+"""What a bill of materials lacks, as `cyclonedx-py` makes it: versions, hashes, what the wheel brings."""
 
 import re
 from typing import Any
@@ -11,7 +11,7 @@ def completed(
 ) -> Document:
     """The same bill with the program's version and wheel, each package's file, and what the wheel brings.
 
-    `wheel` and the values of `hashes`, by canonical name, are SHA-256 in hex; `script` is the text of plotly.js.
+    `wheel` and the values of `hashes`, by canonical name, are SHA-256 in hex; `script` is plotly.js' text.
     Raises KeyError for a package whose file nobody saw.
     """
     root = bom["metadata"]["component"]

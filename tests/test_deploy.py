@@ -42,7 +42,8 @@ def stage(number: int) -> list[tuple[str, str]]:
     """The instructions of one image; the last is the one that ships."""
     found = instructions()
     starts = [at for at, (word, _) in enumerate(found) if word == "FROM"]
-    return found[starts[number] : (starts + [len(found)])[starts.index(starts[number]) + 1]]
+    stages = [found[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
+    return stages[number]
 
 
 def test_the_container_file_holds_only_instructions_that_there_are_and_runs_as_nobody():

@@ -1,4 +1,4 @@
-"""What 1.0 promised still holds: docs/upgrades.md has the words, `tests/promises.py` how they are compared."""
+"""What 1.0 promised still holds: docs/upgrades.md has the words, `tests/promises.py` the comparison."""
 
 import copy
 import json

@@ -1,7 +1,7 @@
 """Journals that older versions wrote are read, reported and gone on with: docs/upgrades.md says so.
 
-`tests/journal/keep.py` made them. Each knows ten images: five were imported, one failed, two have a job that goes on
-(of which the cloud of these tests knows nothing), two never began.
+`tests/journal/keep.py` made them. Each knows ten images: five were imported, one failed, two have a job that
+goes on (of which the cloud of these tests knows nothing), two never began.
 """
 
 import json
@@ -35,7 +35,7 @@ RUN = ("--max-duration", "3s")
 
 
 def expect_gone_on_with(at: Desk) -> None:
-    """What never began was imported, once; what was done stays done; a job that goes on is not asked for again."""
+    """What never began was imported, once; what was done stays done; what has a job is not sent again."""
     assert at.accepted == LEFT
     phases = at.ledger("kept").states
     assert Counter(phases[f"north/web-{number:02}"].phase for number in (1, 2, 4, 5, 6, 9, 10)) == Counter(
