@@ -1,11 +1,12 @@
 """What others build on, and may not break before version 2: names and schemas, as the program now has them.
 
-    python -m tests.promises    at a release: writes tests/kept/promises.json again, so that what is new is promised
+    python -m tests.promises    writes tests/kept/promises.json again: at a release, for what is new
 
 docs/upgrades.md says it in words; `tests/test_promises.py` holds the program to what is kept.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from migrator.reports.metrics import METRICS
 
 KEPT = Path(__file__).parent / "kept" / "promises.json"
 
+COMMANDS = Path(__file__).parents[1] / "docs" / "commands.md"
+"""Has every exit code; `tests/test_readme.py` compares."""
+
 READ = {"plan"}
 """Schemas of what the program reads; of all others it is the writer."""
 
@@ -29,6 +33,7 @@ def promised() -> dict[str, Any]:
     """What the program has now."""
     return {
         "commands": {name: sorted(options) for name, options in _commands()},
+        "exit codes": re.findall(r"(?m)^\| (\d+) \|", COMMANDS.read_text(encoding="utf-8")),
         "formats": sorted([*FORMATS, *IDS]),
         "metrics": {row.name: [row.kind, *sorted(row.labels)] for row in METRICS},
         "schemas": {name: schema_of(name) for name in SCHEMAS},

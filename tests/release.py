@@ -1,7 +1,7 @@
 """Makes a release in dist/, and tries each part of it as its user would: `make release`. Publishes nothing.
 
 What is built is the commit, not the folder: twice, in folders of their own, and both have to be the same to
-the byte. It runs in an environment of its own (requirements/release.txt), and needs no package of the program.
+the byte. It runs in an environment of its own (requirements/release.txt) and needs no package of the program.
 """
 
 import argparse

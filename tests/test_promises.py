@@ -39,6 +39,7 @@ PLAN = ("schemas", "plan", "properties")
         pytest.param(change("commands", "run"), "commands: run is gone", id="a command"),
         pytest.param(change("commands", "run", "--only"), "run --only is gone", id="an option"),
         pytest.param(change("formats", "csv"), "formats: csv is gone", id="a format"),
+        pytest.param(change("exit codes", "70"), "exit codes: 70 is gone", id="an exit code"),
         pytest.param(change("metrics", "migrator_images"), "metrics: migrator_images is gone", id="a metric"),
         pytest.param(change("metrics", "migrator_images", to=["gauge"]), "other labels", id="its labels"),
         pytest.param(change("schemas", "events"), "schemas: events is gone", id="a schema"),

@@ -3,8 +3,8 @@
     git archive REVISION | tar -x -C /tmp/old
     cd /tmp/old && PYTHONPATH=/tmp/old python -P CHECKOUT/tests/journal/keep.py FOLDER [--journal URL]
 
-Not a test. `tests/journal/kept/` has a journal of each version of the format; one more is due when `VERSION` in
-`migrator/journal/sqlite/database.py` or in `migrator/journal/postgres/schema.py` goes up (of a database:
+Not a test. `tests/journal/kept/` has a journal of each version of the format; one more is due when `VERSION`
+in `migrator/journal/sqlite/database.py` or in `migrator/journal/postgres/schema.py` goes up (of a database:
 `pg_dump --inserts --no-owner --schema=migrator`). Two runs, of ten images: five are imported, one failed, two
 have a job that goes on, two never began.
 """
