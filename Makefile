@@ -5,13 +5,14 @@ VENV := .venv
 PY := $(VENV)/bin/python
 MINUTES ?= 30
 
-.PHONY: help setup demo test pytest docs links lint fuzz depth test-all test-oldest lock upgrade browser clients screenshots bench hosts workers chaos clean
+.PHONY: help setup demo test pytest docs links release lint fuzz depth test-all test-oldest lock upgrade browser clients screenshots bench hosts workers chaos clean
 help:
 	@echo "make demo    import a small plan against the simulator, start to report, in under a minute"
 	@echo "make test    format, lint and type checks, then every test"
 	@echo "make test-all     every test on each of Python 3.11, 3.12 and 3.13 that is found"
 	@echo "make test-oldest  every test with the oldest packages that pyproject.toml allows"
 	@echo "make docs    the manual as a site in build/docs/, strictly: a warning or a dead link is an error"
+	@echo "make release  wheel, source distribution, bill of materials in dist/, each tried as its user would; publishes nothing"
 	@echo "make links   asks every address outside that the manual names; needs the network"
 	@echo "make fuzz    the property tests with fresh seeds; MINUTES=30"
 	@echo "make browser  the tests of the HTML report alone, with axe-core; needs Chromium and npm"
@@ -24,23 +25,23 @@ help:
 	@echo "make upgrade  requirements/ again, with the newest packages"
 	@echo "make clean   remove the virtual environments and the caches"
 
-# $(call fill,environment,file): the packages of a file, then the program, built by what the file brought.
+# $(call fill,environment,files): the packages of the files, then the program, built by what they brought.
 define fill
 @$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "migrator needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
 $(PYTHON) -m venv $(1)
-$(1)/bin/python -m pip install --disable-pip-version-check --require-hashes -r $(2)
+$(1)/bin/python -m pip install --disable-pip-version-check --require-hashes $(addprefix -r requirements/,$(2))
 $(1)/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
 endef
 
 # One environment that grows: what the program needs, and what its development needs besides.
-$(VENV)/.run: requirements/run.txt pyproject.toml
+$(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml hatch_build.py
 	@echo "Once: installs what migrator needs into $(VENV), 19 MB to download, 155 MB on disk; takes 15 s to a minute."
-	$(call fill,$(VENV),requirements/run.txt)
+	$(call fill,$(VENV),run.txt build.txt)
 	@touch $@
 
-$(VENV)/.ready: requirements/dev.txt pyproject.toml
+$(VENV)/.ready: requirements/dev.txt pyproject.toml hatch_build.py
 	@echo "Once: installs what the tests need into $(VENV), 145 MB to download, 570 MB on disk; takes 30 s to two minutes."
-	$(call fill,$(VENV),requirements/dev.txt)
+	$(call fill,$(VENV),dev.txt)
 	@touch $(VENV)/.run $@
 
 setup: $(VENV)/.ready
@@ -69,8 +70,8 @@ test-all: setup
 	@$(PY) -m tests.every_python
 
 OLDEST := $(VENV)/oldest
-$(OLDEST)/.ready: requirements/oldest.txt pyproject.toml
-	$(call fill,$(OLDEST),requirements/oldest.txt)
+$(OLDEST)/.ready: requirements/oldest.txt pyproject.toml hatch_build.py
+	$(call fill,$(OLDEST),oldest.txt)
 	@touch $@
 
 test-oldest: $(OLDEST)/.ready
@@ -93,6 +94,16 @@ links: $(DOCS)/.ready
 	$(SITE) --builder linkcheck . build/links
 	@test -s build/links/output.txt || echo "the manual names no address outside"
 
+# What a release is made with has an environment of its own, too.
+RELEASE := $(VENV)/release
+$(RELEASE)/.ready: requirements/release.txt
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements/release.txt
+	@touch $@
+
+release: $(RELEASE)/.ready
+	@$(RELEASE)/bin/python -m tests.release $(if $(REHEARSAL),--rehearsal)
+
 fuzz: setup
 	@$(PY) -m tests.fuzz --minutes $(MINUTES)
 
@@ -107,15 +118,18 @@ $(UV):
 	$(VENV)/uv/bin/python -m pip install --disable-pip-version-check 'uv>=0.9'
 
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) --no-config pip compile --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-emit-find-links pyproject.toml --group build $(UPGRADE)
-COMPILE_DOCS := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) --no-config pip compile --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-emit-find-links --fork-strategy fewest \
-	--constraints requirements/dev.txt --group docs $(UPGRADE)
+	--generate-hashes --no-emit-index-url --no-emit-find-links $(UPGRADE)
+# What is installed together is pinned together: the program runs with the versions that its tests have.
+AS_TESTED := --constraints requirements/dev.txt
 lock: $(UV)
-	$(COMPILE) --output-file requirements/run.txt
-	$(COMPILE) --constraints requirements/run.txt --extra dev --output-file requirements/dev.txt
-	$(COMPILE_DOCS) --output-file requirements/docs.txt
-	$(COMPILE) --resolution lowest-direct --extra dev --extra fast --output-file requirements/oldest.txt
+	$(COMPILE) pyproject.toml --group build --extra dev --output-file requirements/dev.txt
+	$(COMPILE) $(AS_TESTED) pyproject.toml --output-file requirements/run.txt
+	$(COMPILE) $(AS_TESTED) pyproject.toml --extra postgres --extra fast --output-file requirements/container.txt
+	$(COMPILE) $(AS_TESTED) --group build --output-file requirements/build.txt
+	$(COMPILE) $(AS_TESTED) --group build --group release --output-file requirements/release.txt
+	$(COMPILE) $(AS_TESTED) --group docs --fork-strategy fewest --output-file requirements/docs.txt
+	$(COMPILE) pyproject.toml --group build --extra dev --extra fast --resolution lowest-direct \
+		--output-file requirements/oldest.txt
 
 upgrade:
 	@$(MAKE) lock UPGRADE=--upgrade

@@ -162,16 +162,47 @@ how many images there are.
 |---|---|---|---|
 {rows}
 `status` is where an image stands (as in reports), `outcome` what became of a submission: `accepted`,
-`throttled`, `retryable`, `rejected`, `unknown` (looked up), `adopted`, `not_found`. `reason` is `held`
+`throttled`, `retryable`, `rejected`, or, after a look-up, `adopted` or `not_found`. `reason` is `held`
 (a person has to decide), `halted`, `overdue`, `in_doubt` or `retrying`. `api` is the call
 ({calls}),
 and `status` of a request is the HTTP status, `unreachable` (it never left) or `no-answer` (it may have
 arrived). Requests and appends are those of the process that
-writes the file: they begin at zero with each run, as counters may.
+writes the file: they begin at zero with each run, as counters may. The job of an image that is imported anew
+is no longer among the others in `migrator_job_seconds`.
 
-In the repository `docs/metrics/` has a dashboard for Grafana (`grafana-dashboard.json`) and five alert
-rules with their tests (`alerts.yml`, `alerts.test.yml`): a run in which nothing comes further for an
-hour, more than 5 % failures, images held for a person, a target that stopped, a journal that is slow.
+**The lag of the journal** is what `migrator_journal_append_seconds` says of events that are durable, and
+`migrator_journal_waiting_seconds` of those that are not yet: it grows while a disk or a database hangs.
+`time() - migrator_journal_last_event_timestamp_seconds` is how long nothing was recorded.
+
+`migrator serve` shows the same of every plan that it knows at `/metrics`, made from the journals; so
+requests and appends, which only the process of a run knows, are not there:
+
+```yaml
+scrape_configs:
+  - job_name: migrator
+    scrape_interval: 30s
+    static_configs: [{{targets: ["127.0.0.1:8641"]}}]
+    # with --token-file: authorization: {{credentials_file: /etc/prometheus/migrator.token}}
+```
+
+Use one of the two for a plan, or add `job` to `sum by (...)`: both together would count its images twice.
+
+In the repository `docs/metrics/` has a dashboard for Grafana (`grafana-dashboard.json`) and nine alert
+rules with their tests (`alerts.yml`, `alerts.test.yml`):
+
+| alert | when |
+|---|---|
+| `MigratorStalled` | A run is at work, and nothing came further for an hour. |
+| `MigratorRunGone` | A run stopped writing its metrics without having ended, such as by `kill -9`. |
+| `MigratorTargetStopped` | Nothing more is submitted to a target. |
+| `MigratorTooLate` | By the estimate, images are still waiting when the window of their wave closes. |
+| `MigratorThrottled` | For half an hour more submissions were throttled than accepted. |
+| `MigratorManyFailures` | More than 5 % of the finished images failed. |
+| `MigratorHeldForAPerson` | Images wait for somebody to decide. |
+| `MigratorJournalSlow` | Events take longer than a second to be durable, or one hangs for a minute. |
+| `MigratorJournalUnreadable` | `migrator serve` cannot read the journal of a plan. |
+
+The file of a run that was killed says for ever that it is at work: run the plan again, or delete the file.
 """
 
 

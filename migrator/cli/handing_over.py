@@ -25,6 +25,7 @@ from migrator.journal.postgres.connection import Database
 from migrator.journal.postgres.errors import explained
 from migrator.journal.postgres.handover import HandOver, hand_over, stop, strangers
 from migrator.workflow.events import RunBegan
+from migrator.workflow.plan_facts import facts_of
 from migrator.workflow.selection import selector
 from migrator.workflow.steps import COPY, wanted
 from migrator.workflow.target_counts import WaveCount
@@ -133,6 +134,7 @@ async def detach(plan: Plan, options: Options, console: Console) -> int:
         version=__version__,
         host=socket.gethostname(),
         pid=os.getpid(),
+        plan=facts_of(plan),
     )
 
     def give() -> int:
@@ -143,10 +145,6 @@ async def detach(plan: Plan, options: Options, console: Console) -> int:
                 raise two_plans(plan.name, *other)
             return hand_over(connection, name, plan.name, _given(plan, options), began)
 
-    if plan.notify:
-        console.warn(
-            "workers tell nobody: [[notify]] is for runs of one process; look at `status`, or ask it"
-        )
     revision = await asyncio.to_thread(give)
     how = "handed over" if revision == 1 else "handed over again"
     images, targets = plural(len(plan.images), "image"), plural(len(plan.targets), "target")
@@ -170,6 +168,7 @@ def _given(plan: Plan, options: Options) -> HandOver:
             target: {wave: WaveCount(total=count) for wave, count in counts.items()}
             for target, counts in waves.items()
         },
+        tells=bool(plan.notify),
     )
 
 

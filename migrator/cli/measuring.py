@@ -52,7 +52,7 @@ class CountedHttp:
 
 
 class TimedJournal:
-    """port.Journal; notes how long each append takes."""
+    """port.Journal; notes how long each append takes, and since when those that go on do."""
 
     def __init__(
         self, journal: Journal, took: Callable[[float], None], monotonic: Callable[[], float]
@@ -60,6 +60,13 @@ class TimedJournal:
         self._journal = journal
         self._took = took
         self._monotonic = monotonic
+        self._began: dict[object, float] = {}
+        """Of appends under way, the oldest first."""
+
+    def waiting(self) -> float:
+        """Seconds for which the oldest event waits that is not durable yet; 0 when none does."""
+        oldest = next(iter(self._began.values()), None)
+        return 0.0 if oldest is None else self._monotonic() - oldest
 
     async def ledger(self, known: Mapping[str, Image] = NO_IMAGES) -> Ledger:
         return await self._journal.ledger(known)
@@ -74,8 +81,12 @@ class TimedJournal:
         await self._journal.close()
 
     async def append(self, *events: Event) -> None:
-        began = self._monotonic()
-        await self._journal.append(*events)
+        this, began = object(), self._monotonic()
+        self._began[this] = began
+        try:
+            await self._journal.append(*events)
+        finally:
+            del self._began[this]
         self._took(self._monotonic() - began)
 
 
@@ -86,6 +97,7 @@ class Measured:
         """Without a file nothing is measured."""
         self._path = path
         self._run: RunMetrics | None = None
+        self._waiting: Callable[[], float] = lambda: 0.0
         if path is not None:
             from migrator.reports import metrics  # its library is for those who ask for metrics
 
@@ -113,7 +125,11 @@ class Measured:
 
     def journal(self, journal: Journal, monotonic: Callable[[], float]) -> Journal:
         """The same journal, with its appends timed."""
-        return journal if self._run is None else TimedJournal(journal, self._run.appends.took, monotonic)
+        if self._run is None:
+            return journal
+        timed = TimedJournal(journal, self._run.appends.took, monotonic)
+        self._waiting = timed.waiting
+        return timed
 
     @property
     def wanted(self) -> bool:
@@ -131,6 +147,8 @@ class Measured:
         from migrator.reports.metrics import metrics_text
 
         frozen, zone = snapshot(ledger), zone_of(plan)
+        if self._run is not None:
+            self._run.waiting = self._waiting()
 
         def write() -> float:
             began = time.thread_time()

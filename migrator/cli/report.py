@@ -16,7 +16,7 @@ from migrator.domain.errors import ReportError, UsageError
 from migrator.domain.plan import Plan
 from migrator.io.atomic_write import write_atomically
 from migrator.io.console import STDOUT
-from migrator.journal.port import JournalReader
+from migrator.journal.port import JournalReader, at_work
 from migrator.reports.formats import FORMATS, IDS
 from migrator.reports.ids import image_ids, left_out
 from migrator.reports.summary import Summary, summary
@@ -57,21 +57,23 @@ async def report(
             hint="Put the newer journal back, or go on with this one: `migrator run` takes what the report "
             "knows into the journal first. To have it overwritten all the same, move the reports away.",
         )
-    seen, now = service_seen(folder), time.time()
+    seen, running, now = service_seen(folder), await at_work(reader), time.time()
     chosen = tuple(dict.fromkeys(formats)) or tuple(FORMATS)
     if output is None:
-        written = await write_reports(plan, ledger, folder, now, running=False, formats=chosen, service=seen)
+        written = await write_reports(
+            plan, ledger, folder, now, running=running, formats=chosen, service=seen
+        )
         for path in written.paths:
             console.out(str(path))
     else:
         _put(
-            summary(ledger, plan=plan, now=now, running=False, service=seen, zone=zone_of(plan)),
+            summary(ledger, plan=plan, now=now, running=running, service=seen, zone=zone_of(plan)),
             chosen[0],
             output,
             console,
         )
     if IDS.keys() & set(chosen):
-        _say_ids(summary(ledger, plan=plan, now=now, running=False, zone=zone_of(plan)), console)
+        _say_ids(summary(ledger, plan=plan, now=now, running=running, zone=zone_of(plan)), console)
     return 0
 
 

@@ -31,9 +31,11 @@ def snapshot(ledger: Ledger) -> Ledger:
         planned=dict(ledger.planned),
         states=dict(ledger.states),
         runs=[replace(run, halted=dict(run.halted)) for run in ledger.runs],
+        plan=ledger.plan,
         learned=copy(ledger.learned),
         notifications=copy(ledger.notifications),
         events=ledger.events,
+        last_at=ledger.last_at,
     )
 
 

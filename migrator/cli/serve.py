@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated
 import typer
 
 from migrator.cli.arguments import REPORTS, JournalUrl, ReportsDir
+from migrator.cli.beside import CODES, handled
 from migrator.cli.common import Console, command, run_async
 
 PORT = 8641
@@ -47,12 +49,39 @@ def serve(
     options = ServeOptions(
         reports_dir=reports_dir, journal=journal, bind=bind, port=port, token_file=token_file
     )
-    return run_async(partial(show, options), console)
+    signals = Signals()
+    with handled(signals.on_signal):
+        return run_async(partial(show, options, signals), console)
 
 
-async def show(options: ServeOptions, console: Console) -> int:
-    """Serve until Ctrl-C. Raises MigratorError."""
+class Signals:
+    """The first signal ends it in good order. The next ends it at once: a thread that reads a large journal
+    cannot be told to stop, and nothing that it does has to be kept."""
+
+    def __init__(self) -> None:
+        self._came = False
+        self._wake: Callable[[], object] = lambda: None
+
+    def on_signal(self, number: signal.Signals) -> None:
+        """What is called with each."""
+        if self._came:
+            os._exit(CODES[number])
+        else:
+            self._came = True
+            self._wake()
+
+    async def first(self) -> None:
+        """Wait for it."""
+        loop, came = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = partial(loop.call_soon_threadsafe, came.set)
+        if not self._came:
+            await came.wait()
+
+
+async def show(options: ServeOptions, signals: Signals, console: Console) -> int:
+    """Serve until a signal comes. Raises MigratorError."""
     from migrator.cli.journals import expect_url
+    from migrator.cli.service import service_seen
     from migrator.domain.errors import UsageError
     from migrator.io.clock import SystemClock
     from migrator.io.machine_zone import machine_zone
@@ -68,17 +97,18 @@ async def show(options: ServeOptions, console: Console) -> int:
             hint="Add --token-file FILE; make one: (umask 077; openssl rand -hex 24 > FILE).",
         )
     door = Door(None if options.token_file is None else read_token(options.token_file))
+    seen = lambda name: service_seen(options.reports_dir / name)  # noqa: E731
     plans: Plans
     if options.journal:
         expect_postgres()
-        plans = DatabasePlans(expect_url(options.journal))
+        plans = DatabasePlans(expect_url(options.journal), seen)
     else:
         if not options.reports_dir.is_dir():
             raise UsageError(
                 f"{options.reports_dir}: there is no such folder, so nothing has run here",
                 hint="Name another one with --reports-dir, or a database with --journal.",
             )
-        plans = FolderPlans(options.reports_dir)
+        plans = FolderPlans(options.reports_dir, seen)
     site = Site(plans, door, SystemClock(), machine_zone(), metrics_text)
     try:
         async with serving(site, options.bind, options.port) as port:
@@ -86,17 +116,10 @@ async def show(options: ServeOptions, console: Console) -> int:
             console.say(f"serving at http://{where}:{port} (Ctrl-C ends it)")
             if console.json:
                 console.object({"url": f"http://{where}:{port}"})
-            await _signalled()
+            await signals.first()
     except OSError as error:
         raise UsageError(
             f"--bind {options.bind} --port {options.port}: {os.strerror(error.errno or 0)}",
             hint="Take another port, or --port 0 for a free one.",
         ) from None
     return 0
-
-
-async def _signalled() -> None:
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ended.set)
-    await ended.wait()

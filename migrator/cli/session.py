@@ -55,6 +55,7 @@ from migrator.pacing.watcher import Watcher
 from migrator.reports.formats import FORMATS
 from migrator.workflow.events import Event, ImageEvent, JobRestored, RunBegan, RunEnded
 from migrator.workflow.ledger import Ledger, Planned
+from migrator.workflow.plan_facts import facts_of
 from migrator.workflow.restore import LaterReport, restored
 from migrator.workflow.resume import listed, planned
 from migrator.workflow.verdict import Ending, StopReason
@@ -222,8 +223,14 @@ class _Session:
         """Record that the run began, and what it changes before it acts; its id, and the work."""
         plan, ledger, clock, console = self.plan, self.ledger, self.clock, self.console
         run_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(clock.now()))}-{secrets.token_hex(3)}"
+        facts = facts_of(plan)
         began = RunBegan(
-            at=clock.now(), run=run_id, version=__version__, host=socket.gethostname(), pid=os.getpid()
+            at=clock.now(),
+            run=run_id,
+            version=__version__,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            plan=None if facts == ledger.plan else facts,
         )
         resumed = bool(ledger.runs)
         folder = plan_folder(self.options.reports_dir, plan.name)

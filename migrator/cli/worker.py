@@ -17,6 +17,7 @@ from migrator.cli.beside import CODES, handled
 from migrator.cli.common import Console, plural
 from migrator.cli.journals import end_at_once, expect_url
 from migrator.cli.target_run import TargetRun
+from migrator.cli.telling import Teller, cannot_tell
 from migrator.cli.wiring import PLAIN_HOSTS
 from migrator.domain.errors import CredentialsError, JournalError, MigratorError
 from migrator.io import credentials
@@ -29,6 +30,7 @@ from migrator.journal.postgres.errors import explained
 from migrator.journal.postgres.handover import Standing, due, publish, queues, standings
 from migrator.journal.postgres.heartbeat import STALE, Heartbeat, Identity
 from migrator.journal.postgres.queue import TargetQueue
+from migrator.journal.postgres.telling import Untold, document_of, untold
 from migrator.workflow.target_counts import TargetCounts
 
 log = structlog.get_logger()
@@ -95,6 +97,12 @@ class _Worker:
         self.asked: dict[str, bool] = {}
         """Whether the credentials of each queue are here."""
 
+        self.telling: set[str] = set()
+        """Plans of which this worker tells."""
+
+        self.can_tell: dict[Untold, bool] = {}
+        """Whether everything is here that their receivers need."""
+
         self.failure: MigratorError | None = None
         self.code = 0
         self.leaving = False
@@ -107,7 +115,7 @@ class _Worker:
         )
         async with self.queue, anyio.create_task_group() as group:
             await group.start(self._listen)
-            group.start_soon(self._rounds)
+            group.start_soon(self._rounds, group)
             try:
                 await self.queue.run()
             except JournalError as error:
@@ -180,13 +188,15 @@ class _Worker:
 
     # --- What goes on in the database -------------------------------------------------------------------
 
-    async def _rounds(self) -> None:
+    async def _rounds(self, group: anyio.abc.TaskGroup) -> None:
         connection: Connection | None = None
         while True:
             try:
                 if connection is None or connection.closed:
                     connection = await asyncio.to_thread(self.database.connect)
                 await self._round(connection)
+                if not self.leaving:
+                    await self._tell(connection, group)
             except (JournalError, psycopg.Error) as error:
                 log.warning("database.away", reason=" ".join(str(error).split()))
                 if connection is not None:
@@ -213,6 +223,34 @@ class _Worker:
             self.served = self.queue.queues = [one for one in wanted if await self._has(one)]
             targets = await asyncio.to_thread(due, connection)
             await self.queue.sweep(targets)
+
+    async def _tell(self, connection: Connection, group: anyio.abc.TaskGroup) -> None:
+        """Begin to tell of plans of which nobody does, where everything is here that it takes."""
+        for one in await asyncio.to_thread(untold, connection):
+            if one.plan not in self.telling and await self._may_tell(connection, one):
+                self.telling.add(one.plan)
+                group.start_soon(self._told, one.plan, name=f"tell-{one.plan}")
+
+    async def _told(self, plan: str) -> None:
+        try:
+            await Teller(
+                plan=plan,
+                database=self.database,
+                heartbeat=self.heartbeat,
+                environ=self.options.environ,
+            ).carry_out()
+        finally:
+            self.telling.discard(plan)
+
+    async def _may_tell(self, connection: Connection, one: Untold) -> bool:
+        """Asked once for each time that a plan is handed over, and said once where something is missing."""
+        if one not in self.can_tell:
+            document = await asyncio.to_thread(document_of, connection, one.plan)
+            missing = [] if document is None else cannot_tell(document, self.options.environ)
+            self.can_tell[one] = not missing
+            for sentence in missing:
+                self.console.warn(f"{one.plan}: {sentence}; or another worker tells")
+        return self.can_tell[one]
 
     async def _has(self, queue: str) -> bool:
         """Whether all credentials of a queue are here; asked once, and told once where they are not."""

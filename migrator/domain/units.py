@@ -158,7 +158,7 @@ RateSetting = Annotated[
 ThresholdSetting = Annotated[
     Threshold,
     BeforeValidator(threshold),
-    PlainSerializer(str, return_type=str),
+    PlainSerializer(lambda given: given.count if given.fraction is None else str(given)),
     WithJsonSchema(
         {
             "anyOf": [

@@ -68,6 +68,8 @@ class Notifier:
         self._changed = {name: anyio.Event() for name in self._boxes}
         self._noticed: list[NotificationOwed] = []
         """What is owed and not recorded yet."""
+        self._recording = False
+        """Whether some of it is on its way into the journal."""
         self._wake = anyio.Event()
         self._idle = anyio.Event()
         """Set whenever a try came to an end."""
@@ -111,6 +113,11 @@ class Notifier:
             self._put(one)
             self.observe(one)
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is owed any more to anybody who can be told."""
+        return not (self._noticed or self._recording) and all(box.settled for box in self._boxes.values())
+
     async def run(self) -> None:
         """Until cancelled. Raises JournalError when an event cannot be made durable."""
         if not self._boxes:
@@ -127,7 +134,7 @@ class Notifier:
             box.hurry()
             self._changed[name].set()
         with anyio.move_on_after(GRACE):
-            while not all(box.settled for box in self._boxes.values()):
+            while not self.settled:
                 self._idle = anyio.Event()
                 await self._idle.wait()
 
@@ -140,8 +147,11 @@ class Notifier:
         while True:
             owed, self._noticed = self._noticed, []
             if owed:
+                self._recording = True
                 await self._journal.append(*owed)
                 self.recorded(owed)
+                self._recording = False
+                self._idle.set()
             elif self._wake.is_set():
                 self._wake = anyio.Event()
             else:

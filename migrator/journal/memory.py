@@ -16,7 +16,7 @@ from migrator.domain.image import Image
 from migrator.domain.units import Moment
 from migrator.journal.codec import event_text, read_event
 from migrator.journal.group_commit import GroupCommit
-from migrator.journal.port import NO_IMAGES, Holder
+from migrator.journal.port import NO_IMAGES, Followed, Holder
 from migrator.journal.store import EventRow, Rows
 from migrator.journal.writer import LoopWriter
 from migrator.workflow.events import Event
@@ -102,6 +102,15 @@ class MemoryReader:
         ledger = fold(await self.events())
         ledger.planned = self._store.planned(known)
         return ledger
+
+    async def followed(self, before: Followed | None = None) -> Followed:
+        """`JournalReader.followed`."""
+        events = await self.events()
+        if before is None or before.mark != events[: before.ledger.events]:
+            before = Followed(ledger=Ledger(), mark=[])
+        for event in events[before.ledger.events :]:
+            before.ledger.apply(event)
+        return Followed(ledger=before.ledger, mark=events)
 
     async def events(self, key: str | None = None) -> list[Event]:
         """`JournalReader.events`."""

@@ -97,6 +97,15 @@ TROUBLED = (Phase.FAILED, Phase.IN_DOUBT)
 """Of whose images somebody wants to know why."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """A ledger that a reader made, kept by whoever will ask again."""
+
+    ledger: Ledger
+    mark: object
+    """How far it has come, in the words of its store."""
+
+
 class JournalReader(Protocol):
     """The journal as `status` and `report` read it, whether or not a run is writing it.
 
@@ -108,6 +117,13 @@ class JournalReader(Protocol):
         """Everything acknowledged so far, folded: a new object each time.
 
         Images that equal a `known` one are that one; give the last ledger's images to read again cheaply.
+        """
+
+    async def followed(self, before: Followed | None = None) -> Followed:
+        """Like `ledger`, and it can be gone on with: at the cost of what was appended since `before`.
+
+        The ledger of `before` is moved on, so nobody may read it meanwhile, nor use it after an error. Where
+        it cannot be, because the journal is another by now, all of it is read anew.
         """
 
     async def events(self, key: str | None = None) -> Sequence[Event]:
@@ -125,6 +141,11 @@ class JournalReader(Protocol):
 
     async def check(self) -> None:
         """Raise JournalError unless the store is sound and its events, folded, equal what `ledger` says."""
+
+
+async def at_work(reader: JournalReader) -> bool:
+    """Whether somebody runs the plan now, or it is handed to workers and not over."""
+    return await reader.holder() is not None or bool(await reader.unattended())
 
 
 class JournalLocation(Protocol):

@@ -76,6 +76,9 @@ class Estimate:
     """Unfinished images that it cannot cover: overdue, held for a person, of a target that stopped, or of a
     wave that closes before they are submitted."""
 
+    too_late: int = 0
+    """Of `left_out`: those of a wave that closes before they are submitted, or does not open."""
+
     reason: str = ""
     """Why there is no estimate; empty where there is one, or nothing to estimate."""
 
@@ -135,19 +138,26 @@ def estimate(
     rounds = [projection.play(dice) for _ in range(projection.rounds)]
     never = round(_quantile([float(played.never) for played in rounds], 0.5))
     if never >= images:
-        return _nothing(images, left_out + images, None, "the waves of what is left do not open")
+        return _nothing(
+            images, left_out + images, None, "the waves of what is left do not open", too_late=images
+        )
     end = _range([played.end for played in rounds], now)
     return Estimate(
         range=end if at_work else None,
         seconds=round(end.at - now, 3),
         images=images - never,
         left_out=left_out + never,
+        too_late=never,
         waves=_by_wave(plan, rounds, now) if at_work else {},
     )
 
 
-def _nothing(images: int, left_out: int, seconds: float | None, reason: str) -> Estimate:
-    return Estimate(range=None, seconds=seconds, images=images, left_out=left_out, reason=reason)
+def _nothing(
+    images: int, left_out: int, seconds: float | None, reason: str, *, too_late: int = 0
+) -> Estimate:
+    return Estimate(
+        range=None, seconds=seconds, images=images, left_out=left_out, too_late=too_late, reason=reason
+    )
 
 
 def _limits(plan: Plan, target: str) -> Limits:

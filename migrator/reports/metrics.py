@@ -52,16 +52,28 @@ METRICS = (
         "migrator_images_waiting", "gauge", ("reason",), "Images that something keeps back: held, halted, ..."
     ),
     Row("migrator_attempts_total", "counter", ("target", "outcome"), "Submissions by what became of them."),
+    Row("migrator_doubts_total", "counter", ("target",), "Submissions whose outcome was unknown at first."),
+    Row("migrator_target_paused_seconds", "gauge", ("target",), "For so long nothing more is to be sent."),
     Row("migrator_job_seconds", "histogram", ("method",), "From acceptance to the end of a job, ended well."),
     Row("migrator_images_per_hour", "gauge", (), "Images that came to their end in an hour of running."),
     Row("migrator_estimate_seconds", "gauge", ("bound",), "Until the rest is done: low, middle, high."),
+    Row("migrator_images_too_late", "gauge", (), "Images whose wave closes before they begin, by estimate."),
     Row("migrator_run_active", "gauge", (), "1 while a run is at work."),
     Row("migrator_run_exit_code", "gauge", (), "How the latest run ended; missing while it runs."),
     Row("migrator_target_halted", "gauge", ("target",), "1 where nothing more is submitted in this run."),
+    Row(
+        "migrator_journal_readable",
+        "gauge",
+        (),
+        "1 where the journal could be read, 0 where not: then all else of the plan is missing.",
+    ),
     Row("migrator_journal_events_total", "counter", (), "Events in the journal."),
     Row("migrator_last_progress_timestamp_seconds", "gauge", (), "When an image last came further."),
+    Row("migrator_journal_last_event_timestamp_seconds", "gauge", (), "When its last event happened."),
+    Row("migrator_generated_timestamp_seconds", "gauge", (), "When these numbers were made."),
     Row("migrator_requests_total", "counter", ("api", "status"), "Requests of this run, by call and answer."),
     Row("migrator_journal_append_seconds", "histogram", (), "Until events of this run were durable."),
+    Row("migrator_journal_waiting_seconds", "gauge", (), "How long events wait now to be durable, at most."),
 )
 """Every metric there is."""
 
@@ -105,12 +117,19 @@ class RunMetrics:
     """By call and answer: an HTTP status, "unreachable" or "no-answer"."""
 
     appends: Times = field(default_factory=lambda: Times(APPEND_BUCKETS))
+    waiting: float = 0.0
+    """Seconds for which the oldest event has waited that is not durable yet; 0 when none waits."""
 
 
-def metrics_text(summaries: Sequence[Summary], run: RunMetrics | None = None) -> bytes:
-    """The metrics of these plans in Prometheus' text format; `run` is of the process that runs the first."""
+def metrics_text(
+    summaries: Sequence[Summary], run: RunMetrics | None = None, unreadable: Sequence[str] = ()
+) -> bytes:
+    """The metrics of these plans in Prometheus' text format.
+
+    `run` is of the process that runs the first; `unreadable` names plans whose journals cannot be read.
+    """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(lambda: _families(summaries, run)))
+    registry.register(_Collector(lambda: _families(summaries, run, unreadable)))
     return generate_latest(registry)
 
 
@@ -119,8 +138,12 @@ class _Collector:
         self.collect = collect
 
 
-def _families(summaries: Sequence[Summary], run: RunMetrics | None) -> Iterator[Metric]:
-    values: dict[str, dict[Labels, float]] = {}
+def _families(
+    summaries: Sequence[Summary], run: RunMetrics | None, unreadable: Sequence[str]
+) -> Iterator[Metric]:
+    values: dict[str, dict[Labels, float]] = {
+        "migrator_journal_readable": {(name,): 0.0 for name in unreadable}
+    }
     jobs: dict[Labels, Times] = {}
     for one in summaries:
         for name, found in _of_plan(one).items():
@@ -132,6 +155,7 @@ def _families(summaries: Sequence[Summary], run: RunMetrics | None) -> Iterator[
         values["migrator_requests_total"] = {
             (plan, *key): float(count) for key, count in sorted(run.requests.items())
         }
+        values["migrator_journal_waiting_seconds"] = {(plan,): run.waiting}
     for row in METRICS:
         labels = ("plan", *row.labels)
         if row.kind == "histogram":
@@ -158,12 +182,10 @@ def _histograms(
 def _of_plan(one: Summary) -> dict[str, Values]:
     """Values by metric and by labels, `plan` left out."""
     images: Counter[Labels] = Counter()
-    attempts: Counter[Labels] = Counter()
+    attempts, doubts = _attempts(one)
     last = max((line.began_at for line in one.runs), default=0.0)
     for row in one.images:
         images[row.target, row.wave, row.status.value] += 1
-        for attempt in row.state.attempts:
-            attempts[row.target, attempt.outcome.value] += 1
         last = max(last, _latest(row.state.finished_at, row.state.job_ended_at, row.state.submitted_at))
     middle, eta = one.eta.seconds, one.eta.range
     now = one.generated_at
@@ -179,16 +201,56 @@ def _of_plan(one: Summary) -> dict[str, Values]:
         "migrator_images": {key: float(count) for key, count in images.items()},
         "migrator_images_waiting": {key: float(count) for key, count in waiting.items()},
         "migrator_attempts_total": {key: float(count) for key, count in attempts.items()},
+        "migrator_doubts_total": {key: float(count) for key, count in doubts.items()},
+        "migrator_target_paused_seconds": _paused(one),
         "migrator_images_per_hour": {} if pace is None else {(): pace},
         "migrator_estimate_seconds": estimate,
+        "migrator_images_too_late": {(): float(one.eta.too_late)} if _windows(one) else {},
         "migrator_run_active": {(): float(line is not None and line.state is RunState.RUNNING)},
         "migrator_run_exit_code": {}
         if line is None or line.exit_code is None
         else {(): float(line.exit_code)},
         "migrator_target_halted": {(target,): 1.0 for target in one.halted},
+        "migrator_journal_readable": {(): 1.0},
         "migrator_journal_events_total": {(): float(one.events)},
         "migrator_last_progress_timestamp_seconds": {(): last} if last else {},
+        "migrator_journal_last_event_timestamp_seconds": {}
+        if one.last_event_at is None
+        else {(): one.last_event_at},
+        "migrator_generated_timestamp_seconds": {(): now},
     }
+
+
+def _attempts(one: Summary) -> tuple[Counter[Labels], Counter[Labels]]:
+    """Submissions by target and outcome, once that is final; and those that were in doubt.
+
+    What never was is there as 0: a counter that begins at 1 shows no increase.
+    """
+    found: Counter[Labels] = Counter()
+    doubts: Counter[Labels] = Counter()
+    for target in one.by_target:
+        found.update({(target, outcome): 0 for outcome in OUTCOMES})
+        doubts[(target,)] = 0
+    for row in one.images:
+        for attempt in row.state.attempts:
+            if attempt.outcome.value in OUTCOMES:
+                found[row.target, attempt.outcome.value] += 1
+            doubts[(row.target,)] += attempt.outcome in _DOUBTED
+    return found, doubts
+
+
+def _windows(one: Summary) -> bool:
+    """Whether anything is known to close; of a journal of an older version no windows are known."""
+    return any(wave.not_after is not None for wave in one.waves)
+
+
+def _paused(one: Summary) -> dict[Labels, float]:
+    """For how long each target's service asked to be sent nothing, from now."""
+    found: dict[Labels, float] = {}
+    for row in one.images:
+        until = row.state.paused_until or 0.0
+        found[(row.target,)] = max(found.get((row.target,), 0.0), until - one.generated_at)
+    return found
 
 
 def _latest(*moments: Moment | None) -> Moment:
@@ -205,5 +267,9 @@ def _jobs(one: Summary) -> dict[str, Times]:
 
 
 STATUSES = tuple(phase.value for phase in Phase)
-OUTCOMES = tuple(outcome.value for outcome in Outcome)
+_NOT_FINAL = (Outcome.OPEN, Outcome.UNKNOWN)
+"""What a submission does not stay: a counter of them would go down, which counts as a new start."""
+
+_DOUBTED = (Outcome.UNKNOWN, Outcome.ADOPTED, Outcome.NOT_FOUND)
+OUTCOMES = tuple(outcome.value for outcome in Outcome if outcome not in _NOT_FINAL)
 """Values that `status` and `outcome` may have, for those who write alerts."""

@@ -87,6 +87,9 @@ class Summary:
     events: int
     """How many the journal held."""
 
+    last_event_at: Moment | None
+    """When the last of them happened; None without any."""
+
     totals: Tally
     removed: int
     """How many of the images are no longer in the plan."""
@@ -178,6 +181,7 @@ def summary(
         plan=plan,
         generated_at=now,
         events=ledger.events,
+        last_event_at=ledger.last_at,
         totals=Tally(counts=tuple(counts.totals)),
         removed=counts.removed,
         drifted=len(drift),

@@ -1,53 +1,39 @@
 """A Summary as pages of the site. Every text of others is one line, and escaped by the template."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from heapq import nsmallest
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from msgspec import to_builtins
 
-from migrator.domain.plan import Plan, Target, Wave
+from migrator.domain.image import MACHINE
 from migrator.domain.units import Moment, span
 from migrator.domain.zone import Zone
 from migrator.reports.glossary import GROUPS, STATUSES, statuses_of
 from migrator.reports.headline import headline
 from migrator.reports.rows import ImageRow
-from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally
 from migrator.reports.times import iso
 from migrator.reports.untrusted import one_line
+from migrator.serving.views import Trouble, View
 from migrator.workflow.events import Event, ImageEvent
-from migrator.workflow.ledger import Ledger
 from migrator.workflow.states import FINISHED, Phase
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 MOST_IMAGES = 200
-"""Images on a plan's page: what needs attention first. All of them are in its report."""
+"""Images on one page: what needs attention first. The others are on further pages."""
+
+MOST_GROUPS = 200
+"""Owners, machines, targets or waves in one table. All of them are in the report."""
 
 _FIRST = (Phase.FAILED, Phase.IN_DOUBT, Phase.OVERDUE, Phase.VERIFYING, Phase.RUNNING, Phase.SUBMITTING)
 _RANK = {phase: rank for rank, phase in enumerate([*_FIRST, *(one for one in Phase if one not in _FIRST)])}
-
-
-def plan_of(name: str, ledger: Ledger) -> Plan:
-    """As much of a plan as its journal tells: its targets, its waves, its images."""
-    targets: dict[str, Target] = {}
-    waves: dict[str, Wave] = {}
-    for planned in ledger.planned.values():
-        image = planned.image
-        if image.target not in targets:
-            targets[image.target] = _target(image.target)
-        if image.wave:
-            waves.setdefault(image.wave, Wave(name=image.wave))
-    return Plan(name=name, targets=targets, waves=tuple(waves.values()), images=())
-
-
-def _target(name: str) -> Target:
-    nowhere = "https://localhost"
-    return Target(name=name, region="", ims_endpoint=nowhere, iam_endpoint=nowhere, obs_endpoint=nowhere)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,28 +47,122 @@ class Card:
     images: int
 
 
-def page_of_all(cards: Sequence[Card], now: Moment, zone: Zone) -> str:
-    """Every plan, one card each."""
-    return _render("all.html.j2", cards=cards, now=now, zone=zone, title="Plans", plan="")
+FILTERS: dict[str, Callable[[ImageRow], str]] = {
+    "wave": lambda row: row.wave,
+    "target": lambda row: row.target,
+    "owner": lambda row: row.owner,
+    "machine": lambda row: row.labels.get(MACHINE, ""),
+    "status": lambda row: row.status.value,
+}
+"""By what the images of a plan can be listed, as the address says it."""
 
 
-def page_of_plan(facts: Summary, said: str, unattended: Sequence[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which images of a plan an address asks for."""
+
+    by: tuple[tuple[str, str], ...]
+    """What they share; every image where it is empty."""
+
+    skip: int = 0
+    """How many stand on pages before this one."""
+
+    def takes(self, row: ImageRow) -> bool:
+        """Whether it asks for this image."""
+        return all(FILTERS[name](row) == value for name, value in self.by)
+
+    def query(self, skip: int) -> str:
+        """Of the address of another page of the same list."""
+        return urlencode([*self.by, ("skip", skip)])
+
+
+def wanted(query: Mapping[str, str]) -> Wanted | None:
+    """Which images a query asks for; None where it asks for the plan's own page."""
+    by = tuple((name, query[name]) for name in FILTERS if name in query)
+    if not by and "skip" not in query:
+        return None
+    skip = query.get("skip", "")
+    return Wanted(by, int(skip) if skip.isascii() and skip.isdigit() and len(skip) < 10 else 0)
+
+
+def page_of_all(
+    cards: Sequence[Card],
+    troubled: Mapping[str, Trouble],
+    trouble: Trouble | None,
+    now: Moment,
+    zone: Zone,
+) -> str:
+    """Every plan, one card each: first those that cannot be shown."""
+    return _render(
+        "all.html.j2",
+        cards=cards,
+        troubled=troubled,
+        trouble=trouble,
+        now=now,
+        zone=zone,
+        title="Plans",
+        plan="",
+    )
+
+
+def page_of_trouble(name: str, trouble: Trouble, now: Moment, zone: Zone) -> str:
+    """In place of a plan that cannot be shown."""
+    title = name or "Trouble"
+    return _render("trouble.html.j2", trouble=trouble, now=now, zone=zone, title=title, plan=name)
+
+
+def page_of_plan(view: View) -> str:
     """One plan."""
-    rows = sorted(facts.images, key=lambda row: _RANK[row.status])[:MOST_IMAGES]
+    facts = view.facts
+    # Of a hundred thousand rows the first are found without sorting all.
+    rows = nsmallest(MOST_IMAGES, facts.images, key=_urgency)
     return _render(
         "plan.html.j2",
         s=facts,
-        said=said,
+        said=view.said,
         headline=headline(facts),
-        unattended=unattended,
+        unattended=view.unattended,
+        recorded=view.recorded,
         rows=rows,
         more=max(len(facts.images) - len(rows), 0),
-        waves=[(wave, facts.by_wave.get(wave.name)) for wave in facts.waves],
+        waves={wave.name: wave for wave in facts.waves},
+        machines=facts.machines.all[:MOST_GROUPS],
         zone=facts.zone,
         now=facts.generated_at,
         title=facts.plan.name,
         plan=facts.plan.name,
     )
+
+
+def page_of_images(view: View, wanted: Wanted) -> str:
+    """Some of the images of a plan, what needs attention first, page by page."""
+    facts = view.facts
+    found = sorted(filter(wanted.takes, facts.images), key=_urgency)
+    end = wanted.skip + MOST_IMAGES
+    return _render(
+        "images.html.j2",
+        by=wanted.by,
+        rows=found[wanted.skip : end],
+        count=len(found),
+        first=wanted.skip + 1,
+        before=wanted.query(max(wanted.skip - MOST_IMAGES, 0)) if wanted.skip else "",
+        after=wanted.query(end) if end < len(found) else "",
+        zone=facts.zone,
+        now=facts.generated_at,
+        title=facts.plan.name,
+        plan=facts.plan.name,
+    )
+
+
+def _urgency(row: ImageRow) -> int:
+    return _RANK[row.status]
+
+
+def first_groups(tallies: Mapping[str, Tally]) -> list[tuple[str, Tally]]:
+    """Those that a table shows: all, or where there are too many, those with failures first."""
+    if len(tallies) <= MOST_GROUPS:
+        return list(tallies.items())
+    return nsmallest(MOST_GROUPS, tallies.items(), key=lambda one: (not one[1].failed, not one[1].unfinished))
 
 
 def page_of_image(name: str, row: ImageRow, events: Sequence[Event], now: Moment, zone: Zone) -> str:
@@ -155,5 +235,6 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters |= {"line": one_line, "iso": iso, "span": span, "segments": segments}
+    environment.globals |= {"first_groups": first_groups, "most_groups": MOST_GROUPS}
     environment.globals |= {"counted": counted, "statuses": STATUSES, "finished": FINISHED, "groups": GROUPS}
     return environment

@@ -1,15 +1,12 @@
-"""The addresses of the site, and what follows when a journal changes.
-
-Nothing is kept but what was rendered last. Journals are looked at once for all viewers; each page is rendered
-once for each change, and again after a while where a run is at work, because its estimates are about now.
-"""
+"""The addresses of the site, and who is told when a journal changes."""
 
 import asyncio
 import contextlib
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
+from typing import Protocol
 
 import structlog
 from aiohttp import web
@@ -17,21 +14,15 @@ from aiohttp import web
 from migrator.domain.errors import JournalError, MigratorError
 from migrator.domain.ports import Clock
 from migrator.domain.zone import Zone
-from migrator.reports import terminal
 from migrator.reports.formats import as_html, as_json
 from migrator.reports.headline import headline
-from migrator.reports.summary import Summary, summary
+from migrator.reports.summary import Summary
 from migrator.serving import pages
 from migrator.serving.access import COOKIE, Door
 from migrator.serving.sources import Plans
+from migrator.serving.views import LOOK_EVERY, Trouble, View, Views, trouble_of, unreadable
 
 log = structlog.get_logger()
-
-LOOK_EVERY = 2.0
-"""Seconds between two looks at the journals."""
-
-OLD_AFTER = 30.0
-"""Seconds after which the page of a plan at work is made anew, though nothing was recorded."""
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -39,45 +30,30 @@ POLICY = (
 )
 """Nothing inline, nothing from elsewhere (W3C, "CSP Level 3")."""
 
-Metrics = Callable[[Sequence[Summary]], bytes]
 
+class Metrics(Protocol):
+    """The metrics of plans as text."""
 
-@dataclass(slots=True, kw_only=True)
-class _Shown:
-    """What was made of one plan, for one state of its journal."""
-
-    token: str
-    made_at: float
-    facts: Summary
-    said: str
-    unattended: list[str]
-    parts: dict[str, bytes] = field(default_factory=dict)
-    """What was rendered of it, by kind."""
+    def __call__(self, summaries: Sequence[Summary], *, unreadable: Sequence[str]) -> bytes:
+        """Of those that can be read, and of those that cannot, by name."""
 
 
 class Site:
     """What the handlers share."""
 
     def __init__(self, plans: Plans, door: Door, clock: Clock, zone: Zone, metrics: Metrics) -> None:
+        self.views = Views(plans, clock, zone)
         self.plans = plans
         self.door = door
         self.clock = clock
         self.zone = zone
         self.metrics = metrics
-        self.tokens: dict[str, str] = {}
-        self.trouble = ""
-        """Why the journals cannot be looked at; empty while they can."""
-
-        self._shown: dict[str, _Shown] = {}
-        self._looking = asyncio.Lock()
-        """An earlier look that ends later would bring back what is no longer so."""
-
-        self._locks: dict[str, asyncio.Lock] = {}
         self._changed: set[asyncio.Queue[str]] = set()
 
     def application(self) -> web.Application:
         """All of it as one application."""
         app = web.Application(middlewares=[self._guard], client_max_size=16_384)
+        app.on_response_prepare.append(seal)
         app.add_routes(
             [
                 web.get("/", self._all),
@@ -100,36 +76,17 @@ class Site:
         """Look at the journals again and again, and tell viewers what changed."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            await self.look()
+            try:
+                await self.look()
+            except Exception:
+                log.exception("look.failed")  # the next look may fare better, and viewers wait for it
 
     async def look(self) -> None:
         """One look at all of them."""
-        async with self._looking:
-            await self._look()
-
-    async def _look(self) -> None:
-        try:
-            found = await self.plans.tokens()
-        except JournalError as error:
-            if not self.trouble:
-                log.warning("journals.unreadable", reason=str(error))
-            self.trouble = str(error)
-            return
-        self.trouble = ""
-        changed = {
-            name for name in found.keys() | self.tokens.keys() if found.get(name) != self.tokens.get(name)
-        }
-        self.tokens = found
-        now = self.clock.monotonic()
-        old = {name for name, one in self._shown.items() if self._is_old(one, now)}
-        for gone in self._shown.keys() - found.keys():
-            del self._shown[gone]
+        names = await self.views.look()
         for queue in self._changed:
-            for name in changed | old:
+            for name in names:
                 queue.put_nowait(name)
-
-    def _is_old(self, shown: _Shown, now: float) -> bool:
-        return "running" in shown.said and now - shown.made_at > OLD_AFTER
 
     # --- Who may look -----------------------------------------------------------------------------------
 
@@ -145,21 +102,18 @@ class Site:
                 raise web.HTTPSeeOther("/login")
             raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"}, text="a token is needed")
         try:
-            response = await handler(request)
-        except JournalError as error:
-            return web.Response(status=503, text=f"{error}\n{error.hint}\n")
+            return await handler(request)
         except MigratorError as error:
-            return web.Response(status=500, text=f"{error}\n{error.hint}\n")
-        if not response.prepared:
-            self._seal(response)
-        return response
+            return self._troubled(request, trouble_of(error), 503 if isinstance(error, JournalError) else 500)
 
-    def _seal(self, response: web.StreamResponse) -> None:
-        """What no answer goes without."""
-        response.headers.setdefault("Content-Security-Policy", POLICY)
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers.setdefault("Cache-Control", "no-store")
+    def _troubled(self, request: web.Request, trouble: Trouble, status: int) -> web.Response:
+        """What is said in place of what cannot be shown, to a program or a person."""
+        if request.path.startswith("/api/"):
+            return web.json_response(_error(trouble), status=status)
+        if "text/html" in request.headers.get("Accept", ""):
+            name = request.match_info.get("name", "")
+            return _html(pages.page_of_trouble(name, trouble, self.clock.now(), self.zone).encode(), status)
+        return web.Response(status=status, text=f"{trouble.what}\n{trouble.hint}\n")
 
     async def _login(self, request: web.Request) -> web.Response:
         return _html(pages.page_of_login(wrong="wrong" in request.query).encode())
@@ -177,63 +131,79 @@ class Site:
     # --- Pages ------------------------------------------------------------------------------------------
 
     async def _all(self, request: web.Request) -> web.Response:
-        cards = []
-        for name in self.tokens:
-            shown = await self._of(name)
-            cards.append(
-                pages.Card(
-                    name=name,
-                    headline=headline(shown.facts),
-                    said=shown.said,
-                    totals=shown.facts.totals,
-                    images=len(shown.facts.images),
-                )
+        shown, troubled = await self.views.each()
+        cards = [
+            pages.Card(
+                name=name,
+                headline=headline(view.facts),
+                said=view.said,
+                totals=view.facts.totals,
+                images=len(view.facts.images),
             )
-        return _html(pages.page_of_all(cards, self.clock.now(), self.zone).encode())
+            for name, view in shown.items()
+        ]
+        page = pages.page_of_all(cards, troubled, self.views.trouble, self.clock.now(), self.zone)
+        return _html(page.encode())
 
     async def _plan(self, request: web.Request) -> web.Response:
-        shown = await self._asked(request)
-        make = lambda: pages.page_of_plan(shown.facts, shown.said, shown.unattended).encode()  # noqa: E731
-        return _html(await self._part(shown, "page", make))
+        view, wanted = await self._asked(request), pages.wanted(request.query)
+        make: Callable[[], str] = partial(pages.page_of_plan, view)
+        if wanted is not None:
+            make = partial(pages.page_of_images, view, wanted)
+        return _html(await self.views.part(view, f"page {wanted}", lambda: make().encode()))
 
     async def _report(self, request: web.Request) -> web.Response:
-        shown = await self._asked(request)
-        response = _html(await self._part(shown, "report", lambda: _written(as_html.write, shown.facts)))
+        view = await self._asked(request)
+        response = _html(await self.views.part(view, "report", lambda: _written(as_html.write, view.facts)))
         # It brings a policy of its own, which names each of its scripts by its hash.
         response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
         return response
 
     async def _image(self, request: web.Request) -> web.Response:
-        shown, key = await self._asked(request), request.match_info["key"]
-        row = next((row for row in shown.facts.images if row.key == key), None)
+        view, key = await self._asked(request), request.match_info["key"]
+        row = next((row for row in view.facts.images if row.key == key), None)
         if row is None:
             raise web.HTTPNotFound(text="no image of this plan bears that key")
-        name = shown.facts.plan.name
+        name = view.facts.plan.name
         events = await self.plans.reader(name).events(key)
-        return _html(pages.page_of_image(name, row, events, self.clock.now(), self.zone).encode())
+        return _html(pages.page_of_image(name, row, events, self.clock.now(), view.facts.zone).encode())
 
     async def _api_all(self, request: web.Request) -> web.Response:
-        found = []
-        for name in self.tokens:
-            shown = await self._of(name)
-            totals = {phase.value: count for phase, count in shown.facts.totals.by_status.items()}
-            found.append({"name": name, "totals": totals, "said": shown.said})
-        return web.json_response({"plans": found})
+        shown, troubled = await self.views.each()
+        found: list[dict[str, object]] = []
+        for name in self.views.tokens:
+            if (view := shown.get(name)) is not None:
+                totals = {phase.value: count for phase, count in view.facts.totals.by_status.items()}
+                found.append({"name": name, "totals": totals, "said": view.said, "error": None})
+            elif name in troubled:
+                found.append({"name": name, "totals": None, "said": None} | _error(troubled[name]))
+        trouble = self.views.trouble
+        return web.json_response({"plans": found} | ({} if trouble is None else _error(trouble)))
 
     async def _api_plan(self, request: web.Request) -> web.Response:
-        shown = await self._asked(request)
-        body = await self._part(shown, "json", lambda: _written(as_json.write, shown.facts))
+        view = await self._asked(request)
+        body = await self.views.part(view, "json", lambda: _written(as_json.write, view.facts))
         return web.Response(body=body, content_type="application/json")
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        facts = [(await self._of(name)).facts for name in self.tokens]
-        body = await asyncio.to_thread(self.metrics, facts)
+        shown, troubled = await self.views.each()
+        if self.views.trouble is not None:  # what was known is no measurement of now
+            shown, troubled = {}, dict.fromkeys(self.views.tokens, self.views.trouble)
+        facts = [view.facts for view in shown.values()]
+        body = await asyncio.to_thread(self.metrics, facts, unreadable=list(troubled))
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
     async def _health(self, request: web.Request) -> web.Response:
-        if self.trouble:
-            return web.json_response({"status": "journals cannot be read"}, status=503)
-        return web.json_response({"status": "ok", "plans": len(self.tokens)})
+        troubled, trouble = await self.views.troubled(), self.views.trouble
+        count = len(self.views.tokens)
+        if not (said := unreadable(trouble, troubled, count)):
+            return web.json_response({"status": "ok", "plans": count})
+        body: dict[str, object] = {"status": said, "plans": count}
+        if self.door.lets_in(request.headers, request.cookies):
+            # Everybody may ask whether all is well; names and places are for those who may look.
+            body |= {} if trouble is None else _error(trouble)
+            body["unreadable"] = {name: _error(one) for name, one in troubled.items()}
+        return web.json_response(body, status=503)
 
     async def _static(self, request: web.Request) -> web.Response:
         kinds = {"site.css": "text/css", "site.js": "text/javascript"}
@@ -248,10 +218,7 @@ class Site:
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: "changed", with the name of the plan (HTML, "Server-sent events")."""
         plan = request.query.get("plan", "")
-        response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-        )
-        self._seal(response)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         queue: asyncio.Queue[str] = asyncio.Queue()
         self._changed.add(queue)
         try:
@@ -273,43 +240,28 @@ class Site:
             self._changed.discard(queue)
         return response
 
-    # --- What is shown ----------------------------------------------------------------------------------
-
-    async def _asked(self, request: web.Request) -> _Shown:
+    async def _asked(self, request: web.Request) -> View:
         name = request.match_info["name"]
-        if name not in self.tokens:
+        if name not in self.views.tokens:
             raise web.HTTPNotFound(text="there is no such plan")
-        return await self._of(name)
-
-    async def _of(self, name: str) -> _Shown:
-        """What there is to show of a plan, made once for each change of its journal."""
-        async with self._locks.setdefault(name, asyncio.Lock()):
-            token, shown = self.tokens.get(name, ""), self._shown.get(name)
-            now = self.clock.monotonic()
-            if shown is not None and shown.token == token and not self._is_old(shown, now):
-                return shown
-            reader = self.plans.reader(name)
-            ledger, holder = await reader.ledger(), await reader.holder()
-            unattended = list(await reader.unattended())
-            running = holder is not None or bool(unattended)
-            plan = pages.plan_of(name, ledger)
-            facts = await asyncio.to_thread(
-                summary, ledger, plan=plan, now=self.clock.now(), running=running, zone=self.zone
-            )
-            who = str(holder) if holder else "workers, none of them at work now" if unattended else None
-            said = terminal.standing(facts, who)
-            made = _Shown(token=token, made_at=now, facts=facts, said=said, unattended=unattended)
-            self._shown[name] = made
-            return made
-
-    async def _part(self, shown: _Shown, kind: str, make: Callable[[], bytes]) -> bytes:
-        if kind not in shown.parts:
-            shown.parts[kind] = await asyncio.to_thread(make)
-        return shown.parts[kind]
+        return await self.views.of(name)
 
 
-def _html(body: bytes) -> web.Response:
-    return web.Response(body=body, content_type="text/html", charset="utf-8")
+async def seal(request: web.Request, response: web.StreamResponse) -> None:
+    """What no answer goes without, whoever made it: a handler, an exception, or aiohttp itself."""
+    response.headers.setdefault("Content-Security-Policy", POLICY)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Server"] = "migrator"  # and not which versions of what
+    response.headers.setdefault("Cache-Control", "no-store")
+
+
+def _error(trouble: Trouble) -> dict[str, object]:
+    return {"error": trouble.what, "hint": trouble.hint}
+
+
+def _html(body: bytes, status: int = 200) -> web.Response:
+    return web.Response(body=body, status=status, content_type="text/html", charset="utf-8")
 
 
 def _written(write: Callable[[Summary, io.BytesIO], None], facts: Summary) -> bytes:

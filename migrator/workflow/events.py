@@ -6,6 +6,7 @@ from migrator.domain.cloud import Fault
 from migrator.domain.image import Image
 from migrator.domain.notify import NotifyOn
 from migrator.domain.units import Moment
+from migrator.workflow.plan_facts import PlanFacts
 from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays
 
 
@@ -255,6 +256,9 @@ class RunBegan(Event, frozen=True, kw_only=True):
     version: str
     host: str
     pid: int
+    plan: PlanFacts | None = None
+    """What its plan says of itself; None where that is what the run before recorded, and in journals of
+    versions that recorded nothing of it."""
 
 
 class RunEnded(Event, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from migrator.workflow.events import (
     TargetHalted,
     VisibilityLearned,
 )
+from migrator.workflow.plan_facts import PlanFacts
 from migrator.workflow.states import State
 from migrator.workflow.transitions import ImpossibleTransition, advance
 from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays
@@ -75,6 +76,9 @@ class Ledger:
 
     runs: list[Run] = field(default_factory=list)
 
+    plan: PlanFacts | None = None
+    """What the plan of the latest run says of itself; None where no run recorded it."""
+
     learned: dict[tuple[str, ListedBy], VisibilityDelays] = field(default_factory=dict)
     """What each target's jobs taught about its lists."""
 
@@ -83,6 +87,9 @@ class Ledger:
 
     events: int = 0
     """How many facts it is folded of: with the first run's id, how far the journal has come."""
+
+    last_at: Moment | None = None
+    """When the last of them happened; None without any."""
 
     @property
     def first_run(self) -> str | None:
@@ -95,8 +102,9 @@ class Ledger:
             self.take(event, after(self.states.get(event.key), event))
             return
         match event:
-            case RunBegan(at=at, run=run, version=version, host=host, pid=pid):
+            case RunBegan(at=at, run=run, version=version, host=host, pid=pid, plan=plan):
                 self.runs.append(Run(run=run, began_at=at, version=version, host=host, pid=pid))
+                self.plan = plan or self.plan
             case RunEnded(at=at, run=run, reason=reason, exit_code=exit_code):
                 last = self._last(event)
                 if last.run != run:
@@ -113,6 +121,7 @@ class Ledger:
             case NotificationFailed(id=id_, reason=reason):
                 self._notified(id_, reason)
         self.events += 1
+        self.last_at = event.at
 
     def take(self, event: ImageEvent, state: State) -> None:
         """Like `apply`, for a caller who already knows the `state` that `event` leads to."""
@@ -120,6 +129,7 @@ class Ledger:
             self.planned[event.key] = Planned(image=event.image, digest=event.digest)
         self.states[event.key] = state
         self.events += 1
+        self.last_at = event.at
 
     def _notified(self, id_: str, failure: str | None = None) -> None:
         # What checks events on their way knows the last run alone; an unknown one changes nothing.

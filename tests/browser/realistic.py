@@ -27,6 +27,7 @@ from migrator.workflow.events import (
     VerificationFailed,
 )
 from migrator.workflow.ledger import Ledger
+from migrator.workflow.plan_facts import facts_of
 
 START = 1_780_000_000.0
 """2026-05-28T20:26:40Z."""
@@ -86,7 +87,7 @@ def recorded(n: int = 500, *, seed: int = 4, done: float = 0.82) -> tuple[list[E
     ends = sorted(fact.at for fact in facts if isinstance(fact, ImageVerified | JobFailed | AttemptRejected))
     now = ends[min(int(n * done), len(ends) - 1)] + 20
     events: list[Event] = [
-        RunBegan(at=START, run="run-1", version="1.0.0", host="jump-01", pid=4242),
+        RunBegan(at=START, run="run-1", version="1.0.0", host="jump-01", pid=4242, plan=facts_of(plan)),
         *(ImagePlanned(at=START, key=image.key, image=image, digest="planned") for image in images),
     ]
     again = RunBegan(at=START + PAUSE_AT + PAUSE, run="run-2", version="1.0.0", host="jump-01", pid=5117)

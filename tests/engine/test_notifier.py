@@ -235,3 +235,29 @@ async def test_a_standstill_is_owed_without_any_event():
         group.cancel_scope.cancel()
 
     assert [at for at, _ in desk.took] == [pytest.approx(600.0, abs=2.0)]
+
+
+async def test_what_is_on_its_way_into_the_journal_when_a_run_ends_is_waited_for():
+    class Slow(MemoryJournal):
+        async def append(self, *events: Event) -> None:
+            await anyio.sleep(1.0)
+            await super().append(*events)
+
+    class Sees(Watcher):
+        def seen(self, event, state, elapsed):
+            return [owed("a")]
+
+    desk = Desk(journal=Slow())
+    notifier = await desk.opened()
+    planned = ImagePlanned(at=1.0, key=PLAN.images[0].key, image=PLAN.images[0], digest="d")
+    await desk.journal.append(planned)
+    notifier.watch(Sees(PLAN, await desk.journal.ledger(), 0.0))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(notifier.run)
+        notifier.on_event(planned)
+        await anyio.sleep(0.5)
+        await notifier.settle()
+        group.cancel_scope.cancel()
+
+    assert [id_ for _, id_ in desk.took] == ["a"]

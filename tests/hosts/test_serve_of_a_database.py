@@ -22,7 +22,7 @@ def anyio_backend():
 
 
 async def test_nothing_has_run_there_yet(server):
-    plans = DatabasePlans(server.create("served_nothing"))
+    plans = DatabasePlans(server.create("served_nothing"), lambda name: {})
     assert await plans.tokens() == {}
 
 
@@ -34,12 +34,12 @@ def test_a_plan_in_a_database_is_shown(desk, server):
     assert one("run", one.plan(6), "--limit", "4").code == 7
 
     async def looked() -> tuple[str, str, str]:
-        site = Site(DatabasePlans(url), Door(None), SystemClock(), UTC_ZONE, metrics_text)
+        site = Site(DatabasePlans(url, lambda name: {}), Door(None), SystemClock(), UTC_ZONE, metrics_text)
         async with (
             serving(site, "127.0.0.1", 0) as port,
             aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client,
         ):
-            name = next(iter(site.tokens))
+            name = next(iter(site.views.tokens))
             texts = []
             for path in ("/", f"/plans/{name}", "/metrics"):
                 async with client.get(path) as answer:

@@ -24,6 +24,8 @@ from migrator.domain.cloud import Fault
 from migrator.domain.errors import JournalError, JournalLocked, JournalMissing
 from migrator.domain.image import Image
 from migrator.domain.object_ref import ObjectRef
+from migrator.domain.plan import Wave
+from migrator.domain.units import Rate, Threshold
 from migrator.journal.group_commit import GroupCommit
 from migrator.journal.memory import MemoryLocation, MemoryStore
 from migrator.journal.port import Journal, JournalLocation
@@ -71,6 +73,7 @@ from migrator.workflow.events import (
     VerificationFailed,
 )
 from migrator.workflow.ledger import Ledger, Planned, after, fold
+from migrator.workflow.plan_facts import PlanFacts, TargetFacts
 from migrator.workflow.states import Phase, State
 from migrator.workflow.transitions import TRANSITIONS, ImpossibleTransition
 from tests.journal.conftest import NEEDS_POSTGRES
@@ -588,6 +591,63 @@ async def test_a_reader_that_looks_again_gets_the_images_that_it_knows(location,
 
 
 # --- Trouble --------------------------------------------------------------------------------------------
+
+
+FACTS = PlanFacts(
+    targets={"north": TargetFacts(region="cn-north-4", max_jobs=40, submit_rate=Rate(count=30.0, unit="m"))},
+    owner="李伟",
+    timezone="Asia/Shanghai",
+    waves=(Wave(name="pilot", not_before=5.0, proceed=Threshold(fraction=0.9)), Wave(name="rest")),
+)
+
+
+async def test_what_a_run_records_of_its_plan_is_there_for_readers_and_after_reopening(
+    location, journal, reopen
+):
+    await journal.append(replace(run("r1"), plan=FACTS))
+    await journal.append(run("r2"))
+
+    assert (await location.read().ledger()).plan == FACTS
+    again = await reopen()
+    assert (await again.ledger()).plan == FACTS
+
+
+async def test_a_ledger_is_gone_on_with_at_the_cost_of_what_is_new(location, journal):
+    reader = location.read()
+    await journal.append(run("r1"), planned(WEB))
+    first = await reader.followed()
+    ledger = first.ledger
+    await journal.append(began(WEB), accepted(WEB))
+    await journal.append(planned(DATA))
+
+    second = await reader.followed(first)
+    third = await reader.followed(second)
+
+    assert third.ledger is ledger  # moved on, and not read anew
+    assert ledger == await location.read().ledger() == await journal.ledger()
+    assert list(ledger.planned) == [WEB.key, DATA.key]
+
+
+async def test_a_ledger_of_another_journal_is_not_gone_on_with(location, journal):
+    await journal.append(run("r1"), planned(WEB))
+    there = await location.read().followed()
+    other = replaced(there, ledger=fold([run("r0"), planned(DATA)]), mark="that of another")
+
+    again = await location.read().followed(other)
+
+    assert again.ledger == await journal.ledger()
+
+
+async def test_a_ledger_is_gone_on_with_through_event_after_event(location, journal):
+    reader, followed = location.read(), None
+    first = None
+    for events in ([run("r1")], [planned(WEB)], [began(WEB)], [accepted(WEB)], [planned(DATA, "d2")], []):
+        await journal.append(*events)
+        followed = await reader.followed(followed)
+        first = first or followed.ledger
+
+        assert followed.ledger is first
+        assert followed.ledger == await reader.ledger()
 
 
 async def test_a_journal_killed_after_any_event_reopens_with_every_acknowledged_one(place):

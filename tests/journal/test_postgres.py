@@ -7,19 +7,29 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
+from typing import Any
 from uuid import uuid4
 
 import anyio
 import psycopg
 import pytest
 
+from migrator.domain.cloud import Fault
 from migrator.domain.errors import JournalError, JournalFenced, JournalLocked, JournalTooNew, JournalWentBack
 from migrator.domain.image import Image
 from migrator.domain.object_ref import ObjectRef
+from migrator.journal.codec import event_text
 from migrator.journal.postgres.connection import Database
 from migrator.journal.postgres.heartbeat import Heartbeat, Identity, registered
 from migrator.journal.postgres.location import PostgresLocation
-from migrator.workflow.events import AttemptBegan, ImagePlanned, JobAccepted, JobProgressed, RunBegan
+from migrator.workflow.events import (
+    AttemptBegan,
+    ImagePlanned,
+    JobAccepted,
+    JobProgressed,
+    RunBegan,
+    TargetHalted,
+)
 from migrator.workflow.ledger import fold
 from tests.journal.conftest import NEEDS_POSTGRES
 from tests.postgres import Cluster, cluster
@@ -514,3 +524,49 @@ async def test_a_journal_lives_behind_a_pooler_in_transaction_mode(pooled, plan)
 
 def an_image(name: str, target: str) -> Image:
     return Image(name=name, target=target, source=ObjectRef.parse(f"b:{name}.raw"), min_disk=40)
+
+
+# --- A ledger that is gone on with ----------------------------------------------------------------------
+
+
+def late(url: str, plan: str, kind: str, target: str, key: str | None, body: str) -> psycopg.Connection[Any]:
+    """An event whose number is taken, and which is not committed yet."""
+    connection = psycopg.connect(url)
+    connection.execute(
+        "INSERT INTO migrator.events (plan, target, at, kind, key, body)"
+        " SELECT id, %s, 2, %s, %s, %s FROM migrator.plans WHERE name = %s",
+        [target, kind, key, body, plan],
+    )
+    connection.execute(
+        "UPDATE migrator.shards SET appended = appended + 1 WHERE target = %s"
+        " AND plan = (SELECT id FROM migrator.plans WHERE name = %s)",
+        [target, plan],
+    )
+    return connection
+
+
+@pytest.mark.parametrize("about_an_image", [True, False], ids=["about an image", "about a target"])
+async def test_an_event_that_appears_after_later_ones_is_not_missed(database, lives, plan, about_an_image):
+    north = await lives[0].at(plan, "north").open(version="1")
+    south = await lives[1].at(plan, "south").open(version="1")
+    await north.append(RUN, planned(WEB))
+    await south.append(planned(DB))
+    await south.close()
+    reader = lives[0].at(plan).read()
+    first = await reader.followed()
+    if about_an_image:
+        slow = late(database, plan, "AttemptBegan", "south", DB.key, event_text(began(DB))[1])
+    else:
+        halted = TargetHalted(at=2.0, target="south", fault=Fault(code="X", message="x"))
+        slow = late(database, plan, "TargetHalted", "south", None, event_text(halted)[1])
+    await north.append(began(WEB))
+    second = await reader.followed(first)
+    assert second.ledger.events == 4
+
+    slow.commit()
+    slow.close()
+    third = await reader.followed(second)
+
+    assert third.ledger.events == 5
+    assert (third.ledger is second.ledger) is about_an_image  # what is about a run goes by the order of runs
+    await north.close()

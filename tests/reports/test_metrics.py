@@ -7,16 +7,20 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
+from migrator.domain.cloud import Fault
 from migrator.reports.metrics import APPEND_BUCKETS, METRICS, RunMetrics, Times, metrics_text
 from migrator.reports.summary import Summary, summary
-from migrator.workflow.ledger import Ledger, Planned
-from tests.ledgers import latest, ledgers, plan_for
+from migrator.workflow.events import AttemptBegan, AttemptThrottled, ImagePlanned, JobRestored, RunBegan
+from migrator.workflow.ledger import Ledger, Planned, fold
+from migrator.workflow.states import Outcome
+from tests.ledgers import histories, image, latest, ledgers, plan_for
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics"
+EVENTS = "migrator_journal_events_total"
 PROMTOOL = shutil.which("promtool")
 
 
@@ -44,9 +48,40 @@ def test_what_is_read_back_adds_up_to_what_the_reports_say(ledger):
     for labels, value in found.get("migrator_images", []):
         by_status[labels["status"]] = by_status.get(labels["status"], 0.0) + value
     assert by_status == {phase.value: count for phase, count in one.totals.by_status.items() if count}
-    attempts = sum(len(state.attempts) for state in ledger.states.values())
-    assert sum(value for _, value in found.get("migrator_attempts_total", [])) == attempts
+    outcomes = [attempt.outcome for state in ledger.states.values() for attempt in state.attempts]
+    final = sum(outcome not in (Outcome.OPEN, Outcome.UNKNOWN) for outcome in outcomes)
+    assert sum(value for _, value in found.get("migrator_attempts_total", [])) == final
     assert found["migrator_journal_events_total"] == [({"plan": "dc"}, float(one.events))]
+
+
+def test_how_old_the_journal_is_and_how_long_events_wait_are_told():
+    run = RunMetrics()
+    run.waiting = 61.5
+    ledger = fold([RunBegan(at=1_000.0, run="r", version="1", host="h", pid=1)])
+
+    found = read(metrics_text([facts(ledger)], run))
+
+    assert found["migrator_journal_last_event_timestamp_seconds"] == [({"plan": "dc"}, 1_000.0)]
+    assert found["migrator_journal_waiting_seconds"] == [({"plan": "dc"}, 61.5)]
+    assert found["migrator_generated_timestamp_seconds"][0][1] >= 1_060.0
+
+
+def test_a_target_that_asked_for_a_pause_is_told_with_what_is_left_of_it():
+    busy = Fault(code="IMG.0429", message="too many requests")
+    events = [
+        ImagePlanned(at=0.0, key="north/web-01", image=image(), digest="d"),
+        AttemptBegan(at=5.0, key="north/web-01", attempt=1, digest="d"),
+        AttemptThrottled(at=10.0, key="north/web-01", fault=busy, pause=300.0),
+    ]
+    one = summary(fold(events), plan=plan_for("north"), now=70.0, running=False)
+
+    found = read(metrics_text([one]))
+
+    assert found["migrator_target_paused_seconds"] == [({"plan": "dc-east", "target": "north"}, 240.0)]
+    throttled = [
+        value for labels, value in found["migrator_attempts_total"] if labels["outcome"] == "throttled"
+    ]
+    assert throttled == [1.0]
 
 
 @given(ledgers())
@@ -62,11 +97,28 @@ def test_no_metric_and_no_label_is_there_that_the_table_does_not_have(ledger):
             assert set(labels) <= table[base], name
 
 
+@given(histories())
+def test_no_counter_ever_goes_down_and_what_never_was_is_there_as_zero(history):
+    """What goes down is a new start to Prometheus, which counts all of it once more."""
+    # A journal that was put back takes a doubt away: a new start of the counter is what that is.
+    assume(not any(isinstance(event, JobRestored) for event in history))
+    before: dict[tuple[str, ...], float] = {}
+    for count in range(1, len(history) + 1):
+        found = read(metrics_text([facts(fold(history[:count]))]))
+        now = {
+            (name, *labels.values()): value
+            for name, samples in found.items()
+            if name.endswith("_total")
+            for labels, value in samples
+        }
+        assert all(now[key] >= value for key, value in before.items())
+        assert all(key in before or not value for key, value in now.items() if key[0] != EVENTS)
+        before = now
+
+
 def test_names_from_outside_come_back_as_they_are():
     ledger = Ledger()
     wave, target = 'a"b\\c\nd', "north"
-    from tests.ledgers import image
-
     ledger.planned["k"] = Planned(image=replace(image(), wave=wave, target=target), digest="d")
     from migrator.workflow.states import State
 

@@ -160,6 +160,20 @@ def test_a_closed_window_is_to_be_moved_and_not_run_again_into():
     assert "done" not in headline(facts)
 
 
+def test_images_that_will_miss_their_window_are_counted_apart_from_others_that_are_left_out():
+    images = [*listed(3, "a"), *listed(3, "b", 3)]
+    done = [event for n in range(3) for event in imported(n)]
+
+    def too_late(closes: float) -> int:
+        waves = (Wave(name="a"), Wave(name="b", not_before=START + 7_200.0, not_after=START + closes))
+        facts = summed(BEGAN, *images, *done, waves=waves)
+        assert facts.eta.left_out == facts.eta.too_late
+        return facts.eta.too_late
+
+    assert too_late(86_400.0) == 0
+    assert too_late(7_200.5) > 0
+
+
 def test_an_end_is_never_promised_before_its_window_opens():
     images = [*listed(3, "a"), *listed(3, "b", 3)]
     done = [event for n in range(3) for event in imported(n)]

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from migrator.cli.service import service_seen
 from migrator.domain.units import Moment
 from migrator.domain.zone import UTC_ZONE
 from migrator.io.clock import SystemClock
 from migrator.reports.metrics import metrics_text
 from migrator.serving.access import Door
 from migrator.serving.server import Site, serving
-from migrator.serving.sources import FolderPlans
+from migrator.serving.sources import FolderPlans, ServiceOf
 
 
 @contextmanager
@@ -28,6 +29,11 @@ def served(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         yield json.loads(process.stdout.readline())["url"], process
         process.terminate()
         assert process.wait(10) == 0
+
+
+def seen_in(folder: Path) -> ServiceOf:
+    """What `serve` is told of the services of plans in a folder."""
+    return lambda name: service_seen(folder / name)
 
 
 class At(SystemClock):
@@ -44,7 +50,7 @@ class At(SystemClock):
 @contextmanager
 def served_at(folder: Path, moment: Moment) -> Iterator[str]:
     """The URL of a page over a folder of reports, as it was at a moment."""
-    site = Site(FolderPlans(folder), Door(None), At(moment), UTC_ZONE, metrics_text)
+    site = Site(FolderPlans(folder, seen_in(folder)), Door(None), At(moment), UTC_ZONE, metrics_text)
     loop, listening, ports = asyncio.new_event_loop(), threading.Event(), list[int]()
 
     async def serve() -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -15,8 +16,7 @@ from migrator.domain.errors import JournalError, UsageError
 from migrator.domain.image import Image
 from migrator.domain.object_ref import ObjectRef
 from migrator.domain.plan import Plan
-from migrator.domain.units import Moment
-from migrator.domain.zone import UTC_ZONE, Zone
+from migrator.domain.zone import UTC_ZONE
 from migrator.io.clock import SystemClock
 from migrator.journal.stores import journal_at
 from migrator.reports.metrics import metrics_text
@@ -36,6 +36,7 @@ from migrator.workflow.events import (
     RunEnded,
 )
 from migrator.workflow.ledger import Ledger
+from tests.serving.live import seen_in
 
 pytestmark = pytest.mark.anyio
 TOKEN = "a-token-of-some-length"
@@ -84,7 +85,7 @@ async def opened(
     folder: Path, token: str | None = None, **headers: str
 ) -> AsyncIterator[tuple[aiohttp.ClientSession, Site]]:
     """A site over a folder, and a client of it."""
-    site = Site(FolderPlans(folder), Door(token), SystemClock(), UTC_ZONE, metrics_text)
+    site = Site(FolderPlans(folder, seen_in(folder)), Door(token), SystemClock(), UTC_ZONE, metrics_text)
     async with (
         serving(site, "127.0.0.1", 0) as port,
         aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=headers) as client,
@@ -133,7 +134,9 @@ async def test_the_life_of_an_image_is_told_event_by_event(folder):
 
 async def test_no_text_of_others_becomes_markup_and_nothing_is_inline(folder):
     async with opened(folder) as (client, site):
-        key = next(row.key for row in (await site._of("wave-1")).facts.images if row.key != "north/web-01")
+        key = next(
+            row.key for row in (await site.views.of("wave-1")).facts.images if row.key != "north/web-01"
+        )
         from yarl import URL
 
         paths = ["/", "/plans/wave-1", str(URL("/plans/wave-1/images/") / key)]
@@ -206,7 +209,7 @@ async def test_with_a_token_nobody_sees_anything_without_it(folder):
 
 async def test_a_person_logs_in_without_scripts_and_the_cookie_is_not_the_token(folder):
     jar = aiohttp.CookieJar(unsafe=True)
-    site = Site(FolderPlans(folder), Door(TOKEN), SystemClock(), UTC_ZONE, metrics_text)
+    site = Site(FolderPlans(folder, seen_in(folder)), Door(TOKEN), SystemClock(), UTC_ZONE, metrics_text)
     async with (
         serving(site, "127.0.0.1", 0) as port,
         aiohttp.ClientSession(f"http://127.0.0.1:{port}", cookie_jar=jar) as client,
@@ -266,7 +269,7 @@ async def test_looking_changes_nothing_on_disk(folder):
 
 
 async def test_journals_that_cannot_be_looked_at_are_said_and_looked_at_again(folder):
-    plans = Sometimes(folder)
+    plans = Sometimes(folder, seen_in(folder))
     site = Site(plans, Door(None), SystemClock(), UTC_ZONE, metrics_text)
     async with (
         serving(site, "127.0.0.1", 0) as port,
@@ -298,16 +301,24 @@ class Sometimes(FolderPlans):
 async def test_a_page_is_made_once_for_each_change(folder, monkeypatch):
     made: list[str] = []
 
-    def counted(ledger: Ledger, *, plan: Plan, now: Moment, running: bool, zone: Zone) -> Summary:
+    def counted(ledger: Ledger, *, plan: Plan, **others: Any) -> Summary:
         made.append(plan.name)
-        return summary(ledger, plan=plan, now=now, running=running, zone=zone)
+        return summary(ledger, plan=plan, **others)
 
-    monkeypatch.setattr("migrator.serving.server.summary", counted)
+    monkeypatch.setattr("migrator.serving.views.summary", counted)
     async with opened(folder) as (client, _):
         for _ in range(5):
             await text(client, "/plans/wave-1")
 
     assert made == ["wave-1"]
+
+
+async def test_looking_makes_nothing_new_of_a_journal(folder):
+    plans = FolderPlans(folder, seen_in(folder))
+    before = await plans.tokens()
+    await plans.reader("wave-1").ledger()
+
+    assert await plans.tokens() == before
 
 
 # --- Who may look ---------------------------------------------------------------------------------------

@@ -14,6 +14,12 @@ from migrator.journal.port import Holder
 from migrator.journal.postgres.connection import Connection
 from migrator.journal.postgres.heartbeat import began, machine
 
+TELLER = ""
+"""The name under which somebody owns that the receivers of a plan are told; no target is called so."""
+
+NOBODY = UUID(int=0)
+"""The process of a claim that only reads."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
@@ -97,7 +103,10 @@ def claim(connection: Connection, name: str, plan: str, target: str | None, proc
         )
         _expect_free(connection, name, {holder})
         if target is None:
-            owners = connection.execute("SELECT holder FROM migrator.shards WHERE plan = %s", [plan_id])
+            # Who tells of a run that is over is in nobody's way: it is fenced, and the new owner tells.
+            owners = connection.execute(
+                "SELECT holder FROM migrator.shards WHERE plan = %s AND target <> %s", [plan_id, TELLER]
+            )
             _expect_free(connection, name, {owner for (owner,) in owners.fetchall()})
             connection.execute(
                 "UPDATE migrator.shards SET holder = NULL, epoch = epoch + 1 WHERE plan = %s", [plan_id]

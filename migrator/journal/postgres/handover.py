@@ -17,7 +17,7 @@ from migrator.domain.errors import JournalError, JournalLocked
 from migrator.domain.image import Image
 from migrator.domain.units import Moment
 from migrator.journal.codec import event_text, images_text
-from migrator.journal.postgres.claim import Claim, lives
+from migrator.journal.postgres.claim import TELLER, Claim, lives
 from migrator.journal.postgres.connection import Connection
 from migrator.journal.postgres.heartbeat import CHANNEL
 from migrator.workflow.events import Event, RunBegan, RunEnded
@@ -45,6 +45,9 @@ class HandOver:
 
     waves: Mapping[str, Mapping[str, WaveCount]]
     """By target and wave: how many images there are."""
+
+    tells: bool = False
+    """Whether the plan has receivers, whom one of the workers is to tell."""
 
 
 def hand_over(connection: Connection, name: str, plan: str, given: HandOver, began: RunBegan) -> int:
@@ -87,9 +90,19 @@ def hand_over(connection: Connection, name: str, plan: str, given: HandOver, beg
             )
         connection.execute(
             "UPDATE migrator.shards SET over_at = now(), reason = 'the plan no longer has this target',"
-            " counts = '{}' WHERE plan = %s AND NOT target = ANY(%s)",
-            [plan_id, list(given.queues)],
+            " counts = '{}' WHERE plan = %s AND NOT target = ANY(%s) AND target <> %s",
+            [plan_id, list(given.queues), TELLER],
         )
+        connection.execute(
+            "UPDATE migrator.shards SET waits = '' WHERE plan = %s AND target = %s", [plan_id, TELLER]
+        )
+        if given.tells:
+            # Over from the beginning: there is nothing to import for it, and no run waits for its end.
+            connection.execute(
+                "INSERT INTO migrator.shards (plan, target, over_at, waits) VALUES (%s, %s, now(), 'tells')"
+                " ON CONFLICT (plan, target) DO UPDATE SET waits = excluded.waits",
+                [plan_id, TELLER],
+            )
         connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, plan])
     return int(revision)
 
@@ -154,12 +167,7 @@ def handed(connection: Connection, plan: str, target: str) -> Handed | None:
         if row is None:
             return None
         plan_id, document, revision, begun, counts = row
-        images: list[Image] = []
-        for (text,) in connection.execute(
-            "SELECT images FROM migrator.handed WHERE plan = %s AND target = %s ORDER BY chunk",
-            [plan_id, target],
-        ):
-            images += decode(text, type=list[Image])
+        images = images_of(connection, plan_id, target)
         others = connection.execute(
             "SELECT counts FROM migrator.shards WHERE plan = %s AND target <> %s", [plan_id, target]
         ).fetchall()
@@ -171,6 +179,18 @@ def handed(connection: Connection, plan: str, target: str) -> Handed | None:
         counts=TargetCounts.read(counts),
         others=[TargetCounts.read(text) for (text,) in others],
     )
+
+
+def images_of(connection: Connection, plan_id: int, target: str | None) -> list[Image]:
+    """Those of one target that were handed over, or of all of them. Raises psycopg.Error."""
+    images: list[Image] = []
+    for (text,) in connection.execute(
+        "SELECT images FROM migrator.handed WHERE plan = %(plan)s"
+        " AND (%(target)s::text IS NULL OR target = %(target)s) ORDER BY target, chunk",
+        {"plan": plan_id, "target": target},
+    ):
+        images += decode(text, type=list[Image])
+    return images
 
 
 def strangers(connection: Connection, plan: str, keys: list[str]) -> tuple[int, str] | None:
@@ -349,7 +369,9 @@ def stop(connection: Connection, name: str, plan: str, why: str) -> bool:
         ).fetchone()
         if row is None:
             raise JournalError(f"{name}: nothing has run yet", hint="Nothing is to be stopped.")
-        owners = connection.execute("SELECT holder FROM migrator.shards WHERE plan = %s", [row[0]]).fetchall()
+        owners = connection.execute(
+            "SELECT holder FROM migrator.shards WHERE plan = %s AND target <> %s", [row[0], TELLER]
+        ).fetchall()
         alive = lives(connection, {row[1], *(owner for (owner,) in owners)}).values()
         connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, plan])
     return any(life.alive for life in alive)
@@ -376,7 +398,22 @@ def unattended(connection: Connection, plan_id: int) -> list[str]:
     for target, queue, waits, not_before, stopping in rows:
         reason = _why(queue, waits, not_before, stopping, served, bool(workers))
         by_reason.setdefault(reason, []).append(target)
-    return [f"{_named(targets)}: {reason}" for reason, targets in by_reason.items()]
+    said = [f"{_named(targets)}: {reason}" for reason, targets in by_reason.items()]
+    return said + ([_UNTOLD] if workers and _untold(connection, plan_id) else [])
+
+
+_UNTOLD = "nobody is told: no worker has all that the receivers of [[notify]] need; start one that has"
+
+
+def _untold(connection: Connection, plan_id: int) -> bool:
+    """Whether receivers of a plan are to be told, and nobody does that."""
+    found = connection.execute(
+        "SELECT FROM migrator.shards s JOIN migrator.plans plan ON plan.id = s.plan WHERE s.plan = %s"
+        " AND s.target = %s AND s.waits <> '' AND plan.stopping IS NULL AND NOT EXISTS"
+        f" (SELECT FROM migrator.processes p WHERE p.id IN (s.holder, plan.holder) AND {ALIVE})",
+        [plan_id, TELLER],
+    ).fetchone()
+    return found is not None
 
 
 def _why(

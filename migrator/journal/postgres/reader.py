@@ -2,27 +2,25 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from migrator.domain import collector
 from migrator.domain.errors import JournalMissing
 from migrator.domain.image import Image
 from migrator.domain.units import Moment
-from migrator.journal.codec import read_image, read_state
-from migrator.journal.port import MOST_TROUBLED, NO_IMAGES, Holder, JournalCounts
+from migrator.journal.codec import read_event, read_image, read_state
+from migrator.journal.port import MOST_TROUBLED, NO_IMAGES, Followed, Holder, JournalCounts
 from migrator.journal.postgres import schema, store
-from migrator.journal.postgres.claim import Claim, lives
+from migrator.journal.postgres.claim import NOBODY, TELLER, Claim, lives
 from migrator.journal.postgres.connection import Connection, Database
 from migrator.journal.postgres.errors import damaged, explained
 from migrator.journal.postgres.handover import unattended
-from migrator.journal.postgres.heartbeat import Identity
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger, Planned, fold
 from migrator.workflow.states import Phase
 
 Answer = TypeVar("Answer")
-
-_NOBODY = Identity(name="", version="").id
 
 
 class PostgresReader:
@@ -40,6 +38,10 @@ class PostgresReader:
     async def events(self, key: str | None = None) -> Sequence[Event]:
         """`JournalReader.events`."""
         return await asyncio.to_thread(self._snapshot, lambda one, held: store.read_events(one, held, key))
+
+    async def followed(self, before: Followed | None = None) -> Followed:
+        """`JournalReader.followed`."""
+        return await asyncio.to_thread(self._snapshot, lambda one, held: self._followed(one, held, before))
 
     async def holder(self) -> Holder | None:
         """`JournalReader.holder`: of the plan, or of its targets."""
@@ -68,13 +70,26 @@ class PostgresReader:
                 raise JournalMissing(f"{self._name}: nothing has run yet")
             with connection.transaction():
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                everything = Claim(plan=plan, target=None, process=_NOBODY, epoch=0, generation=0)
+                everything = Claim(plan=plan, target=None, process=NOBODY, epoch=0, generation=0)
                 return question(connection, everything)
 
     def _ledger(self, connection: Connection, held: Claim, known: Mapping[str, Image]) -> Ledger:
         ledger = store.read_ledger(connection, self._name, held)
         ledger.planned = store.read_planned(connection, held, known)
         return ledger
+
+    def _followed(self, connection: Connection, held: Claim, before: Followed | None) -> Followed:
+        if before is not None and isinstance(before.mark, Mark) and before.mark.plan == held.plan:
+            mark, rows = events_since(connection, before.mark)
+            late = any(general and seq <= before.mark.last for seq, general, _, _ in rows)
+            total = before.ledger.events + len(rows)
+            if not late and total == store.appended(connection, held):
+                for _, _, kind, body in rows:
+                    before.ledger.apply(read_event(kind, body))
+                return Followed(ledger=before.ledger, mark=mark)
+        known = {} if before is None else {key: one.image for key, one in before.ledger.planned.items()}
+        ledger = self._ledger(connection, held, known)
+        return Followed(ledger=ledger, mark=mark_of(connection, held.plan))
 
     def _exists(self) -> bool:
         with explained(self._name), self._database.connect() as connection:
@@ -87,8 +102,8 @@ class PostgresReader:
                 return None
             rows = connection.execute(
                 "SELECT holder FROM migrator.plans WHERE id = %(plan)s UNION ALL"
-                " SELECT holder FROM migrator.shards WHERE plan = %(plan)s",
-                {"plan": plan},
+                " SELECT holder FROM migrator.shards WHERE plan = %(plan)s AND target <> %(teller)s",
+                {"plan": plan, "teller": TELLER},
             ).fetchall()
             alive = [life for life in lives(connection, {row[0] for row in rows}).values() if life.alive]
         if not alive:
@@ -171,6 +186,54 @@ def counted(connection: Connection, held: Claim, above: int, now: Moment) -> Jou
         ],
         last_hour=0 if ended is None else int(ended[0]),
     )
+
+
+OVERLAP = 5000
+"""Numbers below the last one that are looked at again: targets commit side by side, so an event may appear
+after others with higher numbers. One that appears later still is missed by the count, and all is read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Which events of a plan are known."""
+
+    plan: int
+    last: int
+    """The highest number."""
+
+    latest: frozenset[int]
+    """Those within the overlap."""
+
+
+def mark_of(connection: Connection, plan: int) -> Mark:
+    """That of all events. Raises psycopg.Error."""
+    row = connection.execute(
+        "SELECT coalesce(max(seq), 0) FROM migrator.events WHERE plan = %s", [plan]
+    ).fetchone()
+    last = 0 if row is None else int(row[0])
+    rows = connection.execute(
+        "SELECT seq FROM migrator.events WHERE plan = %s AND seq > %s", [plan, last - OVERLAP]
+    )
+    return Mark(plan=plan, last=last, latest=frozenset(seq for (seq,) in rows.fetchall()))
+
+
+def events_since(connection: Connection, mark: Mark) -> tuple[Mark, list[tuple[int, bool, str, str]]]:
+    """(number, whether it is about no image, kind, body) of each event that is not known; and the mark then.
+
+    Raises psycopg.Error.
+    """
+    rows = [
+        row
+        for row in connection.execute(
+            "SELECT seq, key IS NULL, kind, body FROM migrator.events WHERE plan = %s AND seq > %s"
+            " ORDER BY seq",
+            [mark.plan, mark.last - OVERLAP],
+        ).fetchall()
+        if row[0] not in mark.latest
+    ]
+    last = max(mark.last, rows[-1][0]) if rows else mark.last
+    latest = frozenset(seq for seq in (*mark.latest, *(row[0] for row in rows)) if seq > last - OVERLAP)
+    return Mark(plan=mark.plan, last=last, latest=latest), rows
 
 
 def plan_id(connection: Connection, name: str, plan: str) -> int | None:

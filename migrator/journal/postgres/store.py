@@ -14,6 +14,7 @@ import psycopg
 from migrator.domain import collector
 from migrator.domain.errors import JournalError, JournalFenced, JournalWentBack
 from migrator.domain.image import Image
+from migrator.domain.units import Moment
 from migrator.journal.codec import image_text, read_event, read_image, read_state, state_text
 from migrator.journal.postgres.claim import Claim, claim, release
 from migrator.journal.postgres.connection import Connection, Database
@@ -284,6 +285,7 @@ def read_ledger(connection: Connection, name: str, held: Claim) -> Ledger:
     ledger.states = states
     ledger.planned = {}
     ledger.events = appended(connection, held)
+    ledger.last_at = last_at(connection, held)
     return ledger
 
 
@@ -295,6 +297,16 @@ def general(connection: Connection, held: Claim) -> Ledger:
         {"plan": held.plan, "target": held.target},
     ).fetchall()
     return fold(read_event(kind, body) for kind, body in rows)
+
+
+def last_at(connection: Connection, held: Claim) -> Moment | None:
+    """When the last event happened of a plan, or of one target of it; None without any."""
+    row = connection.execute(
+        "SELECT at FROM migrator.events WHERE plan = %(plan)s"
+        " AND (%(target)s::text IS NULL OR target IS NULL OR target = %(target)s) ORDER BY seq DESC LIMIT 1",
+        {"plan": held.plan, "target": held.target},
+    ).fetchone()
+    return None if row is None else float(row[0])
 
 
 def appended(connection: Connection, held: Claim) -> int:

@@ -8,7 +8,7 @@ from migrator.domain import collector
 from migrator.domain.image import Image
 from migrator.domain.units import Moment
 from migrator.journal.lock import holder, lock_path
-from migrator.journal.port import NO_IMAGES, Holder, JournalCounts
+from migrator.journal.port import NO_IMAGES, Followed, Holder, JournalCounts
 from migrator.journal.sqlite.store import reading
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger
@@ -23,6 +23,10 @@ class SqliteReader:
     async def ledger(self, known: Mapping[str, Image] = NO_IMAGES) -> Ledger:
         """`JournalReader.ledger`."""
         return await asyncio.to_thread(self._ledger, known)
+
+    async def followed(self, before: Followed | None = None) -> Followed:
+        """`JournalReader.followed`."""
+        return await asyncio.to_thread(self._followed, before)
 
     async def holder(self) -> Holder | None:
         """`JournalReader.holder`."""
@@ -52,6 +56,15 @@ class SqliteReader:
         with reading(self.path) as store, collector.paused():
             return store.counts(above, now)
 
+    def _followed(self, before: Followed | None) -> Followed:
+        with reading(self.path) as store:
+            if before is not None and (rows := store.since(before.ledger.events, before.mark)) is not None:
+                with collector.paused():
+                    ledger = store.moved_on(before.ledger, rows)
+            else:
+                ledger = store.ledger(NO_IMAGES if before is None else _images(before.ledger))
+            return Followed(ledger=ledger, mark=store.event_row(ledger.events))
+
     def _events(self, key: str | None) -> list[Event]:
         with reading(self.path) as store:
             return store.events(key)
@@ -59,3 +72,7 @@ class SqliteReader:
     def _check(self) -> None:
         with reading(self.path) as store:
             store.check()
+
+
+def _images(ledger: Ledger) -> dict[str, Image]:
+    return {key: planned.image for key, planned in ledger.planned.items()}

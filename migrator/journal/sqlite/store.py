@@ -110,6 +110,7 @@ class SqliteStore:
         ledger = self.without_images(totals)
         ledger.planned, ledger.states = self.planned(known, totals), self.states(totals)
         ledger.events = self._last_event() if totals is None else totals.events
+        ledger.last_at = self.last_at()
         return ledger
 
     def counts(self, above: int, now: Moment) -> JournalCounts | None:
@@ -148,6 +149,33 @@ class SqliteStore:
             )
             return [read_event(kind, body) for kind, body in rows]
 
+    def event_row(self, number: int) -> tuple[str, str] | None:
+        """(kind, body) of an event, counted from 1; None where there is none."""
+        with read_as_written(self.path):
+            row: tuple[str, str] | None = self.connection.execute(
+                "SELECT kind, body FROM events WHERE seq = ?", [number]
+            ).fetchone()
+            return row
+
+    def since(self, count: int, last: object) -> list[tuple[str, str]] | None:
+        """(kind, body) of the events after so many; None unless those are there, and `last` is their last."""
+        totals = self.totals()
+        if totals is None or totals.events < count or self.event_row(count) != last:
+            return None
+        with read_as_written(self.path):
+            rows = self.connection.execute(
+                "SELECT kind, body FROM events WHERE seq > ? ORDER BY seq", [count]
+            ).fetchall()
+        self._expect("events", count + len(rows), totals.events)
+        return rows
+
+    def moved_on(self, ledger: Ledger, rows: Sequence[tuple[str, str]]) -> Ledger:
+        """The same ledger with these events applied to it."""
+        with read_as_written(self.path):
+            for kind, body in rows:
+                ledger.apply(read_event(kind, body))
+        return ledger
+
     def check_quickly(self) -> None:
         """Raise JournalError unless the file is sound in its structure. Any thread may call it."""
         with explained(self.path), closing(connect(self.path, "ro")) as connection:
@@ -172,6 +200,11 @@ class SqliteStore:
 
     def close(self) -> None:
         self.connection.close()
+
+    def last_at(self) -> Moment | None:
+        """When the last event happened; None without any."""
+        row = self.connection.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        return None if row is None else float(row[0])
 
     def _last_event(self) -> int:
         last: int = self.connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
@@ -240,6 +273,7 @@ class WritableSqliteStore(SqliteStore):
                 ledger = self.without_images(self._totals)
                 ledger.states = self.states(self._totals)
                 ledger.events = self._totals.events
+                ledger.last_at = self.last_at()
             finally:
                 sound.result()  # what is wrong with the file itself says more than what is wrong with a row
         return ledger

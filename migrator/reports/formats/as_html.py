@@ -189,7 +189,7 @@ def _assets() -> _Assets:
     style, boot, page, charts = (
         folder.joinpath(name).read_text("utf-8") for name in ("report.css", "boot.js", "page.js", "charts.js")
     )
-    plotly = files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
+    plotly = folder.joinpath("plotly.min.js").read_bytes()
     scripts = " ".join(_hash(text) for text in (boot.encode(), page.encode(), charts.encode(), plotly))
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True

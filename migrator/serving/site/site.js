@@ -8,7 +8,7 @@
     busy = true;
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-      if (!answer.ok) return;
+      if (!answer.ok && answer.status !== 503) return; // 503 says why a journal cannot be read
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const focused = document.activeElement && document.activeElement.getAttribute("href");
       const scrolled = [...document.querySelectorAll(".scroll")].map((one) => one.scrollLeft);
