@@ -30,6 +30,7 @@ NEEDED = (
     "migrator/reports/formats/report.schema.json",
     "migrator/reports/formats/html/report.html.j2",
     "migrator/reports/formats/html/plotly.min.js",
+    "migrator/reports/formats/html/plotly.packed",
     "migrator/serving/site/base.html.j2",
 )
 """Files that a wheel has to bring besides its modules, one of each kind."""

@@ -1,7 +1,10 @@
 """What a release rests on: one version, a changelog of one form, the page's script, a bill of materials."""
 
+import base64
+import hashlib
 import re
 import tomllib
+import zlib
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -78,6 +81,9 @@ def test_the_script_of_the_page_is_that_of_the_pinned_plotly_and_its_licence_is_
     script = Path(str(plotly.locate_file("plotly/package_data/plotly.min.js")))
     assert f'"plotly=={plotly.version}"' in pyproject
     assert (HTML / "plotly.min.js").read_bytes() == script.read_bytes()
+    sha256, packed = (HTML / "plotly.packed").read_bytes().splitlines()
+    assert base64.b64decode(sha256) == hashlib.sha256(script.read_bytes()).digest()
+    assert zlib.decompress(base64.b64decode(packed)) == script.read_bytes()
     assert (HTML / "plotly.LICENSE.txt").read_text(encoding="utf-8") == licence.read_text()
 
 

@@ -332,7 +332,7 @@ def test_charts_tell_the_time_of_the_tables_and_the_headline_in_every_zone(
     ("later", "words"),
     [
         (0, "Made just now; reload to refresh ("),
-        (720, "Made 12 min ago; reload to refresh, or see whether the run still goes on ("),
+        (2400, "Made 40 min ago; reload to refresh, or see whether the run still goes on ("),
     ],
 )
 def test_it_says_how_old_it_is(visit: Visiting, path: Path, facts: Summary, later: float, words: str):

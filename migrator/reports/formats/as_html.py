@@ -13,7 +13,6 @@
 
 import base64
 import hashlib
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,19 +84,19 @@ def _table() -> list[ReportColumn]:
 
 def write(summary: Summary, stream: BinaryIO) -> None:
     """Write the report to `stream`."""
-    page = _page(summary)
     # Half a surrogate pair, which a name can carry and UTF-8 cannot, must not cost anybody the report.
-    stream.write(page.encode("utf-8", "replace"))
+    stream.writelines(part.encode("utf-8", "replace") for part in _page(summary))
 
 
-def _page(summary: Summary) -> str:
+def _page(summary: Summary) -> Iterator[str]:
+    """The page, part by part: as one text it would be there several times."""
     assets = _assets()
     # What needs attention comes first; sorting is stable, so the plan's order is kept within each status.
     order = sorted(range(len(summary.images)), key=[_RANK[row.status] for row in summary.images].__getitem__)[
         :ROWS
     ]
     causes = [*summary.failures, *summary.waiting]
-    return assets.template.render(
+    return assets.template.generate(
         assets=assets,
         s=summary,
         version=__version__,
@@ -189,8 +188,8 @@ def _assets() -> _Assets:
     style, boot, page, charts = (
         folder.joinpath(name).read_text("utf-8") for name in ("report.css", "boot.js", "page.js", "charts.js")
     )
-    plotly = folder.joinpath("plotly.min.js").read_bytes()
-    scripts = " ".join(_hash(text) for text in (boot.encode(), page.encode(), charts.encode(), plotly))
+    sha256, plotly = folder.joinpath("plotly.packed").read_text("ascii").splitlines()
+    scripts = " ".join([*(_hash(text.encode()) for text in (boot, page, charts)), f"'sha256-{sha256}'"])
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -216,7 +215,7 @@ def _assets() -> _Assets:
         boot=boot,
         page=page,
         charts=charts,
-        plotly=base64.b64encode(zlib.compress(plotly, 6)).decode(),
+        plotly=plotly,
         # Plotly opens an empty style and fills it rule by rule, which no policy has anything against.
         policy=f"default-src 'none'; script-src {scripts}; style-src {_hash(style.encode())} {_hash(b'')}; "
         "img-src data:; base-uri 'none'; form-action 'none'",
