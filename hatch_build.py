@@ -19,7 +19,7 @@ SCRIPT = "migrator/reports/formats/html/plotly.min.js"
 """Where it lies, not in git. An editable installation writes it there too, since it is read from there."""
 
 PACKED = "migrator/reports/formats/html/plotly.packed"
-"""The same as a page holds it: its SHA-256 in base64 on one line, on the next what zlib makes of it in base64.
+"""The same as a page holds it: its SHA-256 in base64 on one line, and on the next what zlib makes of it.
 Packed here once, it need not be packed by every run."""
 
 LICENSE = "migrator/reports/formats/html/plotly.LICENSE.txt"

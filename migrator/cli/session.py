@@ -70,7 +70,7 @@ REPORT_EVERY = 30.0
 FIRST_EVENTS = 5_000
 """Events in one commit, while a run writes down what its plan lists."""
 
-REPORT_SHARE = 0.01
+REPORT_SHARE = 0.005
 """Of a core: what all reports and the metrics together may take while a run goes on."""
 
 METRICS = "metrics"
