@@ -11,7 +11,6 @@ out and counted; of the live lines only the last ones are kept.
 import codecs
 import os
 import re
-import shutil
 import sys
 import threading
 from collections import deque
@@ -107,6 +106,8 @@ class Stream:
             columns, rows = os.get_terminal_size(stream.fileno())
         except (OSError, ValueError, AttributeError):
             columns = rows = 0
+        import shutil  # which brings three ways to compress with it
+
         usual = shutil.get_terminal_size()
         return columns or usual.columns, rows or usual.lines
 
