@@ -8,13 +8,31 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from migrator.workflow.selection import Selection
 
 option = partial(click.option, show_default=True, show_envvar=True)
 """An option whose help says what holds without it, and which variable stands in for it."""
 
-FILE = click.Path(path_type=Path)
-"""A path, whatever lies there: whoever opens it knows better what to say."""
+
+class _File(click.ParamType[Path]):
+    """A path, whatever lies there; click's own looks, and whoever opens it knows better what to say."""
+
+    name = "path"
+
+    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        return Path(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem]":
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="file")]
+
+
+FILE = _File()
 
 plan_path = click.argument("plan", type=FILE, metavar="PLAN", help="A TOML plan.")
 reports_dir = option(

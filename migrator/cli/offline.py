@@ -42,6 +42,7 @@ from migrator.reports.causes import Cause
 from migrator.reports.counted import CountedStatus, counted_status
 from migrator.reports.glossary import FAILED, STATUSES
 from migrator.reports.machines import MachineState
+from migrator.reports.styled import painted
 from migrator.reports.summary import Summary, summary
 from migrator.reports.tally import Tally
 from migrator.reports.terminal import LiveStatus
@@ -215,7 +216,7 @@ def _print_lines(shown: LiveStatus, totals: Tally, failures: Sequence[Cause], co
     # A reader that is no terminal has all the room there is.
     width = STDOUT.size()[0] if STDOUT.isatty() else 1000
     lines = terminal.view(replace(shown, failures=()), width=width, encoding=STDOUT.encoding)
-    for line in terminal.painted(lines, colored=console.colored_on(STDOUT)):
+    for line in painted(lines, colored=console.colored_on(STDOUT)):
         console.drawn(line)
     for phase, count in totals.by_status.items():
         if count:
@@ -242,7 +243,7 @@ def _print_watched(standing: _Standing, console: Console) -> None:
         height=max(rows - 1, 1) if moving else None,
         encoding=STDOUT.encoding,
     )
-    text = "\n".join(terminal.painted(drawn, colored=console.colored_on(STDOUT)))
+    text = "\n".join(painted(drawn, colored=console.colored_on(STDOUT)))
     if moving:
         # The screen anew: whatever became of its size meanwhile, nothing old stays.
         STDOUT.write("\x1b[H\x1b[2J" + text)

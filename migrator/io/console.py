@@ -19,6 +19,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
+from migrator.domain.cells import cell_len
+
 MOST = 8 * 1024 * 1024
 """Characters that wait for a reader before lines are left out: some 25,000 events."""
 
@@ -229,8 +231,6 @@ class Terminal(Stream):
 
     def _rows(self) -> int:
         """Rows that the live lines take now: a window made narrower since has wrapped them."""
-        from rich.cells import cell_len  # which only a live line needs
-
         columns = self.size()[0]
         lines = _SGR.sub("", self._drawn).split("\n")
         return sum(max(1, -(-cell_len(line) // columns)) for line in lines)
