@@ -7,6 +7,7 @@ import click
 
 from migrator.domain.text import visible
 
+PROGRAM = "migrator"
 SHELLS = ("bash", "zsh", "fish")
 
 _PLACES = {
@@ -38,7 +39,7 @@ def script_of(shell: str, program: click.Command) -> str:
 
     kind = get_completion_class(shell)
     assert kind is not None, shell
-    part = kind(program, {}, "migrator", "_MIGRATOR_COMPLETE")
+    part = kind(program, {}, PROGRAM, f"_{PROGRAM.upper()}_COMPLETE")
     # Not source(): of bash it asks the version, in a process of its own.
     return part.source_template % part.source_vars()
 

@@ -11,7 +11,7 @@ def offered(desk, typed: str) -> list[str]:
     words = typed.split(" ")
     env = {"_MIGRATOR_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
     done = CliRunner().invoke(app, [], env={**desk.env, **env}, prog_name="migrator")
-    return [line.partition(",")[2] for line in done.stdout.splitlines()]
+    return [line.partition(",")[2] for line in done.stdout.split("\n") if line]
 
 
 @pytest.mark.parametrize(
