@@ -34,7 +34,7 @@ endef
 
 # One environment that grows: what the program needs, and what its development needs besides.
 $(VENV)/.run: requirements/run.txt pyproject.toml
-	@echo "Once: installs what migrator needs into $(VENV), 17 MB to download, 150 MB on disk; takes 15 s to a minute."
+	@echo "Once: installs what migrator needs into $(VENV), 19 MB to download, 150 MB on disk; takes 15 s to a minute."
 	$(call fill,$(VENV),requirements/run.txt)
 	@touch $@
 
