@@ -52,7 +52,7 @@ def install(shell: str, program: click.Command, home: Path) -> Path:
     path.write_text(script_of(shell, program), encoding="utf-8")
     if start is not None:
         line = line.format(script=path)
-        with (home / start).open("a+", encoding="utf-8") as file:
+        with (home / start).open("a+", encoding="utf-8", errors="surrogateescape") as file:
             file.seek(0)
             if line not in file.read().splitlines():
                 file.write(f"\n{line}\n")
