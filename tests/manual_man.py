@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import typer
+import click
 
 from migrator import __version__
 from migrator.cli.app import app
@@ -20,7 +19,7 @@ def man_page() -> str:
 
 
 def _lines() -> Iterator[str]:
-    program: Any = typer.main.get_command(app)
+    program: Any = app
     commands = program.commands
     shared = set.intersection(*(set(map(_names, _options(command))) for command in commands.values()))
     yield r".\" Made by python -m tests.manual from the commands of the program."
@@ -96,7 +95,7 @@ def _names(option: Any) -> str:
 def _arguments(command: Any) -> Iterator[str]:
     for param in command.params:
         if param.param_type_name == "argument":
-            word = f"\\fI{_text(param.metavar)}\\fR"
+            word = f"\\fI{_text(param.metavar.strip('[]'))}\\fR"
             yield f" {word}" if param.required else f" [{word}]"
 
 
@@ -110,8 +109,7 @@ def _option(option: Any) -> Iterator[str]:
 
 
 def _choices(option: Any) -> str:
-    kind = option.type_descriptor.annotation
-    return "|".join(word.value for word in kind) if issubclass(kind, Enum) else "VALUE"
+    return "|".join(option.type.choices) if isinstance(option.type, click.Choice) else "VALUE"
 
 
 def _exit_codes() -> Iterator[tuple[str, str, str]]:

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from migrator.cli.app import app
 from migrator.cli.schemas import SCHEMAS, schema_of
 from migrator.reports.formats import FORMATS, IDS
@@ -41,7 +39,7 @@ def promised() -> dict[str, Any]:
 
 
 def _commands() -> Iterator[tuple[str, list[str]]]:
-    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+    for name, command in app.commands.items():
         for inner, one in getattr(command, "commands", {"": command}).items():
             words = [word for param in one.params for word in param.opts if word.startswith("-")]
             yield f"{name} {inner}".strip(), words

@@ -6,12 +6,10 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
 from migrator.cli.app import app
 from migrator.cli.common import explain
@@ -72,22 +70,17 @@ def slug(title: str) -> str:
 # --- Commands -------------------------------------------------------------------------------------------
 
 
-@cache
-def program() -> Any:
-    return typer.main.get_command(app)
-
-
 def subcommands() -> dict[str, Any]:
     """Every command by what is typed after the program's name; those of a group with the group's name."""
     found: dict[str, Any] = {}
-    for name, command in program().commands.items():
+    for name, command in app.commands.items():
         inside = getattr(command, "commands", None)
         found |= {name: command} if inside is None else {f"{name} {sub}": one for sub, one in inside.items()}
     return found
 
 
 def commands() -> dict[str, Any]:
-    return {"migrator": program(), **subcommands()}
+    return {"migrator": app, **subcommands()}
 
 
 def options_of(command: Any) -> dict[str, str]:
@@ -112,7 +105,7 @@ def test_the_manual_lists_every_command_with_its_arguments_and_no_other():
     real = []
     for name, command in subcommands().items():
         arguments = [param for param in command.params if param.param_type_name == "argument"]
-        words = [arg.metavar if arg.required else f"[{arg.metavar}]" for arg in arguments]
+        words = [argument.metavar for argument in arguments]
         real.append(" ".join(["migrator", name, *words]))
 
     assert written == real
@@ -126,7 +119,7 @@ def test_the_manual_lists_every_option_of_a_command_and_no_other(name):
 def test_help_itself_shows_the_option_that_the_manual_lists(capsys):
     for name, command in subcommands().items():
         with pytest.raises(SystemExit):
-            program()([*name.split(), "--help"], prog_name="migrator")
+            app([*name.split(), "--help"], prog_name="migrator")
         shown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", capsys.readouterr().out)) - {"--help"}
         assert {long for names in options_of(command) for long in names.split() if long[:2] == "--"} == shown
 

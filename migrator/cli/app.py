@@ -2,71 +2,77 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from migrator import __version__
 from migrator.cli import completion, many_hosts
-from migrator.cli.arguments import REPORTS, JournalUrl, PlanPath, ReportsDir, duration, selection
+from migrator.cli.arguments import (
+    FILE,
+    OneOf,
+    duration,
+    journal_url,
+    option,
+    plan_path,
+    reports_dir,
+    retry_failed,
+    selection,
+)
 from migrator.cli.command_line import Commands, RehearsableCommand
-from migrator.cli.common import Console, command, plural, run_async, run_virtually
+from migrator.cli.common import Console, command, lasting_command, plural, run_async, run_virtually
 from migrator.cli.notify_command import notify
 from migrator.cli.options import Options, ProblemFormat, ReportFormat
 from migrator.cli.schemas import schema
 from migrator.cli.serve import serve
+from migrator.cli.shells import install_completion, show_completion
 from migrator.domain.sheets import Hidden
 
-lasting_command = partial(command, lasting=True)
 
-
-app = typer.Typer(
-    name="migrator",
+@click.group(
     cls=Commands,
-    help="Bulk import of disk images into Huawei Cloud: paced, resumable, and never twice.",
+    name="migrator",
     no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-def _version(value: bool) -> None:
-    if value:
-        from migrator import __version__
-
-        typer.echo(f"migrator {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def main(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
-) -> None:
+@click.version_option(
+    __version__,
+    "--version",
+    message="%(prog)s %(version)s",
+    prog_name="migrator",
+    help="Show the version and exit.",
+)
+@install_completion
+@show_completion
+def app() -> None:
     """Bulk import of disk images into Huawei Cloud: paced, resumable, and never twice."""
 
 
 @app.command()
+@click.argument(
+    "path",
+    type=FILE,
+    default=Path("plan.toml"),
+    metavar="[PATH]",
+    help="The plan to write; plan.toml if not given.",
+)
+@option(
+    "source",
+    "--from",
+    type=FILE,
+    metavar="FILE",
+    help="A list of disks (.csv, .xlsx), or an RVTools export or its folder.",
+)
+@option("--encoding", metavar="NAME", help="Of a CSV file, such as windows-1252.")
+@option("--hidden", type=OneOf(Hidden), help="What becomes of hidden rows and columns of a workbook.")
+@option("--full", is_flag=True, help="An example with every key there is.")
 @command
 def init(
     *,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The plan to write.")] = Path("plan.toml"),
-    source: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            metavar="FILE",
-            help="A list of disks (.csv, .xlsx), or an RVTools export or its folder.",
-        ),
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option("--encoding", metavar="NAME", help="Of a CSV file, such as windows-1252.")
-    ] = None,
-    hidden: Annotated[
-        Hidden | None, typer.Option("--hidden", help="What becomes of hidden rows and columns of a workbook.")
-    ] = None,
-    full: Annotated[bool, typer.Option("--full", help="An example with every key there is.")] = False,
+    path: Path,
+    source: Path | None,
+    encoding: str | None,
+    hidden: Hidden | None,
+    full: bool,
     console: Console,
 ) -> int:
     """Write a commented plan to start from."""
@@ -94,15 +100,16 @@ def init(
 
 
 @app.command()
+@plan_path
+@option(
+    "form",
+    "--format",
+    type=OneOf(ProblemFormat),
+    default=ProblemFormat.TEXT,
+    help="For a person, or as annotations of GitHub Actions.",
+)
 @command
-def validate(
-    *,
-    plan: PlanPath,
-    form: Annotated[
-        ProblemFormat, typer.Option("--format", help="For a person, or as annotations of GitHub Actions.")
-    ] = ProblemFormat.TEXT,
-    console: Console,
-) -> int:
+def validate(*, plan: Path, form: ProblemFormat, console: Console) -> int:
     """Check a plan offline: every problem with file and line."""
     from migrator.cli.annotations import annotated
     from migrator.cli.notifying import obstacles
@@ -130,19 +137,21 @@ def validate(
 
 
 @app.command()
+@plan_path
+@option("--limit", type=click.IntRange(min=1), metavar="N", help="As for a run with that limit.")
+@retry_failed
+@option("--thorough", is_flag=True, help="Ask for every file by itself; a request for each.")
+@reports_dir
+@journal_url
 @command
 def preflight(
     *,
-    plan: PlanPath,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="As for a run with that limit.")
-    ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Failed images as well.")] = False,
-    thorough: Annotated[
-        bool, typer.Option("--thorough", help="Ask for every file by itself; a request for each.")
-    ] = False,
-    reports_dir: ReportsDir = REPORTS,
-    journal: JournalUrl = None,
+    plan: Path,
+    limit: int | None,
+    retry_failed: bool,
+    thorough: bool,
+    reports_dir: Path,
+    journal: str | None,
     console: Console,
 ) -> int:
     """Check a plan online before the start, changing nothing."""
@@ -157,67 +166,56 @@ def preflight(
 
 
 @app.command(cls=RehearsableCommand)
+@plan_path
+@option("--dry-run", is_flag=True, help="Show what would be sent; send nothing.")
+@option(
+    "--only",
+    metavar="EXPR",
+    shell_complete=completion.conditions,
+    help="""Only these, as in 'name~"web-*" and wave==pilot'.""",
+)
+@option("--wave", metavar="NAME", shell_complete=completion.waves, help="Only images of this wave.")
+@option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many new imports.")
+@retry_failed
+@option(
+    "--again",
+    multiple=True,
+    metavar="KEY",
+    shell_complete=completion.keys,
+    help="Import TARGET/NAME again, whatever became of it.",
+)
+@option("--max-duration", metavar="4h", help="Stop after so long; run again later.")
+@option("--drain", is_flag=True, help="On a signal, wait for running jobs instead of stopping.")
+@option("--no-preflight", is_flag=True, help="Start without preflight.")
+@option("--metrics-file", type=FILE, metavar="FILE", help="Write metrics there, for Prometheus.")
+@option("--detach", is_flag=True, help="Hand the plan to the workers of --journal, and return.")
+@option(
+    "fault_profile",
+    "--simulate",
+    metavar="[calm|busy|storm]",
+    shell_complete=completion.fault_profiles,
+    help="Rehearse on a stand-in cloud, at speed; windows of waves are ignored.",
+)
+@reports_dir
+@journal_url
 @lasting_command
 def run(
     *,
-    ctx: typer.Context,
-    plan: PlanPath,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")
-    ] = False,
-    only: Annotated[
-        str | None,
-        typer.Option(
-            "--only",
-            metavar="EXPR",
-            autocompletion=completion.conditions,
-            help="""Only these, as in 'name~"web-*" and wave==pilot'.""",
-        ),
-    ] = None,
-    wave: Annotated[
-        str | None,
-        typer.Option(
-            "--wave", metavar="NAME", autocompletion=completion.waves, help="Only images of this wave."
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many new imports.")
-    ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Failed images as well.")] = False,
-    again: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--again",
-            metavar="KEY",
-            autocompletion=completion.keys,
-            help="Import TARGET/NAME again, whatever became of it.",
-        ),
-    ] = None,
-    max_duration: Annotated[
-        str | None, typer.Option("--max-duration", metavar="4h", help="Stop after so long; run again later.")
-    ] = None,
-    drain: Annotated[
-        bool, typer.Option("--drain", help="On a signal, wait for running jobs instead of stopping.")
-    ] = False,
-    no_preflight: Annotated[bool, typer.Option("--no-preflight", help="Start without preflight.")] = False,
-    metrics_file: Annotated[
-        Path | None,
-        typer.Option("--metrics-file", metavar="FILE", help="Write metrics there, for Prometheus."),
-    ] = None,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Hand the plan to the workers of --journal, and return.")
-    ] = False,
-    fault_profile: Annotated[
-        str | None,
-        typer.Option(
-            "--simulate",
-            metavar="[calm|busy|storm]",
-            autocompletion=completion.fault_profiles,
-            help="Rehearse on a stand-in cloud, at speed; windows of waves are ignored.",
-        ),
-    ] = None,
-    reports_dir: ReportsDir = REPORTS,
-    journal: JournalUrl = None,
+    plan: Path,
+    dry_run: bool,
+    only: str | None,
+    wave: str | None,
+    limit: int | None,
+    retry_failed: bool,
+    again: tuple[str, ...],
+    max_duration: str | None,
+    drain: bool,
+    no_preflight: bool,
+    metrics_file: Path | None,
+    detach: bool,
+    fault_profile: str | None,
+    reports_dir: Path,
+    journal: str | None,
     console: Console,
 ) -> int:
     """Start or resume a plan; live progress, reports at the end."""
@@ -242,7 +240,7 @@ def run(
         only=selection("--only", only),
         wave=wave,
         retry_failed=retry_failed,
-        again=frozenset(again or ()),
+        again=frozenset(again),
         max_duration=duration("--max-duration", max_duration),
         drain=drain,
         preflight=not no_preflight,
@@ -261,7 +259,7 @@ def run(
         from migrator.cli.rehearsal_output import show
 
         # A folder from the environment is the one of real runs.
-        source = ctx.get_parameter_source("reports_dir")
+        source = click.get_current_context().get_parameter_source("reports_dir")
         named = source is not None and source.name == "COMMANDLINE"
         keep = reports_dir if named else None
         rehearsal = run_virtually(rehearse, found, options, console, fault_profile, keep)
@@ -271,17 +269,12 @@ def run(
 
 
 @app.command()
+@plan_path
+@option("--watch", is_flag=True, help="Print it again every two seconds, until Ctrl-C.")
+@reports_dir
+@journal_url
 @command
-def status(
-    *,
-    plan: PlanPath,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Print it again every two seconds, until Ctrl-C.")
-    ] = False,
-    reports_dir: ReportsDir = REPORTS,
-    journal: JournalUrl = None,
-    console: Console,
-) -> int:
+def status(*, plan: Path, watch: bool, reports_dir: Path, journal: str | None, console: Console) -> int:
     """Where a plan stands, also while it runs."""
     from migrator.cli.counted import counted
     from migrator.cli.plan_head import plan_head
@@ -297,24 +290,26 @@ def status(
     return run_async(partial(where_it_stands, watch=watch), load(plan)[0], options, console)
 
 
-app.command()(many_hosts.worker)
-app.command()(many_hosts.stop)
-app.add_typer(many_hosts.journal_app, name="journal")
+app.add_command(many_hosts.worker)
+app.add_command(many_hosts.stop)
 
 
 @app.command()
+@plan_path
+@option(
+    "form", "--format", type=OneOf(ReportFormat), multiple=True, help="Only this one; repeat it for more."
+)
+@option("--output", "-o", metavar="FILE", help="Where to, for one; - is stdout.")
+@reports_dir
+@journal_url
 @command
 def report(
     *,
-    plan: PlanPath,
-    form: Annotated[
-        list[ReportFormat] | None, typer.Option("--format", help="Only this one; repeat it for more.")
-    ] = None,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="Where to, for one; - is stdout.")
-    ] = None,
-    reports_dir: ReportsDir = REPORTS,
-    journal: JournalUrl = None,
+    plan: Path,
+    form: tuple[ReportFormat, ...],
+    output: str | None,
+    reports_dir: Path,
+    journal: str | None,
     console: Console,
 ) -> int:
     """Rebuild reports, or ids for other tools; no network."""
@@ -322,18 +317,15 @@ def report(
     from migrator.cli.wiring import load
 
     options = Options(reports_dir=reports_dir, journal=journal)
-    write = partial(written_anew, formats=form or (), output=output)
+    write = partial(written_anew, formats=form, output=output)
     return run_async(write, load(plan)[0], options, console)
 
 
 @app.command()
+@click.argument("old", type=FILE, metavar="OLD.json", help="The earlier report.json.")
+@click.argument("new", type=FILE, metavar="NEW.json", help="The later one.")
 @command
-def diff(
-    *,
-    old: Annotated[Path, typer.Argument(metavar="OLD.json", help="The earlier report.json.")],
-    new: Annotated[Path, typer.Argument(metavar="NEW.json", help="The later one.")],
-    console: Console,
-) -> int:
+def diff(*, old: Path, new: Path, console: Console) -> int:
     """Show what changed between two reports."""
     from migrator.cli.diff import diff as compare
 
@@ -341,17 +333,14 @@ def diff(
 
 
 @app.command()
+@plan_path
+@option("--delete", is_flag=True, help="Delete what is left over; asks once, with the list.")
+@option("--yes", is_flag=True, help="Do not ask.")
+@reports_dir
+@journal_url
 @command
 def reconcile(
-    *,
-    plan: PlanPath,
-    delete: Annotated[
-        bool, typer.Option("--delete", help="Delete what is left over; asks once, with the list.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    reports_dir: ReportsDir = REPORTS,
-    journal: JournalUrl = None,
-    console: Console,
+    *, plan: Path, delete: bool, yes: bool, reports_dir: Path, journal: str | None, console: Console
 ) -> int:
     """Find images that nobody owns, and lost ones."""
     from migrator.cli.reconcile import reconcile as find_leftovers
@@ -362,55 +351,54 @@ def reconcile(
 
 
 @app.command()
+@option(
+    "--scenario",
+    default="calm",
+    metavar="NAME",
+    shell_complete=completion.scenarios,
+    help="calm, busy, storm, demo or chaos.",
+)
+@option("--seed", type=int, default=0, metavar="N", help="The same seed, the same faults.")
+@option("--port", type=click.IntRange(min=0, max=65535), default=0, metavar="N", help="0 takes a free one.")
+@option(
+    "--speed",
+    type=click.FloatRange(min=0.01),
+    default=1.0,
+    metavar="X",
+    help="Simulated seconds in a real one.",
+)
+@option(
+    "--quota", type=click.IntRange(min=0), metavar="N", help="Private images that a project may have; 50."
+)
+@option(
+    "as_seen", "--as", type=FILE, metavar="FILE", help="Behave as the service of a service.json was seen to."
+)
+@option("--region", multiple=True, metavar="NAME", help="At an address of its own; repeat it.")
 @command
 def simulate(
     *,
-    scenario: Annotated[
-        str,
-        typer.Option(
-            "--scenario",
-            metavar="NAME",
-            autocompletion=completion.scenarios,
-            help="calm, busy, storm, demo or chaos.",
-        ),
-    ] = "calm",
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed, the same faults.")] = 0,
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, metavar="N", help="0 takes a free one.")
-    ] = 0,
-    speed: Annotated[
-        float, typer.Option("--speed", min=0.01, metavar="X", help="Simulated seconds in a real one.")
-    ] = 1.0,
-    quota: Annotated[
-        int | None,
-        typer.Option("--quota", min=0, metavar="N", help="Private images that a project may have; 50."),
-    ] = None,
-    as_seen: Annotated[
-        Path | None,
-        typer.Option("--as", metavar="FILE", help="Behave as the service of a service.json was seen to."),
-    ] = None,
-    region: Annotated[
-        list[str] | None,
-        typer.Option("--region", metavar="NAME", help="At an address of its own; repeat it."),
-    ] = None,
+    scenario: str,
+    seed: int,
+    port: int,
+    speed: float,
+    quota: int | None,
+    as_seen: Path | None,
+    region: tuple[str, ...],
     console: Console,
 ) -> int:
     """Serve a stand-in cloud on 127.0.0.1, to rehearse."""
     from migrator.cli import serving
 
-    stand_in = serving.StandInOptions(scenario, seed, port, speed, quota, as_seen, tuple(region or ()))
+    stand_in = serving.StandInOptions(scenario, seed, port, speed, quota, as_seen, region)
     return run_async(serving.simulate, stand_in, console)
 
 
 @app.command()
+@plan_path
+@reports_dir
+@journal_url
 @command
-def doctor(
-    *,
-    plan: PlanPath,
-    reports_dir: ReportsDir = REPORTS,
-    journal: JournalUrl = None,
-    console: Console,
-) -> int:
+def doctor(*, plan: Path, reports_dir: Path, journal: str | None, console: Console) -> int:
     """Ask which beliefs about the service hold; changes nothing."""
     from migrator.cli.doctor import doctor as examine
     from migrator.cli.wiring import load
@@ -420,19 +408,17 @@ def doctor(
 
 
 @app.command()
+@option("--seed", type=int, default=1, metavar="N", help="The same seed, the same faults.")
+@reports_dir
 @lasting_command
-def demo(
-    *,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed, the same faults.")] = 1,
-    reports_dir: ReportsDir = REPORTS,
-    console: Console,
-) -> int:
+def demo(*, seed: int, reports_dir: Path, console: Console) -> int:
     """See a small plan run against the stand-in cloud."""
     from migrator.cli.demo import demo as show
 
     return run_async(show, seed, reports_dir, console)
 
 
-app.command()(schema)
-app.command()(notify)
-app.command()(serve)
+app.add_command(schema)
+app.add_command(notify)
+app.add_command(serve)
+app.add_command(many_hosts.journal)

@@ -2,16 +2,19 @@
 
 from typing import Any
 
-from typer.core import TyperCommand, TyperGroup
+import click
 
 from migrator.cli.common import said
 from migrator.cli.options import FAULT_PROFILES
 
 
-class Commands(TyperGroup):
+class Commands(click.Group):
     """All commands. What is wrong with a command line is said on one line, whatever it repeats."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order in which a newcomer meets them
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first, *rest = [*args, ""]
         known = {"--help", "-h", "--version"}
         if first.startswith("-") and first.partition("=")[0] not in known:
@@ -23,7 +26,7 @@ class Commands(TyperGroup):
                 )
         return super().parse_args(ctx, args)
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except Exception as error:
@@ -32,10 +35,10 @@ class Commands(TyperGroup):
             raise
 
 
-class RehearsableCommand(TyperCommand):
+class RehearsableCommand(click.Command):
     """A command whose --simulate may stand alone; what follows is its value only if it is a fault profile."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
         complete = list(args)
         for index in range(end):
@@ -46,7 +49,7 @@ class RehearsableCommand(TyperCommand):
         return super().parse_args(ctx, complete)
 
 
-def _no_near_miss(ctx: Any, word: str, *, others: list[str]) -> None:
+def _no_near_miss(ctx: click.Context, word: str, *, others: list[str]) -> None:
     """Say what --simulate takes to somebody who mistyped it; the word would be one plan too many."""
     from migrator.domain.text import did_you_mean
 

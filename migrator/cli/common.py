@@ -4,19 +4,18 @@
 """
 
 import functools
-import inspect
 import json
 import os
 import sys
-import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar, TypeVarTuple, cast
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, TypeVarTuple, cast
 
-import typer
+import click
 
 from migrator.cli import beside
+from migrator.cli.arguments import FILE, option
 from migrator.domain.secrets import SECRETS
 from migrator.domain.text import visible
 from migrator.io.console import STDERR, STDOUT, Stream
@@ -98,78 +97,46 @@ def _utf8() -> bool:
     return (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
 
 
-_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "json_output": (
-        Annotated[
-            bool, typer.Option("--json", envvar="MIGRATOR_JSON", help="Machine-readable output on stdout.")
-        ],
-        False,
+_COMMON = (
+    option("--json", envvar="MIGRATOR_JSON", is_flag=True, help="Machine-readable output on stdout."),
+    option("--quiet", "-q", envvar="MIGRATOR_QUIET", is_flag=True, help="Only errors on stderr."),
+    option(
+        "--verbose",
+        "-v",
+        count=True,
+        show_default=False,
+        envvar="MIGRATOR_VERBOSE",
+        help="More log lines; tracebacks. Twice: all.",
     ),
-    "quiet": (
-        Annotated[
-            bool, typer.Option("--quiet", "-q", envvar="MIGRATOR_QUIET", help="Only errors on stderr.")
-        ],
-        False,
+    option(
+        "--log-format",
+        envvar="MIGRATOR_LOG_FORMAT",
+        metavar="console|json",
+        help="Log lines for a person, or for a machine.",
     ),
-    "verbose": (
-        Annotated[
-            int,
-            typer.Option(
-                "--verbose",
-                "-v",
-                count=True,
-                show_default=False,
-                envvar="MIGRATOR_VERBOSE",
-                help="More log lines; tracebacks. Twice: all.",
-            ),
-        ],
-        0,
+    option(
+        "--log-file",
+        type=FILE,
+        envvar="MIGRATOR_LOG_FILE",
+        metavar="FILE",
+        help="Append log lines there as well; as JSON, unless --log-format console.",
     ),
-    "log_format": (
-        Annotated[
-            str | None,
-            typer.Option(
-                "--log-format",
-                envvar="MIGRATOR_LOG_FORMAT",
-                metavar="console|json",
-                help="Log lines for a person, or for a machine.",
-            ),
-        ],
-        None,
-    ),
-    "log_file": (
-        Annotated[
-            Path | None,
-            typer.Option(
-                "--log-file",
-                envvar="MIGRATOR_LOG_FILE",
-                metavar="FILE",
-                help="Append log lines there as well; as JSON, unless --log-format console.",
-            ),
-        ],
-        None,
-    ),
-    "color": (
-        Annotated[
-            str,
-            typer.Option("--color", envvar="MIGRATOR_COLOR", metavar="auto|always|never", help="Colours."),
-        ],
-        "auto",
-    ),
-}
+    option("--color", default="auto", envvar="MIGRATOR_COLOR", metavar="auto|always|never", help="Colours."),
+)
+"""The options of every command, which stand below its own; a console has an attribute for each."""
 
 
 def command(function: Callable[..., int | None], *, lasting: bool = False) -> Callable[..., None]:
     """A command with the common options; its errors become a message, a hint and an exit code.
 
+    It stands next to the function, below its own options, since help shows them from top to bottom.
     `function` takes a `console` and returns an exit code (None is 0). A `lasting` one does not wait for those
     who read what it says, until it has done its work.
     """
 
     @functools.wraps(function)
     def wrapper(**arguments: Any) -> None:
-        common = {name: arguments.pop(name) for name in _OPTIONS}
-        console = Console(json=common.pop("json_output"), **common)
+        console = Console(**{name: arguments.pop(name) for name in Console.__slots__})
         if lasting:
             beside.begin(json=console.json)
         code = 1
@@ -185,16 +152,14 @@ def command(function: Callable[..., int | None], *, lasting: bool = False) -> Ca
         if STDOUT.failure is not None:
             console.err(f"stdout cannot be written: {STDOUT.failure.strerror}", label="error:", colour=RED)
             code = code or 1
-        raise typer.Exit(code)
+        raise click.exceptions.Exit(code)
 
-    own = [p for p in inspect.signature(function).parameters.values() if p.name != "console"]
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for name, (annotation, default) in _OPTIONS.items()
-    ]
-    own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
-    wrapper.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
+    for add in reversed(_COMMON):
+        add(wrapper)
     return wrapper
+
+
+lasting_command = functools.partial(command, lasting=True)
 
 
 def explain(error: BaseException, console: Console) -> int:
@@ -204,12 +169,14 @@ def explain(error: BaseException, console: Console) -> int:
 
     STDERR.keep_live()
     found = _leaf(error)
-    if isinstance(found, (typer.Exit, SystemExit, GeneratorExit)):
+    if isinstance(found, (click.exceptions.Exit, SystemExit, GeneratorExit)):
         raise found
     if isinstance(found, KeyboardInterrupt):
         console.err("interrupted; nothing is lost, run again to continue")
         return 130
     if console.verbose:
+        import traceback
+
         for line in mask_text("".join(traceback.format_exception(error)).rstrip()).split("\n"):
             console.err(line)
     if isinstance(found, PlanError):

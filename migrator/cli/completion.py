@@ -3,43 +3,42 @@
 A plan that cannot be read offers nothing: a shell is no place for its problems.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import click
 
 from migrator.cli.options import FAULT_PROFILES
 
 MOST = 500
 """Offers at once: more of them help nobody to choose."""
 
-Offer = Callable[[Any, str], list[str]]
 
-
-def scenarios(ctx: Any, incomplete: str) -> list[str]:
+def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Of `simulate --scenario`."""
     from migrator.simulator.settings import SCENARIOS
 
     return _matching(SCENARIOS, incomplete)
 
 
-def fault_profiles(ctx: Any, incomplete: str) -> list[str]:
+def fault_profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Of `run --simulate`."""
     return _matching(FAULT_PROFILES, incomplete)
 
 
-def waves(ctx: Any, incomplete: str) -> list[str]:
+def waves(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Of the plan, for `--wave`."""
     plan = _plan(ctx)
     return _matching([wave.name for wave in plan.waves] if plan else [], incomplete)
 
 
-def keys(ctx: Any, incomplete: str) -> list[str]:
+def keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Of its images, for `--again`."""
     plan = _plan(ctx)
     return _matching([image.key for image in plan.images] if plan else [], incomplete)
 
 
-def conditions(ctx: Any, incomplete: str) -> list[str]:
+def conditions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """For `--only`: what can be asked for, and the values that targets, waves and labels have."""
     plan = _plan(ctx)
     if plan is None:
@@ -54,7 +53,7 @@ def conditions(ctx: Any, incomplete: str) -> list[str]:
     return _matching(found, incomplete)
 
 
-def _plan(ctx: Any) -> Any:
+def _plan(ctx: click.Context) -> Any:
     # An option that still waits for its value keeps the arguments before it from being told apart.
     path = ctx.params.get("plan") or next((word for word in ctx.args if word.endswith(".toml")), None)
     if not path:

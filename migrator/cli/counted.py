@@ -14,6 +14,7 @@ from migrator.reports import terminal
 from migrator.reports.causes import Cause
 from migrator.reports.counted import CountedStatus, counted_status
 from migrator.reports.glossary import FAILED, STATUSES
+from migrator.reports.styled import painted
 from migrator.reports.tally import Tally
 from migrator.reports.terminal import LiveStatus
 from migrator.reports.untrusted import spelled_out
@@ -73,7 +74,7 @@ def print_lines(shown: LiveStatus, totals: Tally, failures: Sequence[Cause], con
     # A reader that is no terminal has all the room there is.
     width = STDOUT.size()[0] if STDOUT.isatty() else 1000
     lines = terminal.view(replace(shown, failures=()), width=width, encoding=STDOUT.encoding)
-    for line in terminal.painted(lines, colored=console.colored_on(STDOUT)):
+    for line in painted(lines, colored=console.colored_on(STDOUT)):
         console.drawn(line)
     for phase, count in totals.by_status.items():
         if count:

@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.cells import cell_len, set_cell_size
-
 from migrator.cli.common import Console, plural
+from migrator.domain.cells import cell_len, fitted
 from migrator.domain.errors import UsageError
 from migrator.domain.units import span
 from migrator.reports.diff import ComparedReport, Difference, DurationChange, NotAReport, difference, read
@@ -160,4 +159,4 @@ def _times(change: DurationChange) -> str:
 def _fit(text: str, width: int) -> str:
     """The text on one line, cut to `width` columns of a terminal, where Chinese takes two for each sign."""
     line = one_line(text)
-    return line if cell_len(line) <= width else set_cell_size(line, width - 1) + "…"
+    return line if cell_len(line) <= width else fitted(line, width - 1) + "…"

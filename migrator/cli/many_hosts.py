@@ -1,33 +1,28 @@
 """The commands for plans whose journal lies in a database, and for moving a journal there and back."""
 
-from functools import partial
-from typing import Annotated
+from pathlib import Path
 
-import typer
+import click
 
-from migrator.cli.arguments import JournalUrl, PlanPath, duration
-from migrator.cli.common import Console, command, run_async
+from migrator.cli.arguments import duration, journal_url, option, plan_path
+from migrator.cli.common import Console, command, lasting_command, run_async
 from migrator.cli.options import Options
 
-lasting_command = partial(command, lasting=True)
 
-
+@click.command()
+@journal_url
+@option("--name", metavar="NAME", help="What people call it; else host and number.")
+@option(
+    "at_once",
+    "--lanes",
+    type=click.IntRange(min=1, max=1000),
+    default=10,
+    metavar="N",
+    help="Targets at once.",
+)
+@option("--stale", default="30s", metavar="30s", help="Silence after which others take over what it holds.")
 @lasting_command
-def worker(
-    *,
-    journal: JournalUrl = None,
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="What people call it; else host and number.")
-    ] = None,
-    at_once: Annotated[
-        int, typer.Option("--lanes", min=1, max=1000, metavar="N", help="Targets at once.")
-    ] = 10,
-    stale: Annotated[
-        str,
-        typer.Option("--stale", metavar="30s", help="Silence after which others take over what it holds."),
-    ] = "30s",
-    console: Console,
-) -> int:
+def worker(*, journal: str | None, name: str | None, at_once: int, stale: str, console: Console) -> int:
     """Take targets of plans that were handed over, with others."""
     from migrator.domain.errors import UsageError
     from migrator.journal.stores import expect_postgres
@@ -50,8 +45,11 @@ def worker(
     return run_async(work, options, console)
 
 
+@click.command()
+@plan_path
+@journal_url
 @command
-def stop(*, plan: PlanPath, journal: JournalUrl = None, console: Console) -> int:
+def stop(*, plan: Path, journal: str | None, console: Console) -> int:
     """Ask everybody who works on a plan to drain."""
     from migrator.cli.wiring import load
     from migrator.journal.stores import expect_postgres
@@ -62,22 +60,17 @@ def stop(*, plan: PlanPath, journal: JournalUrl = None, console: Console) -> int
     return run_async(stop_plan, load(plan)[0], Options(journal=journal), console)
 
 
-journal_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Move a plan's journal.")
+@click.group(no_args_is_help=True)
+def journal() -> None:
+    """Move a plan's journal."""
 
 
-@journal_app.command("copy")
+@journal.command("copy")
+@click.argument("source", metavar="FROM", help="A plan's folder, such as reports/wave-1, or a database.")
+@click.argument("target", metavar="TO", help="A folder or postgresql://USER@HOST/DATABASE.")
+@option("--plan", metavar="NAME", help="The plan's name; else the folder's.")
 @command
-def journal_copy(
-    *,
-    source: Annotated[
-        str, typer.Argument(metavar="FROM", help="A plan's folder, such as reports/wave-1, or a database.")
-    ],
-    target: Annotated[str, typer.Argument(metavar="TO", help="A folder or postgresql://USER@HOST/DATABASE.")],
-    plan: Annotated[
-        str | None, typer.Option("--plan", metavar="NAME", help="The plan's name; else the folder's.")
-    ] = None,
-    console: Console,
-) -> int:
+def journal_copy(*, source: str, target: str, plan: str | None, console: Console) -> int:
     """Copy a journal elsewhere, verified event by event."""
     from migrator.cli.journal_copy import copy
 

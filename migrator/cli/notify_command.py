@@ -1,22 +1,18 @@
 """`migrator notify`, as the command line has it."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from migrator.cli.arguments import option, plan_path
 from migrator.cli.common import Console, command, run_async
 
 
+@click.command()
+@plan_path
+@option("--test", is_flag=True, help="Send one test to each receiver, and say what came of it.")
 @command
-def notify(
-    *,
-    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A TOML plan.")],
-    test: Annotated[
-        bool, typer.Option("--test", help="Send one test to each receiver, and say what came of it.")
-    ] = False,
-    console: Console,
-) -> int:
+def notify(*, plan: Path, test: bool, console: Console) -> int:
     """Show who is told of what, or send each a test."""
     from functools import partial
 

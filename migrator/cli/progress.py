@@ -21,6 +21,7 @@ from migrator.pacing.affordable import pause
 from migrator.pacing.rate_limit import AdaptiveRateLimiter
 from migrator.reports import terminal
 from migrator.reports.glossary import DONE, TO_GO, steps
+from migrator.reports.styled import painted
 from migrator.reports.summary import Summary, summary
 from migrator.reports.tally import Tally
 from migrator.workflow.events import Event, ImageEvent
@@ -176,7 +177,7 @@ class Progress:
             height=lines or max(rows - 1, 1),
             encoding=STDERR.encoding,
         )
-        STDERR.live("\n".join(terminal.painted(drawn, colored=self._console.colored)))
+        STDERR.live("\n".join(painted(drawn, colored=self._console.colored)))
 
 
 def _tally(counts: Counter[Phase]) -> Tally:

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Callable
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
 from migrator.cli.common import Console, command
 
@@ -31,18 +31,15 @@ def schema_of(what: str) -> dict[str, Any]:
     return make()
 
 
+@click.command()
+@click.argument(
+    "what",
+    default="plan",
+    metavar="[plan|report|events|service|notification]",
+    help="Of the plan, of report.json, of run --json, of service.json, or of notifications.",
+)
 @command
-def schema(
-    *,
-    what: Annotated[
-        str,
-        typer.Argument(
-            metavar="plan|report|events|service|notification",
-            help="Of the plan, of report.json, of run --json, of service.json, or of notifications.",
-        ),
-    ] = "plan",
-    console: Console,
-) -> int:
+def schema(*, what: str, console: Console) -> int:
     """Print a JSON Schema: of the plan, or of what is written."""
     for line in json.dumps(schema_of(what), indent=2, ensure_ascii=False).splitlines():
         console.out(line)

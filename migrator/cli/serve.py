@@ -1,17 +1,15 @@
 """`migrator serve`: what the reports show, live, for people and programs."""
 
-import asyncio
 import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from migrator.cli.arguments import REPORTS, JournalUrl, ReportsDir
+from migrator.cli.arguments import FILE, journal_url, option, reports_dir
 from migrator.cli.beside import CODES, handled
 from migrator.cli.common import Console, command, run_async
 
@@ -29,21 +27,19 @@ class ServeOptions:
     token_file: Path | None
 
 
+@click.command()
+@option(
+    "--port", type=click.IntRange(min=0, max=65535), default=PORT, metavar="N", help="0 takes a free one."
+)
+@option(
+    "--bind", default="127.0.0.1", metavar="ADDRESS", help="Another than this machine needs --token-file."
+)
+@option("--token-file", type=FILE, metavar="FILE", help="Who looks has to know what is in it.")
+@reports_dir
+@journal_url
 @command
 def serve(
-    *,
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, metavar="N", help="0 takes a free one.")
-    ] = PORT,
-    bind: Annotated[
-        str, typer.Option("--bind", metavar="ADDRESS", help="Another than this machine needs --token-file.")
-    ] = "127.0.0.1",
-    token_file: Annotated[
-        Path | None, typer.Option("--token-file", metavar="FILE", help="Who looks has to know what is in it.")
-    ] = None,
-    reports_dir: ReportsDir = REPORTS,
-    journal: JournalUrl = None,
-    console: Console,
+    *, port: int, bind: str, token_file: Path | None, reports_dir: Path, journal: str | None, console: Console
 ) -> int:
     """Show plans live in a browser; changes nothing."""
     options = ServeOptions(
@@ -72,6 +68,8 @@ class Signals:
 
     async def first(self) -> None:
         """Wait for it."""
+        import asyncio
+
         loop, came = asyncio.get_running_loop(), asyncio.Event()
         self._wake = partial(loop.call_soon_threadsafe, came.set)
         if not self._came:

@@ -21,6 +21,7 @@ from migrator.io.clock import SystemClock
 from migrator.io.console import STDOUT
 from migrator.reports import terminal
 from migrator.reports.machines import MachineState
+from migrator.reports.styled import painted
 from migrator.reports.summary import Summary, summary
 from migrator.workflow.events import ImagePlanned
 from migrator.workflow.resume import listed, planned, startup_events
@@ -133,7 +134,7 @@ def _print_watched(standing: _Standing, console: Console) -> None:
         height=max(rows - 1, 1) if moving else None,
         encoding=STDOUT.encoding,
     )
-    text = "\n".join(terminal.painted(drawn, colored=console.colored_on(STDOUT)))
+    text = "\n".join(painted(drawn, colored=console.colored_on(STDOUT)))
     if moving:
         # The screen anew: whatever became of its size meanwhile, nothing old stays.
         STDOUT.write("\x1b[H\x1b[2J" + text)

@@ -18,7 +18,6 @@ import base64
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from html import escape
 
 LEAST = 8
 """Characters of a secret's prefix that are taken for the secret."""
@@ -46,6 +45,8 @@ Words = Callable[[], Iterable[str]]
 @lru_cache(maxsize=1024)
 def _spelled(char: str) -> str:
     """A pattern of all the ways in which one character may be written."""
+    from html import escape  # two thousand entities, which only a secret needs
+
     code = ord(char)
     percent = "".join(f"%(?:25)*{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
     ways = [f"(?i:{percent})", rf"(?i:\\u{code:04x})", rf"(?i:\\x{code:02x})"]

@@ -1,6 +1,5 @@
 """Text that people read: values as a plan writes them, on one line, and the closest of some known names."""
 
-import difflib
 import json
 import re
 from collections.abc import Iterable
@@ -54,6 +53,8 @@ def shown(value: object) -> str:
 def _closest(name: str, known: tuple[str, ...]) -> str | None:
     if len(name) > _LONGEST_NAME:
         return None
+    import difflib  # only for a word that nobody knows
+
     by_folded = {one.lower(): one for one in known}
     close = difflib.get_close_matches(name.lower(), by_folded, n=1, cutoff=0.6)
     return by_folded[close[0]] if close else None

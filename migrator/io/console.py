@@ -11,7 +11,6 @@ out and counted; of the live lines only the last ones are kept.
 import codecs
 import os
 import re
-import shutil
 import sys
 import threading
 from collections import deque
@@ -19,6 +18,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
+
+from migrator.domain.cells import cell_len
 
 MOST = 8 * 1024 * 1024
 """Characters that wait for a reader before lines are left out: some 25,000 events."""
@@ -107,6 +108,8 @@ class Stream:
             columns, rows = os.get_terminal_size(stream.fileno())
         except (OSError, ValueError, AttributeError):
             columns = rows = 0
+        import shutil  # which brings three ways to compress with it
+
         usual = shutil.get_terminal_size()
         return columns or usual.columns, rows or usual.lines
 
@@ -228,8 +231,6 @@ class Terminal(Stream):
 
     def _rows(self) -> int:
         """Rows that the live lines take now: a window made narrower since has wrapped them."""
-        from rich.cells import cell_len  # which only a live line needs
-
         columns = self.size()[0]
         lines = _SGR.sub("", self._drawn).split("\n")
         return sum(max(1, -(-cell_len(line) // columns)) for line in lines)

@@ -6,14 +6,9 @@ control character in them is shown as what it is ("\\x1b") instead of being obey
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from heapq import nlargest
-from io import StringIO
 
-from rich.cells import cell_len, chop_cells, set_cell_size
-from rich.console import Console
-from rich.text import Text
-
+from migrator.domain.cells import cell_len, chopped, fitted
 from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment, span
 from migrator.domain.zone import UTC_ZONE, Zone
@@ -21,6 +16,7 @@ from migrator.reports.estimate import Estimate
 from migrator.reports.glossary import BUSY, DONE, DOUBT, FAILED, HELD, OPEN, RUNS, STATUSES, statuses_of
 from migrator.reports.headline import between
 from migrator.reports.runs import RunLine, RunState
+from migrator.reports.styled import Line, Style
 from migrator.reports.summary import Summary
 from migrator.reports.tally import Tally, cells
 from migrator.reports.throughput import Throughput
@@ -163,12 +159,18 @@ _GROUPS = 6
 """Waves, and targets, that are shown one by one."""
 
 _IN_A_BAR = (DONE, BUSY, DOUBT, FAILED, OPEN)
-_COLOURS = {"done": "green", "busy": "cyan", "doubt": "yellow", "failed": "red", "open": "dim"}
+_COLOURS: dict[str, Style] = {
+    "done": "green",
+    "busy": "cyan",
+    "doubt": "yellow",
+    "failed": "red",
+    "open": "dim",
+}
 
 
 def view(
     live: LiveStatus, *, width: int = 80, height: int | None = None, encoding: str = "utf-8"
-) -> list[Text]:
+) -> list[Line]:
     """Lines of at most `width` cells, and at most `height` of them, in characters of `encoding`.
 
     Where there are too many lines, the least urgent go first: targets, waves, failures, rates.
@@ -195,34 +197,6 @@ def view(
     return lines[: max(height, 1)] if height is not None else lines
 
 
-def painted(lines: Sequence[Text], *, colored: bool) -> list[str]:
-    """The lines as they are written: with SGR codes, or without any control code."""
-    if not colored:
-        return [line.plain for line in lines]
-    console = _console()
-    found = []
-    for line in lines:
-        with console.capture() as capture:
-            console.print(line, end="", soft_wrap=True)
-        found.append(capture.get())
-    return found
-
-
-@cache
-def _console() -> Console:
-    return Console(
-        file=StringIO(),
-        force_terminal=True,
-        color_system="standard",
-        no_color=False,
-        markup=False,
-        emoji=False,
-        highlight=False,
-        legacy_windows=False,
-        width=10_000,
-    )
-
-
 class _Page:
     """Lines of one width, in characters that the terminal has."""
 
@@ -232,21 +206,14 @@ class _Page:
         fancy = spelled_out("█▓▒▚░…", encoding) == "█▓▒▚░…"
         self.marks, self.more = ("█▓▒▚░", "…") if fancy else ("#=?x.", "..")
 
-    def cut(self, line: Text) -> Text:
-        """The line, shortened to the width."""
-        if cell_len(line.plain) <= self.width:
-            return line
-        room = max(self.width - len(self.more), 0)
-        kept = set_cell_size(line.plain, room).rstrip() + self.more
-        short = Text(kept if cell_len(kept) <= self.width else "", style=line.style)
-        for part in line.spans:
-            short.stylize(part.style, part.start, min(part.end, len(kept)))
-        return short
+    def cut(self, *parts: tuple[str, Style]) -> Line:
+        """These pieces as a line, shortened to the width."""
+        return Line(parts).cut(self.width, self.more)
 
-    def line(self, text: str, style: str = "") -> Text:
-        return self.cut(Text(spelled_out(text, self.encoding), style=style))
+    def line(self, text: str, style: Style = "") -> Line:
+        return self.cut((spelled_out(text, self.encoding), style))
 
-    def sentence(self, text: str, style: str = "", *, indent: int = 2, lines: int = 3) -> list[Text]:
+    def sentence(self, text: str, style: Style = "", *, indent: int = 2, lines: int = 3) -> list[Line]:
         """A sentence on as many lines as it needs, at most so many; none for an empty one."""
         room = max(self.width - indent, 1)
         rows = [""]
@@ -255,14 +222,14 @@ class _Page:
                 rows[-1] += f" {word}"
                 continue
             # A word without a space, as a Chinese sentence is, goes on in the next line.
-            pieces = chop_cells(word, room) if cell_len(word) > room else [word]
+            pieces = chopped(word, room) if cell_len(word) > room else [word]
             rows += pieces
         rows = [row for row in rows if row]
         if len(rows) > lines:
             rows = [*rows[: lines - 1], " ".join(rows[lines - 1 :])]
-        return [self.cut(Text(" " * indent + row, style=style)) for row in rows]
+        return [self.cut((" " * indent + row, style)) for row in rows]
 
-    def bar(self, tally: Tally, room: int) -> Text:
+    def bar(self, tally: Tally, room: int) -> Line:
         """The groups in proportion to their images: full only when everything is done, and no group lost."""
         counts = [sum(tally[phase] for phase in statuses_of(group)) for group in _IN_A_BAR]
         # Where there is not a cell for each, failures have theirs first.
@@ -272,9 +239,9 @@ class _Page:
             (mark * shared[index], _COLOURS[group.name])
             for index, (mark, group) in enumerate(zip(self.marks, _IN_A_BAR, strict=True))
         ]
-        return Text.assemble(*parts, (self.marks[-1] * (room - sum(shared.values())), "dim"))
+        return Line((*parts, (self.marks[-1] * (room - sum(shared.values())), "dim")))
 
-    def total(self, live: LiveStatus) -> list[Text]:
+    def total(self, live: LiveStatus) -> list[Line]:
         """The plan's name, its bar and its numbers; on two lines where one is too short."""
         tally = live.totals
         share = f" ({100 * tally.done // tally.wanted}%)" if tally.wanted else ""
@@ -284,15 +251,15 @@ class _Page:
         # A name may be as long as the line, and the numbers matter more.
         room = max(self.width - cell_len(bar.plain) - cell_len(done) - 1, 0)
         if cell_len(name) > room:
-            name = set_cell_size(name, room - len(self.more)).rstrip() + self.more if room > 8 else ""
-        line = Text.assemble((name, "bold"), " " if name else "", bar, done)
+            name = fitted(name, room - len(self.more)).rstrip() + self.more if room > 8 else ""
+        line = self.cut((name, "bold"), (" " if name else "", ""), *bar.parts, (done, ""))
         if not others:
-            return [self.cut(line)]
+            return [line]
         if cell_len(line.plain) + 2 + cell_len(others) <= self.width:
-            return [line.append(f", {others}")]
-        return [self.cut(line), *self.sentence(others)]
+            return [Line((*line.parts, (f", {others}", "")))]
+        return [line, *self.sentence(others)]
 
-    def outlook(self, live: LiveStatus) -> list[Text]:
+    def outlook(self, live: LiveStatus) -> list[Line]:
         parts = []
         speed, eta = live.throughput, live.eta
         if speed is not None and speed.per_hour is not None:
@@ -310,7 +277,7 @@ class _Page:
                 parts.append(f"no estimate: {eta.reason}")
         return self.sentence(", ".join(parts), lines=2)
 
-    def groups(self, kind: str, groups: Sequence[tuple[str, Tally]]) -> list[Text]:
+    def groups(self, kind: str, groups: Sequence[tuple[str, Tally]]) -> list[Line]:
         """One line for each of several, the unfinished ones first where they are many."""
         if len(groups) < 2:
             return []
@@ -323,16 +290,16 @@ class _Page:
         lines = []
         for name, (_, tally) in zip(names, chosen, strict=True):
             if cell_len(name) > room:
-                name = set_cell_size(name, room - len(self.more)).rstrip() + self.more
-            label = f"  {kind:<6} {set_cell_size(name, room)} "
+                name = fitted(name, room - len(self.more)).rstrip() + self.more
+            label = f"  {kind:<6} {fitted(name, room)} "
             others = rest(tally)
             text = f" {tally.done:,}/{tally.wanted:,}{', ' if others else ''}{others}"
-            lines.append(self.cut(Text.assemble(label, self.bar(tally, 10), text)))
+            lines.append(self.cut((label, ""), *self.bar(tally, 10).parts, (text, "")))
         if left := len(groups) - len(chosen):
             lines.append(self.line(f"  and {left} more {kind}s", "dim"))
         return lines
 
-    def pressure(self, pressure: Pressure) -> list[Text]:
+    def pressure(self, pressure: Pressure) -> list[Line]:
         parts = [_speed(pressure.submits, "submits"), _speed(pressure.queries, "queries")]
         jobs = f"{pressure.jobs} of {pressure.job_limit} jobs"
         if pressure.job_limit < pressure.most:
@@ -342,7 +309,7 @@ class _Page:
             f"{pressure.target}: {', '.join([*parts, jobs])}", "yellow" if narrowed else "dim", lines=2
         )
 
-    def failure(self, failure: Failure) -> list[Text]:
+    def failure(self, failure: Failure) -> list[Line]:
         lines = [self.line(f"  {FAILED.word} {failure.key}: {failure.fault}", "red")]
         if failure.fault.remedy:
             lines.append(self.line(f"         {failure.fault.remedy}"))

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
+from rich.text import Text
 
 from migrator.reports.formats import as_html
+from migrator.reports.styled import painted
 from migrator.reports.summary import Summary, summary
 from migrator.reports.terminal import live_status, view
 from tests.browser.conftest import CHROMIUM
@@ -72,8 +74,8 @@ def live(browser: Browser, folder: Path) -> None:
 def terminal(facts: Summary) -> str:
     """The live view of a run as a page, 80 columns wide."""
     console = Console(record=True, width=80, file=io.StringIO(), force_terminal=True)
-    for line in view(live_status(facts, run="")):
-        console.print(line)
+    for line in painted(view(live_status(facts, run="")), colored=True):
+        console.print(Text.from_ansi(line))
     return console.export_svg(title="migrator run plans/east.toml")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import structlog
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from migrator.cli.app import app
 from migrator.domain.errors import JournalError

@@ -1,7 +1,7 @@
 """What a shell offers: the values that the plan on the command line has."""
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from migrator.cli.app import app
 
@@ -9,9 +9,9 @@ from migrator.cli.app import app
 def offered(desk, typed: str) -> list[str]:
     """What bash would be given for a command line that is being typed."""
     words = typed.split(" ")
-    env = {"_MIGRATOR_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
+    env = {"_MIGRATOR_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
     done = CliRunner().invoke(app, [], env={**desk.env, **env}, prog_name="migrator")
-    return done.stdout.split()
+    return [line.partition(",")[2] for line in done.stdout.split("\n") if line]
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.cells import cell_len
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from migrator.cli.app import app
+from migrator.domain.cells import cell_len
 from tests.cli.conftest import Result
 from tests.reports.test_diff import document, shown
 

@@ -5,23 +5,41 @@ import subprocess
 import sys
 
 import pytest
-import typer.main
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from migrator import __version__
 from migrator.cli.app import app
 
-COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-HEAVY = ("aiohttp", "pydantic", "rich", "structlog", "sqlite3", "anyio")
+COMMANDS = sorted(app.commands)
+HEAVY = (
+    "aiohttp",
+    "anyio",
+    "asyncio",
+    "difflib",
+    "email",
+    "html",
+    "http",
+    "importlib.metadata",
+    "logging",
+    "pydantic",
+    "rich",
+    "sqlite3",
+    "ssl",
+    "structlog",
+    "subprocess",
+    "tempfile",
+    "traceback",
+    "wcwidth",
+)
+"""What a command needs for its work, if at all; none of it is there for a line of help."""
 
 
 @pytest.mark.parametrize(
     ("arguments", "spared"),
     [
-        pytest.param(["--version"], (*HEAVY, "typer"), id="version"),
+        pytest.param(["--version"], (*HEAVY, "click"), id="version"),
         pytest.param(["--help"], HEAVY, id="help"),
-        # typer itself has pydantic read the arguments of a command
-        pytest.param(["run", "--help"], tuple({*HEAVY} - {"pydantic"}), id="help of a command"),
+        pytest.param(["run", "--help"], HEAVY, id="help of a command"),
     ],
 )
 def test_what_needs_no_work_imports_no_workers(arguments, spared):

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from rich.cells import cell_len
 
+from migrator.domain.cells import cell_len
 from migrator.domain.errors import JournalLocked
 from migrator.io.console import Terminal
 from migrator.journal.lock import Lock, holder

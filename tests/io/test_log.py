@@ -17,8 +17,8 @@ import structlog
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from rich.cells import cell_len
 
+from migrator.domain.cells import cell_len
 from migrator.domain.errors import UsageError
 from migrator.domain.secrets import SECRETS
 from migrator.io import log

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
 
+from migrator.domain.cells import cell_len
 from migrator.domain.cloud import Fault
 from migrator.reports.estimate import Estimate, Range
+from migrator.reports.styled import painted
 from migrator.reports.summary import Summary, summary
 from migrator.reports.tally import Tally, cells
 from migrator.reports.terminal import (
@@ -19,7 +20,6 @@ from migrator.reports.terminal import (
     Pressure,
     Speed,
     live_status,
-    painted,
     standing,
     view,
 )

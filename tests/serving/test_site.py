@@ -352,7 +352,7 @@ def test_others_are_known(host):
 
 
 def test_another_address_needs_a_token(tmp_path):
-    from typer.testing import CliRunner
+    from click.testing import CliRunner
 
     from migrator.cli.app import app
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, MutableMapping
 from datetime import datetime
 from typing import Any
 
+from migrator.domain.cells import cell_len, chopped
 from migrator.domain.text import visible
 
 Event = MutableMapping[str, Any]
@@ -102,8 +103,6 @@ class SpokenLine:
 
 def _wrapped(text: str, width: int) -> list[str]:
     """The text in lines of so many cells, of which wide characters take two; all but the first indented."""
-    from rich.cells import cell_len, chop_cells  # where a person watches; nobody else waits for it
-
     lines, indent = [""], ""
     for word in text.split(" "):
         if lines[-1].strip() and cell_len(f"{lines[-1]} {word}") <= width:
@@ -112,7 +111,7 @@ def _wrapped(text: str, width: int) -> list[str]:
         if lines[-1].strip():
             indent = "      "
             lines.append(indent)
-        first, *rest = chop_cells(word, width - len(indent) - len(lines[-1].strip())) or [""]
+        first, *rest = chopped(word, width - len(indent) - len(lines[-1].strip())) or [""]
         lines[-1] += first
         lines += [f"      {piece}" for piece in rest]
     return lines

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from rich.cells import cell_len
-
+from migrator.domain.cells import cell_len
 from migrator.domain.zone import Zone
 from migrator.reports.formats.xlsx.cells import serial, text
 from migrator.reports.glossary import STATUSES
