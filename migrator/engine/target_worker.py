@@ -234,10 +234,12 @@ class TargetWorker:
         """A job ended, well or badly."""
         key, tick = state.key, self._clock.monotonic()
         self._queued.discard(key)
+        forecast, history = self.watch(state).forecast, self._history(state)
         if state.submitted_at is not None:
-            self._history(state).took(tick - self.watch(state).forecast.began_at, self.sizes.get(key))
+            history.took(tick - forecast.accepted_at, self.sizes.get(key))
         if report.status == "SUCCESS":
             self.hints.ended(key, report.end_at)
+            forecast.teach(history.reliability, tick if report.end_at is None else self.tick_of(report.end_at))
         self.visibility.ended(key, tick, well=report.status == "SUCCESS")
 
     def swept(self, by: ListedBy, matches_by_key: dict[str, ImageMatches], asked_at: Moment) -> set[str]:
@@ -273,12 +275,17 @@ class TargetWorker:
             self._sweeping = True
             self.scheduler.ask(SWEEP_KEY, Step.SWEEP, self._clock.monotonic() + min(waits))
 
-    def still_runs(self, key: str, report: JobStatus) -> None:
+    def still_runs(self, state: State, report: JobStatus) -> None:
         """Take in how a job that still runs does."""
-        forecast = self.watches[key].forecast
-        forecast.on_progress(report.progress, self._clock.monotonic())
-        (self._blind.add if forecast.blind else self._blind.discard)(key)
-        self._count_waiting(key, waits=report.status == "INIT")
+        key, tick, forecast = state.key, self._clock.monotonic(), self.watch(state).forecast
+        waits = report.status == "INIT"
+        if waits:
+            forecast.on_waiting(tick)
+        else:
+            forecast.on_progress(report.progress, tick)
+        blind = forecast.blind(self._history(state).reliability)
+        (self._blind.add if blind else self._blind.discard)(key)
+        self._count_waiting(key, waits=waits)
 
     def forget(self, key: str) -> None:
         """This run looks after an image no longer."""
@@ -367,7 +374,15 @@ class TargetWorker:
         size = self.sizes.get(state.key)
         history = self._history(state)
         least, expected = history.least(size), history.expected(size)
-        return next_poll(polling, forecast, now, least=least, expected=expected, swept=swept)
+        return next_poll(
+            polling,
+            forecast,
+            now,
+            reliability=history.reliability,
+            least=least,
+            expected=expected,
+            swept=swept,
+        )
 
     async def _sleep(self, idle: Idle) -> None:
         wake_at = self._clock.monotonic() + idle.seconds

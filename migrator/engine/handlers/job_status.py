@@ -55,7 +55,7 @@ def job_result(context: Context, state: State, job: JobStatus) -> Result:
 def _still_running(context: Context, state: State, job: JobStatus) -> Result:
     key, now, worker = state.key, context.now(), context.worker
     watched = context.clock.monotonic() - worker.watch(state).since
-    worker.still_runs(key, job)
+    worker.still_runs(state, job)
     if watched > context.plan.polling.deadline:
         context.log.warning("job.overdue", key=key, job=state.job_id, seconds=round(watched))
         fault = lookup.unlisted_state(job) if job.fault is not None else None
