@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
+from math import inf
 from types import MappingProxyType
 
 import anyio
@@ -16,7 +17,7 @@ from migrator.domain.units import Moment
 from migrator.engine.ports import Cloud
 from migrator.pacing.clock_jump import ClockJump
 from migrator.pacing.doubt import Doubt
-from migrator.pacing.poll_schedule import Forecast, History, next_poll
+from migrator.pacing.poll_schedule import Bounds, Forecast, History, next_poll
 from migrator.pacing.scheduler import SWEEP_KEY, Idle, Scheduler, WorkItem
 from migrator.pacing.sweep import TRIAL, Hints
 from migrator.pacing.visibility import Visibility
@@ -31,6 +32,7 @@ class JobWatch:
     """What is remembered of one image only while this run looks after it."""
 
     __slots__ = (
+        "ends",
         "forecast",
         "logged_state",
         "missed_since",
@@ -45,6 +47,8 @@ class JobWatch:
         self.since = since
         """When this run began to watch its job: deadlines count from here."""
         self.forecast = Forecast(accepted)
+        self.ends: Bounds | None = None
+        """When its job ends by the latest answer; None while nobody can tell."""
         self.logged_state = ""
         self.troubles = 0
         """Questions in a row that got no answer."""
@@ -123,7 +127,11 @@ class TargetWorker:
         self._outages = 0
         self._next_try = 0.0
         self._sweeping = False
-        self._queued: set[str] = set()
+        """One list is planned, or under way."""
+        self._sweep_at = inf
+        """When it is due."""
+        self._queued: dict[str, float] = {}
+        """Jobs that wait for their turn at the service, as far as it said: when each was accepted, by key."""
         self.doubts: dict[str, Doubt] = {}
         """Attempts whose outcome is unknown, by the keys of their images."""
         self.leftovers: dict[str, set[str]] = {}
@@ -233,7 +241,7 @@ class TargetWorker:
     def job_ended(self, state: State, report: JobStatus) -> None:
         """A job ended, well or badly."""
         key, tick = state.key, self._clock.monotonic()
-        self._queued.discard(key)
+        self._queued.pop(key, None)
         forecast, history = self.watch(state).forecast, self._history(state)
         if state.submitted_at is not None:
             history.took(tick - forecast.accepted_at, self.sizes.get(key))
@@ -247,16 +255,23 @@ class TargetWorker:
         self._sweeping = False
         best = {key: matches.ours[0].status for key, matches in matches_by_key.items() if matches.ours}
         self.visibility.listed(by, best, self._clock.monotonic())
-        return self.hints.swept({key for key, status in best.items() if status == "active"}, asked_at)
+        fresh = self.hints.swept({key for key, status in best.items() if status == "active"}, asked_at)
+        self.hints.announced(unforeseen=not all(map(self._foreseen, fresh)))
+        return fresh
+
+    def _foreseen(self, key: str) -> bool:
+        """Whether the end of a job is due by its forecast, so that it is about to be asked about anyway."""
+        ends = self.watches[key].ends
+        return ends is not None and ends.soonest <= self._clock.monotonic()
 
     def sweep_failed(self) -> None:
         """A list got no answer; the next one is planned like any other."""
         self._sweeping = False
 
     def sweep_again(self, polling: Polling, *, fixed_timeout: bool) -> None:
-        """Make one more list after a while, if it would teach or announce something and none is due yet."""
-        if self._sweeping:
-            return
+        """Make one more list after a while, if it would teach or announce something and none is due by then."""
+        if self._sweeping and self.scheduler.asking(SWEEP_KEY):
+            return  # it is under way
         waits = []
         # What was learned may not hold any more, so it is looked at again whenever a verdict rests on it.
         if not fixed_timeout and (self.doubts or self.visibility.curious):
@@ -271,9 +286,10 @@ class TargetWorker:
             )
             if wait is not None:
                 waits.append(wait)
-        if waits:
-            self._sweeping = True
-            self.scheduler.ask(SWEEP_KEY, Step.SWEEP, self._clock.monotonic() + min(waits))
+        due = self._clock.monotonic() + min(waits, default=inf)
+        if due < (self._sweep_at if self._sweeping else inf):
+            self._sweeping, self._sweep_at = True, due
+            self.scheduler.ask(SWEEP_KEY, Step.SWEEP, due)
 
     def still_runs(self, state: State, report: JobStatus) -> None:
         """Take in how a job that still runs does."""
@@ -282,8 +298,12 @@ class TargetWorker:
         if waits:
             forecast.on_waiting(tick)
         else:
+            if self.scheduler.job_limit.queueing:
+                forecast.may_have_waited()
             forecast.on_progress(report.progress, tick)
-        blind = forecast.blind(self._history(state).reliability)
+        reliability = self._history(state).reliability
+        self.watches[key].ends = forecast.ends(reliability)
+        blind = forecast.blind(reliability)
         (self._blind.add if blind else self._blind.discard)(key)
         self._count_waiting(key, waits=waits)
 
@@ -291,19 +311,33 @@ class TargetWorker:
         """This run looks after an image no longer."""
         self.watches.pop(key, None)
         self._blind.discard(key)
+        self.hints.forget(key)
         self.doubts.pop(key, None)
         self.visibility.forget(key)
+
+    def next_turn(self, ended: str) -> tuple[str, ...]:
+        """A job ended: the one whose turn it is now, of those that the service lets wait. It counts as begun
+        until the service says otherwise."""
+        if not self._queued:
+            return ()
+        key = min(self._queued, key=self._queued.__getitem__)
+        del self._queued[key]
+        self._limit_jobs(len(self.scheduler.in_cloud) - (ended in self.scheduler.in_cloud))
+        return (key,)
 
     def _count_waiting(self, key: str, *, waits: bool) -> None:
         """Whether the service lets an accepted job wait: then a few waiting ones are enough."""
         if waits:
-            self._queued.add(key)
+            self._queued[key] = self.watches[key].forecast.accepted_at
         elif key in self._queued:
-            self._queued.discard(key)
+            del self._queued[key]
         else:
             return
-        running = len(self.scheduler.in_cloud) - len(self._queued)
-        self.scheduler.job_limit.on_waiting_jobs(running=running, waiting=len(self._queued))
+        self._limit_jobs(len(self.scheduler.in_cloud))
+
+    def _limit_jobs(self, in_cloud: int) -> None:
+        waiting = len(self._queued)
+        self.scheduler.job_limit.on_waiting_jobs(running=in_cloud - waiting, waiting=waiting)
 
     def watch(self, state: State) -> JobWatch:
         """The memory for one image, begun now if there is none."""
@@ -370,7 +404,8 @@ class TargetWorker:
     def until_poll(self, polling: Polling, state: State) -> float:
         """Seconds until its job is worth another question."""
         forecast, now = self.watch(state).forecast, self._clock.monotonic()
-        swept = self.hints.trusted and self._sweeping
+        watching = self.hints.watching(blind=len(self._blind), pages=self.sweep_pages)
+        swept = polling.sweep and self._sweeping and watching
         size = self.sizes.get(state.key)
         history = self._history(state)
         least, expected = history.least(size), history.expected(size)

@@ -47,7 +47,7 @@ ON_THE_WAY = 0.5
 NEARLY_DONE = 0.985
 """What a job says beyond this is not compared: services stop counting before the end."""
 
-ROUGHLY = 0.6
+ROUGHLY = 0.2
 """Bounds are a forecast while they are narrower than this part of the job's age."""
 
 PATIENT = 4
@@ -99,7 +99,7 @@ class Forecast:
     """When it was first known to have begun after that."""
 
     answers: int = 0
-    """How often the service said that it still runs."""
+    """How often the service said that it runs."""
 
     told: deque[tuple[Moment, float]] = field(default_factory=lambda: deque(maxlen=KEPT))
     """How far it was at which moment, as the service said: the first and the last answer in each tenth, so
@@ -117,9 +117,13 @@ class Forecast:
 
     def on_waiting(self, now: Moment) -> None:
         """The service says that the job has not begun."""
-        self.answers += 1
-        self.waited_until, self.began_by = now, None
+        self.waited_until, self.began_by, self.answers = now, None, 0
         self.told.clear()
+
+    def may_have_waited(self) -> None:
+        """The service lets jobs wait: one that was never asked about may have waited until just now."""
+        if self.answers == 0 and self.waited_until is None:
+            self.waited_until = self.accepted_at
 
     def on_progress(self, progress: float | None, now: Moment) -> None:
         """The job still runs, and the service says how far it is; None when it does not say."""
@@ -149,7 +153,7 @@ class Forecast:
 
     def blind(self, reliability: Reliability) -> bool:
         """It was asked about often enough, and still nobody can tell when it ends."""
-        if self.answers < PATIENT or self.waits:
+        if self.answers < PATIENT:
             return False
         bounds = self.ends(reliability)
         return bounds is None or self.is_vague(bounds)
@@ -226,6 +230,8 @@ def next_poll(
     """
     if swept and forecast.blind(reliability):
         guess = polling.max_interval
+    elif forecast.waits:
+        guess = max(polling.first, now - forecast.accepted_at)
     elif (bounds := forecast.ends(reliability)) is None:
         guess = _without_forecast(polling, forecast, now, least, expected)
     else:
