@@ -28,6 +28,10 @@ from migrator.workflow.transitions import Step
 from migrator.workflow.visibility_delay import ListedBy
 
 
+BEHIND_OTHERS = 4
+"""A job that waits behind others is first asked after so many times the usual time, unless its turn comes."""
+
+
 class JobWatch:
     """What is remembered of one image only while this run looks after it."""
 
@@ -232,11 +236,20 @@ class TargetWorker:
         """Tries in a row that did not reach the service."""
         return self._outages
 
-    def accepted(self, key: str, tick: float) -> None:
-        """The service accepted an import."""
+    def accepted(self, key: str, tick: float, polling: Polling) -> float:
+        """The service accepted an import; returns the seconds until its job is worth a question.
+
+        While others wait for their turn at the service it waits as well, most likely.
+        """
         self.scheduler.submits.on_answer(tick)
         self.scheduler.job_limit.on_accepted(len(self.scheduler.in_cloud), tick)
         self.visibility.accepted(key, tick)
+        if not self._queued:
+            return polling.first
+        watch = self.watches[key] = JobWatch(tick, tick)
+        watch.forecast.on_waiting(tick)
+        self._queued[key] = tick
+        return BEHIND_OTHERS * polling.first
 
     def job_ended(self, state: State, report: JobStatus) -> None:
         """A job ended, well or badly."""
@@ -247,7 +260,7 @@ class TargetWorker:
             history.took(tick - forecast.accepted_at, self.sizes.get(key))
         if report.status == "SUCCESS":
             self.hints.ended(key, report.end_at)
-            forecast.teach(history.reliability, tick if report.end_at is None else self.tick_of(report.end_at))
+            forecast.teach(history.reliability, self._ended_at(report))
         self.visibility.ended(key, tick, well=report.status == "SUCCESS")
 
     def swept(self, by: ListedBy, matches_by_key: dict[str, ImageMatches], asked_at: Moment) -> set[str]:
@@ -311,17 +324,23 @@ class TargetWorker:
         """This run looks after an image no longer."""
         self.watches.pop(key, None)
         self._blind.discard(key)
+        self._queued.pop(key, None)
         self.hints.forget(key)
         self.doubts.pop(key, None)
         self.visibility.forget(key)
 
-    def next_turn(self, ended: str) -> tuple[str, ...]:
+    def _ended_at(self, report: JobStatus) -> float:
+        """The tick at which a job ended, as far as the service says."""
+        return self._clock.monotonic() if report.end_at is None else self.tick_of(report.end_at)
+
+    def next_turn(self, ended: str, report: JobStatus) -> tuple[str, ...]:
         """A job ended: the one whose turn it is now, of those that the service lets wait. It counts as begun
         until the service says otherwise."""
         if not self._queued:
             return ()
         key = min(self._queued, key=self._queued.__getitem__)
         del self._queued[key]
+        self.watches[key].forecast.on_turn(self._ended_at(report), self._clock.monotonic())
         self._limit_jobs(len(self.scheduler.in_cloud) - (ended in self.scheduler.in_cloud))
         return (key,)
 

@@ -120,6 +120,10 @@ class Forecast:
         self.waited_until, self.began_by, self.answers = now, None, 0
         self.told.clear()
 
+    def on_turn(self, since: Moment, now: Moment) -> None:
+        """The job has waited, and its turn came when another ended at `since`, which is known `now`."""
+        self.waited_until, self.began_by = max(self.began_at, since - ON_THE_WAY), now
+
     def may_have_waited(self) -> None:
         """The service lets jobs wait: one that was never asked about may have waited until just now."""
         if self.answers == 0 and self.waited_until is None:

@@ -43,12 +43,12 @@ def job_result(context: Context, state: State, job: JobStatus) -> Result:
         case "SUCCESS":
             worker.job_ended(state, job)
             ended = JobSucceeded(at=now, key=key, image_id=job.image_id)
-            return Result(events=[ended, *learned(context)], begun=worker.next_turn(key))
+            return Result(events=[ended, *learned(context)], begun=worker.next_turn(key, job))
         case "FAIL":
             worker.job_ended(state, job)
             fault = job.fault or Fault(message="the job failed, and the service does not say why")
             failed = JobFailed(at=now, key=key, fault=fault, image_id=job.image_id)
-            return Result(events=[failed], begun=worker.next_turn(key))
+            return Result(events=[failed], begun=worker.next_turn(key, job))
         case _:
             return _still_running(context, state, job)
 
