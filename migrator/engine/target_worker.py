@@ -6,7 +6,6 @@ from math import inf
 from types import MappingProxyType
 
 import anyio
-from structlog.typing import FilteringBoundLogger
 
 from migrator.domain.cloud import Fault, JobStatus, RateHint
 from migrator.domain.errors import RetryableError, Unreachable
@@ -14,10 +13,11 @@ from migrator.domain.image import USUAL, Decided
 from migrator.domain.plan import Polling, Target
 from migrator.domain.ports import Clock
 from migrator.domain.units import Moment
+from migrator.engine.job_watch import JobWatch
 from migrator.engine.ports import Cloud
 from migrator.pacing.clock_jump import ClockJump
 from migrator.pacing.doubt import Doubt
-from migrator.pacing.poll_schedule import Bounds, Forecast, History, next_poll
+from migrator.pacing.poll_schedule import History, next_poll
 from migrator.pacing.scheduler import SWEEP_KEY, Idle, Scheduler, WorkItem
 from migrator.pacing.sweep import TRIAL, Hints
 from migrator.pacing.visibility import Visibility
@@ -27,59 +27,8 @@ from migrator.workflow.states import State
 from migrator.workflow.transitions import Step
 from migrator.workflow.visibility_delay import ListedBy
 
-
 BEHIND_OTHERS = 4
 """A job that waits behind others is first asked after so many times the usual time, unless its turn comes."""
-
-
-class JobWatch:
-    """What is remembered of one image only while this run looks after it."""
-
-    __slots__ = (
-        "ends",
-        "forecast",
-        "logged_state",
-        "missed_since",
-        "misses",
-        "since",
-        "troubles",
-        "unverified_since",
-    )
-
-    def __init__(self, since: float, accepted: float) -> None:
-        """Ticks of the run's monotonic clock."""
-        self.since = since
-        """When this run began to watch its job: deadlines count from here."""
-        self.forecast = Forecast(accepted)
-        self.ends: Bounds | None = None
-        """When its job ends by the latest answer; None while nobody can tell."""
-        self.logged_state = ""
-        self.troubles = 0
-        """Questions in a row that got no answer."""
-        self.misses = 0
-        """Answers in a row that did not know its job or image."""
-        self.missed_since: float | None = None
-        """When the first of them came."""
-        self.unverified_since: float | None = None
-        """When its success was first found to lack its image."""
-
-    def log_state(self, log: FilteringBoundLogger, state: State, job: JobStatus) -> None:
-        """Say once that a job is in a state which no manual lists."""
-        if self.logged_state != job.status:
-            self.logged_state = job.status
-            log.warning("job.state_unlisted", key=state.key, job=state.job_id, state=job.status)
-
-    def on_answer(self) -> None:
-        """The service answered, and knows it."""
-        self.troubles = self.misses = 0
-        self.missed_since = None
-
-    def on_missing(self, tick: float) -> float:
-        """The service answered, and does not know it; returns the seconds for which that has been so."""
-        self.misses += 1
-        if self.missed_since is None:
-            self.missed_since = tick
-        return tick - self.missed_since
 
 
 class TargetWorker:
@@ -282,7 +231,7 @@ class TargetWorker:
         self._sweeping = False
 
     def sweep_again(self, polling: Polling, *, fixed_timeout: bool) -> None:
-        """Make one more list after a while, if it would teach or announce something and none is due by then."""
+        """Make one more list after a while, if it would teach or announce something, unless one is due."""
         if self._sweeping and self.scheduler.asking(SWEEP_KEY):
             return  # it is under way
         waits = []

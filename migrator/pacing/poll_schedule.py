@@ -1,23 +1,26 @@
 """When a running job is worth asking again.
 
 A question costs a request of a short budget; a late one costs an idle slot. What the service says of a job's
-progress puts bounds on its end: at an age `a`, a part `p` done that may be off by `e` on either side means that
-the whole takes between `a / (p + e)` and `a / (p - e)`. Each answer has such bounds, and the end is where all
-of them overlap. From them follows when to ask:
+progress puts bounds on its end: at an age `a`, a part `p` done that may be off by `e` on either side means
+that the whole takes between `a / (p + e)` and `a / (p - e)`. Each answer has such bounds, and the end is
+where all of them overlap. From them follows when to ask:
 
-* While they are wide and the soonest end is far, nine tenths of the way to it: an answer near the end says most.
+* While they are wide and the soonest end is far, nine tenths of the way to it: late answers say most.
 * Then where the end is due. Questions that share the rest between them are `sqrt(PRICE * width)` apart, which
   makes their number and the delay, weighed by PRICE, together least.
 
-How far off progress may be is learned from the jobs that ended, since their answers can be compared with what
-was true: rounding, coarse steps, a progress that runs ahead or stands still all become wider bounds, and those
-become no forecast at all. Until enough have ended, whole percents are taken for granted, and a job is believed
-only as far as two answers about it agree and its progress grows. A job whose answers contradict each other has
-no forecast, and one that outlives its own is asked ever more seldom, down to the steady pace.
+How far off progress may be is learned from the jobs that ended (progress.py): rounding, coarse steps,
+progress that runs ahead or stands still all become wider bounds, and at last those are no forecast. Until
+enough have ended, whole percents are taken for granted, and a job is believed only as far as two answers
+about it agree and its progress grows. A job whose answers contradict each other has no forecast, and one that
+outlives its own is asked ever more seldom, down to the steady pace.
 
-Without a forecast a job may end at any moment, and only asking at a steady pace, or a list that shows finished
-images, tells. What finished jobs of the target took narrows it down: none ends much sooner than the fastest of
-them, and where time goes by size, the size tells when.
+Without a forecast a job may end at any moment, and only asking at a steady pace, or a list that shows
+finished images, tells. What finished jobs of the target took narrows it down: none ends much sooner than the
+fastest of them, and where time goes by size, the size tells when.
+
+A job that the service lets wait is asked ever more seldom until its turn comes, and its progress counts from
+then. When that was is known only roughly; the nearer the end, the less it matters.
 """
 
 from collections import deque
@@ -39,7 +42,7 @@ NEAR = 0.9
 """The part of the way to the soonest end after which a job is asked for better bounds."""
 
 WIDE = 0.05
-"""Bounds wider than this part of the job's time are worth another question on the way: it leaves some percents."""
+"""Bounds wider than this part of the job's time are worth one more question on the way."""
 
 ON_THE_WAY = 0.5
 """Seconds by which a job may have begun before its acceptance was known here."""
@@ -229,8 +232,8 @@ def next_poll(
 ) -> float:
     """Seconds until a running job is worth another question, within [min_interval, max_interval].
 
-    `reliability`, `least` and `expected` are what finished jobs say (see History); `swept` says that lists show
-    finished images, so that somebody else watches for the end.
+    `reliability`, `least` and `expected` are what finished jobs say (see History); `swept` says that lists
+    show finished images, one soon after the other, so that somebody else watches for the end.
     """
     if swept and forecast.blind(reliability):
         guess = polling.max_interval
@@ -252,7 +255,9 @@ def _without_forecast(
     due = None if expected is None else forecast.accepted_at + expected - now
     if due is not None and due > 0:
         return min(due + AFTER, max(polling.first, due / 3))
-    return polling.first if least is None else max(polling.first, forecast.accepted_at + SURE_PART * least - now)
+    return (
+        polling.first if least is None else max(polling.first, forecast.accepted_at + SURE_PART * least - now)
+    )
 
 
 def _until_end(polling: Polling, forecast: Forecast, bounds: Bounds, now: Moment) -> float:

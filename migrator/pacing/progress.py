@@ -1,8 +1,8 @@
 """How far what a service tells of progress is from what is true: learned from jobs that ended.
 
-Once a job's end is known, each answer about it can be compared with what was true at that moment. Progress may
-be exact at first and stand still later, or run ahead and then crawl, so that each tenth of it is judged by
-itself. Rounding, coarse steps and nonsense all show as what they are: a range, narrow or wide.
+Once a job's end is known, each answer about it can be compared with what was true at that moment. Progress
+may be exact at first and stand still later, or run ahead and then crawl, so that each tenth of it is judged
+by itself. Rounding, coarse steps and nonsense all show as what they are: a range, narrow or wide.
 """
 
 from collections import deque
@@ -17,7 +17,8 @@ RECENT = 50
 """Answers that are remembered for each tenth: a service may behave otherwise at night than by day."""
 
 EXCEPTIONS = 2
-"""Of those, so many on either side may have been further off than is allowed for."""
+"""Of those, so many may have run further ahead than is allowed for: that costs questions too many.
+On the other side there are none, since an end that comes sooner than is believed is noticed late."""
 
 SPARE = 0.1
 """The part by which what was seen is widened, for what was not."""
@@ -25,7 +26,7 @@ SPARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """What is true lies between what is told less `ahead` and what is told plus `behind`; fractions of a whole."""
+    """What is true lies between what is told less `ahead` and what is told plus `behind`, as fractions."""
 
     ahead: float
     behind: float
@@ -69,6 +70,6 @@ def _range(seen: deque[float]) -> Accuracy | None:
     """The range of what was seen, but for a few; None when that is too little."""
     if len(seen) < FEW:
         return None
-    usual = sorted(seen)[EXCEPTIONS:]
-    spare = SPARE * max(usual[-1] - usual[0], PERCENTS.ahead)
-    return Accuracy(max(spare, spare - usual[0]), max(spare, spare + max(seen)))
+    least, most = sorted(seen)[EXCEPTIONS], max(seen)
+    spare = SPARE * max(most - least, PERCENTS.ahead)
+    return Accuracy(ahead=spare + max(0.0, -least), behind=spare + max(0.0, most))
