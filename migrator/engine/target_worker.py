@@ -79,10 +79,8 @@ class TargetWorker:
         self._outage_since: float | None = None
         self._outages = 0
         self._next_try = 0.0
-        self._sweeping = False
-        """One list is planned, or under way."""
-        self._sweep_at = inf
-        """When it is due."""
+        self._sweeping, self._sweep_at = False, inf
+        """Whether one list is planned, or under way; and when it is due."""
         self._queued: dict[str, float] = {}
         """Jobs that wait for their turn at the service, as far as it said: when each was accepted, by key."""
         self.doubts: dict[str, Doubt] = {}

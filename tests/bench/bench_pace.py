@@ -191,6 +191,17 @@ def row(
     return f"{name:<42}" + "".join(f"{what:>{width}}" for what, width in zip(figures, _WIDTHS, strict=True))
 
 
+async def show_rates(wanted: str) -> None:
+    """How much of the allowed rate is used, known or not."""
+    print(f"{'rates':<42}{'of the limit':>13}{'refused':>13}")
+    for name, plan_rate, limit, more in RATES:
+        if wanted in name:
+            limits = LIMITS.model_copy(update={"submit_rate": plan_rate, "submit_burst": 1})
+            quick = {"job_seconds": 20.0, "job_spread": "fixed", "rate_limits": {"import": limit}, **more}
+            reached, refused = await throughput(limits, CALM.model_copy(update=quick))
+            print(f"{name:<42}{reached / limit.per_second:>13.3f}{refused:>13.2%}", flush=True)
+
+
 async def main() -> None:
     """Print the table, or the rows whose names hold the first argument."""
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
@@ -240,13 +251,7 @@ async def main() -> None:
     for behaviour in ("queue", "refuse"):
         limited = CALM.model_copy(update={"at_job_limit": behaviour, "max_jobs": SLOTS})
         await show(f"the service {behaviour}s beyond {SLOTS}, plan {SLOTS + 4}", limited, beyond, seeds=SEEDS)
-    print(f"{'rates':<42}{'of the limit':>13}{'refused':>13}")
-    for name, plan_rate, limit, more in RATES:
-        if wanted in name:
-            limits = LIMITS.model_copy(update={"submit_rate": plan_rate, "submit_burst": 1})
-            quick = {"job_seconds": 20.0, "job_spread": "fixed", "rate_limits": {"import": limit}, **more}
-            reached, refused = await throughput(limits, CALM.model_copy(update=quick))
-            print(f"{name:<42}{reached / limit.per_second:>13.3f}{refused:>13.2%}", flush=True)
+    await show_rates(wanted)
     await show("the service refuses beyond 30", CALM.model_copy(update={"max_jobs": 30}))
 
 
