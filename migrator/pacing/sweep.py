@@ -97,4 +97,6 @@ class Hints:
         if blind >= COST * pages:
             return shortest if self.trusted else TRIAL
         cheap = pages <= CHEAP * rate * TRIAL
-        return self._interval if running and (cheap or running >= MANY * pages) else None
+        if not running or not (cheap or running >= MANY * pages):
+            return None
+        return TRIAL if blind else self._interval  # a job may have been left to lists while there were more

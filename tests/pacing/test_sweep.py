@@ -103,3 +103,11 @@ def test_a_job_that_is_known_to_have_ended_is_not_announced():
 
     hints.forget("a")
     assert hints.swept({"a"}, 2.0) == {"a"}
+
+
+def test_a_single_job_without_a_forecast_keeps_lists_from_becoming_seldom():
+    hints = Hints()
+    for _ in range(5):
+        hints.announced(unforeseen=False)
+
+    assert hints.next_sweep(running=50, blind=1, pages=1, shortest=5.0, rate=1.0) == 15.0
