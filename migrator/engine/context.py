@@ -65,6 +65,9 @@ class Result:
     """Images of other work items that are worth a question now. Whether one is under way is looked at once
     the events are recorded: a question that began meanwhile must not be asked twice."""
 
+    begun: tuple[str, ...] = ()
+    """Images whose jobs waited at the service, and have begun by now most likely: worth a question soon."""
+
     released: frozenset[str] = frozenset()
     """Images that hold no slot of the job limit any more, although nobody is sure yet."""
 

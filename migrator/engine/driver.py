@@ -193,9 +193,11 @@ class Driver:
         for key, after in result.after.items():
             if key not in recorded:
                 self.schedule_next(key, after=after)
-        for key in result.announced:
+        hints = [(key, 0.0) for key in result.announced]
+        hints += [(key, self.context.plan.polling.first) for key in result.begun]
+        for key, soon in hints:
             if self.context.state(key).phase is Phase.RUNNING and not self.worker.scheduler.asking(key):
-                self.schedule_next(key, after=0.0)
+                self.schedule_next(key, after=soon)
         self.worker.scheduler.in_cloud.difference_update(result.released)
         follow_ups: list[Event] = []
         for event in result.events:

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
+from math import inf
 from types import MappingProxyType
 
 import anyio
-from structlog.typing import FilteringBoundLogger
 
 from migrator.domain.cloud import Fault, JobStatus, RateHint
 from migrator.domain.errors import RetryableError, Unreachable
@@ -13,10 +13,11 @@ from migrator.domain.image import USUAL, Decided
 from migrator.domain.plan import Polling, Target
 from migrator.domain.ports import Clock
 from migrator.domain.units import Moment
+from migrator.engine.job_watch import JobWatch
 from migrator.engine.ports import Cloud
 from migrator.pacing.clock_jump import ClockJump
 from migrator.pacing.doubt import Doubt
-from migrator.pacing.poll_schedule import Forecast, History, next_poll
+from migrator.pacing.poll_schedule import History, next_poll
 from migrator.pacing.scheduler import SWEEP_KEY, Idle, Scheduler, WorkItem
 from migrator.pacing.sweep import TRIAL, Hints
 from migrator.pacing.visibility import Visibility
@@ -26,52 +27,8 @@ from migrator.workflow.states import State
 from migrator.workflow.transitions import Step
 from migrator.workflow.visibility_delay import ListedBy
 
-
-class JobWatch:
-    """What is remembered of one image only while this run looks after it."""
-
-    __slots__ = (
-        "forecast",
-        "logged_state",
-        "missed_since",
-        "misses",
-        "since",
-        "troubles",
-        "unverified_since",
-    )
-
-    def __init__(self, since: float, accepted: float) -> None:
-        """Ticks of the run's monotonic clock."""
-        self.since = since
-        """When this run began to watch its job: deadlines count from here."""
-        self.forecast = Forecast(accepted)
-        self.logged_state = ""
-        self.troubles = 0
-        """Questions in a row that got no answer."""
-        self.misses = 0
-        """Answers in a row that did not know its job or image."""
-        self.missed_since: float | None = None
-        """When the first of them came."""
-        self.unverified_since: float | None = None
-        """When its success was first found to lack its image."""
-
-    def log_state(self, log: FilteringBoundLogger, state: State, job: JobStatus) -> None:
-        """Say once that a job is in a state which no manual lists."""
-        if self.logged_state != job.status:
-            self.logged_state = job.status
-            log.warning("job.state_unlisted", key=state.key, job=state.job_id, state=job.status)
-
-    def on_answer(self) -> None:
-        """The service answered, and knows it."""
-        self.troubles = self.misses = 0
-        self.missed_since = None
-
-    def on_missing(self, tick: float) -> float:
-        """The service answered, and does not know it; returns the seconds for which that has been so."""
-        self.misses += 1
-        if self.missed_since is None:
-            self.missed_since = tick
-        return tick - self.missed_since
+BEHIND_OTHERS = 4
+"""A job that waits behind others is first asked after so many times the usual time, unless its turn comes."""
 
 
 class TargetWorker:
@@ -122,8 +79,10 @@ class TargetWorker:
         self._outage_since: float | None = None
         self._outages = 0
         self._next_try = 0.0
-        self._sweeping = False
-        self._queued: set[str] = set()
+        self._sweeping, self._sweep_at = False, inf
+        """Whether one list is planned, or under way; and when it is due."""
+        self._queued: dict[str, float] = {}
+        """Jobs that wait for their turn at the service, as far as it said: when each was accepted, by key."""
         self.doubts: dict[str, Doubt] = {}
         """Attempts whose outcome is unknown, by the keys of their images."""
         self.leftovers: dict[str, set[str]] = {}
@@ -224,20 +183,31 @@ class TargetWorker:
         """Tries in a row that did not reach the service."""
         return self._outages
 
-    def accepted(self, key: str, tick: float) -> None:
-        """The service accepted an import."""
+    def accepted(self, key: str, tick: float, polling: Polling) -> float:
+        """The service accepted an import; returns the seconds until its job is worth a question.
+
+        While others wait for their turn at the service it waits as well, most likely.
+        """
         self.scheduler.submits.on_answer(tick)
         self.scheduler.job_limit.on_accepted(len(self.scheduler.in_cloud), tick)
         self.visibility.accepted(key, tick)
+        if not self._queued:
+            return polling.first
+        watch = self.watches[key] = JobWatch(tick, tick)
+        watch.forecast.on_waiting(tick)
+        self._queued[key] = tick
+        return BEHIND_OTHERS * polling.first
 
     def job_ended(self, state: State, report: JobStatus) -> None:
         """A job ended, well or badly."""
         key, tick = state.key, self._clock.monotonic()
-        self._queued.discard(key)
+        self._queued.pop(key, None)
+        forecast, history = self.watch(state).forecast, self._history(state)
         if state.submitted_at is not None:
-            self._history(state).took(tick - self.watch(state).forecast.began_at, self.sizes.get(key))
+            history.took(tick - forecast.accepted_at, self.sizes.get(key))
         if report.status == "SUCCESS":
             self.hints.ended(key, report.end_at)
+            forecast.teach(history.reliability, self._ended_at(report))
         self.visibility.ended(key, tick, well=report.status == "SUCCESS")
 
     def swept(self, by: ListedBy, matches_by_key: dict[str, ImageMatches], asked_at: Moment) -> set[str]:
@@ -245,16 +215,23 @@ class TargetWorker:
         self._sweeping = False
         best = {key: matches.ours[0].status for key, matches in matches_by_key.items() if matches.ours}
         self.visibility.listed(by, best, self._clock.monotonic())
-        return self.hints.swept({key for key, status in best.items() if status == "active"}, asked_at)
+        fresh = self.hints.swept({key for key, status in best.items() if status == "active"}, asked_at)
+        self.hints.announced(unforeseen=not all(map(self._foreseen, fresh)))
+        return fresh
+
+    def _foreseen(self, key: str) -> bool:
+        """Whether the end of a job is due by its forecast, so that it is about to be asked about anyway."""
+        ends = self.watches[key].ends
+        return ends is not None and ends.soonest <= self._clock.monotonic()
 
     def sweep_failed(self) -> None:
         """A list got no answer; the next one is planned like any other."""
         self._sweeping = False
 
     def sweep_again(self, polling: Polling, *, fixed_timeout: bool) -> None:
-        """Make one more list after a while, if it would teach or announce something and none is due yet."""
-        if self._sweeping:
-            return
+        """Make one more list after a while, if it would teach or announce something, unless one is due."""
+        if self._sweeping and self.scheduler.asking(SWEEP_KEY):
+            return  # it is under way
         waits = []
         # What was learned may not hold any more, so it is looked at again whenever a verdict rests on it.
         if not fixed_timeout and (self.doubts or self.visibility.curious):
@@ -269,34 +246,64 @@ class TargetWorker:
             )
             if wait is not None:
                 waits.append(wait)
-        if waits:
-            self._sweeping = True
-            self.scheduler.ask(SWEEP_KEY, Step.SWEEP, self._clock.monotonic() + min(waits))
+        due = self._clock.monotonic() + min(waits, default=inf)
+        if due < (self._sweep_at if self._sweeping else inf):
+            self._sweeping, self._sweep_at = True, due
+            self.scheduler.ask(SWEEP_KEY, Step.SWEEP, due)
 
-    def still_runs(self, key: str, report: JobStatus) -> None:
+    def still_runs(self, state: State, report: JobStatus) -> None:
         """Take in how a job that still runs does."""
-        forecast = self.watches[key].forecast
-        forecast.on_progress(report.progress, self._clock.monotonic())
-        (self._blind.add if forecast.blind else self._blind.discard)(key)
-        self._count_waiting(key, waits=report.status == "INIT")
+        key, tick, forecast = state.key, self._clock.monotonic(), self.watch(state).forecast
+        waits = report.status == "INIT"
+        if waits:
+            forecast.on_waiting(tick)
+        else:
+            if self.scheduler.job_limit.queueing:
+                forecast.may_have_waited()
+            forecast.on_progress(report.progress, tick)
+        reliability = self._history(state).reliability
+        self.watches[key].ends = forecast.ends(reliability)
+        blind = forecast.blind(reliability)
+        (self._blind.add if blind else self._blind.discard)(key)
+        self._count_waiting(key, waits=waits)
 
     def forget(self, key: str) -> None:
         """This run looks after an image no longer."""
         self.watches.pop(key, None)
         self._blind.discard(key)
+        self._queued.pop(key, None)
+        self.hints.forget(key)
         self.doubts.pop(key, None)
         self.visibility.forget(key)
+
+    def _ended_at(self, report: JobStatus) -> float:
+        """The tick at which a job ended, as far as the service says."""
+        return self._clock.monotonic() if report.end_at is None else self.tick_of(report.end_at)
+
+    def next_turn(self, ended: str, report: JobStatus) -> tuple[str, ...]:
+        """A job ended: the one whose turn it is now, of those that the service lets wait. It counts as begun
+        until the service says otherwise."""
+        if not self._queued:
+            return ()
+        key = min(self._queued, key=self._queued.__getitem__)
+        del self._queued[key]
+        self.watches[key].forecast.on_turn(self._ended_at(report), self._clock.monotonic())
+        self._limit_jobs(len(self.scheduler.in_cloud) - (ended in self.scheduler.in_cloud))
+        return (key,)
 
     def _count_waiting(self, key: str, *, waits: bool) -> None:
         """Whether the service lets an accepted job wait: then a few waiting ones are enough."""
         if waits:
-            self._queued.add(key)
+            self._queued[key] = self.watches[key].forecast.accepted_at
         elif key in self._queued:
-            self._queued.discard(key)
+            del self._queued[key]
         else:
             return
-        running = len(self.scheduler.in_cloud) - len(self._queued)
-        self.scheduler.job_limit.on_waiting_jobs(running=running, waiting=len(self._queued))
+        self._limit_jobs(len(self.scheduler.in_cloud))
+
+    def _limit_jobs(self, in_cloud: int) -> None:
+        waiting = len(self._queued)
+        self.scheduler.job_limit.on_waiting_jobs(running=in_cloud - waiting, waiting=waiting)
 
     def watch(self, state: State) -> JobWatch:
         """The memory for one image, begun now if there is none."""
@@ -363,11 +370,20 @@ class TargetWorker:
     def until_poll(self, polling: Polling, state: State) -> float:
         """Seconds until its job is worth another question."""
         forecast, now = self.watch(state).forecast, self._clock.monotonic()
-        swept = self.hints.trusted and self._sweeping
+        watching = self.hints.watching(blind=len(self._blind), pages=self.sweep_pages)
+        swept = polling.sweep and self._sweeping and watching
         size = self.sizes.get(state.key)
         history = self._history(state)
         least, expected = history.least(size), history.expected(size)
-        return next_poll(polling, forecast, now, least=least, expected=expected, swept=swept)
+        return next_poll(
+            polling,
+            forecast,
+            now,
+            reliability=history.reliability,
+            least=least,
+            expected=expected,
+            swept=swept,
+        )
 
     async def _sleep(self, idle: Idle) -> None:
         wake_at = self._clock.monotonic() + idle.seconds

@@ -19,7 +19,7 @@ class JobLimit:
     window: a few waiting jobs keep every slot of it busy.
     """
 
-    __slots__ = ("_level", "_pause", "_probe_at", "_queueing", "_refused_at", "_step", "most", "size")
+    __slots__ = ("_level", "_pause", "_probe_at", "_refused_at", "_step", "most", "queueing", "size")
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -31,7 +31,8 @@ class JobLimit:
         self._level = -2
         self._probe_at = 0.0
         self._step = 1
-        self._queueing = False
+        self.queueing = False
+        """The service accepts more jobs than it runs, and lets the others wait."""
 
     def wait(self, in_cloud: int, now: float) -> float:
         """Seconds until one more job may be asked for; inf while that depends on others to end.
@@ -46,7 +47,7 @@ class JobLimit:
 
     def on_submitting(self, in_cloud: int, now: float) -> None:
         """One more job is asked for while `in_cloud` are unfinished."""
-        if self._queueing:
+        if self.queueing:
             # One job more than needed is tried only where nothing else has begun for long.
             self._probe_at = now + LONGEST_PROBE
         elif in_cloud >= self.size:
@@ -62,17 +63,19 @@ class JobLimit:
         self._level = in_cloud
         self.size = max(1, min(self.size, in_cloud))
         self._probe_at, self._step = now + self._pause, 1
-        self._queueing = False
+        self.queueing = False
 
     def on_accepted(self, in_cloud: int, now: float) -> None:
         """The service took a job, and `in_cloud` of ours are unfinished now."""
+        if self.queueing:
+            return  # it takes any number, which says nothing about how many it runs
         if in_cloud > self._level + 1:
             # More fits than when it refused: that was a passing refusal, as in a burst of throttling.
             self._pause, self._level = PROBE_AFTER, -2
         if in_cloud > self.size:  # tried beyond the limit, and it fits
             self.size, self._probe_at = min(self.most, in_cloud), now
             return
-        if self._queueing or self.size >= self.most or in_cloud < self.size or now < self._probe_at:
+        if self.size >= self.most or in_cloud < self.size or now < self._probe_at:
             return
         self.size = min(self.most, self.size + self._step)
         self._step *= 2
@@ -80,6 +83,6 @@ class JobLimit:
     def on_waiting_jobs(self, *, running: int, waiting: int) -> None:
         """Of our jobs that were asked about, so many run, and so many still wait to begin."""
         if waiting:
-            self._queueing = True
-        if self._queueing:
+            self.queueing = True
+        if self.queueing:
             self.size = min(self.most, max(1, running) + SPARE)

@@ -7,7 +7,7 @@ the machine. Each is a ratio, or a count, against a schedule or a loop computed 
 import heapq
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
@@ -27,6 +27,7 @@ SLOTS = 40
 MEAN = 600.0
 _WIDTHS = (11, 10, 12, 9, 9, 4)
 CALM = Settings(job_seconds=MEAN, job_spread="exponential", latency=(0.05, 0.15), seed=1)
+KINDS = ("import", "poll", "list")
 SEEDS = range(1, 9)
 """Dice move single figures by a tenth and more."""
 
@@ -82,11 +83,19 @@ class Run:
     refused: float
     """Refused requests as a fraction of all."""
 
+    kinds: dict[str, float]
+    """Requests for each image, by kind."""
+
     rehearsal: Rehearsal = field(repr=False)
 
     @property
     def ratio(self) -> float:
         return self.perfect / self.makespan
+
+
+def plan_of(limits: Limits) -> Plan:
+    """400 images of one target."""
+    return a_plan(IMAGES, limits=limits, polling=POLLING, policy=PATIENT)
 
 
 async def run(plan: Plan, settings: Settings) -> Run:
@@ -117,8 +126,15 @@ async def run(plan: Plan, settings: Settings) -> Run:
         notice=sum(delays) / len(delays),
         duplicates=len(by_name) - len(set(by_name.values())),
         refused=(stats.statuses[429] + stats.codes["IMG.0060"]) / asked,
+        kinds=kinds_of(stats.requests, len(plan.images)),
         rehearsal=rehearsal,
     )
+
+
+def kinds_of(requests: Mapping[str, int], images: int) -> dict[str, float]:
+    """Requests for each image: imports, polls, lists (which read images back as well), all others."""
+    shown = {kind: requests.get(kind, 0) / images for kind in KINDS}
+    return shown | {"other": sum(requests.values()) / images - sum(shown.values())}
 
 
 async def throughput(limits: Limits, settings: Settings) -> tuple[float, float]:
@@ -149,6 +165,13 @@ def fixed_loop(rehearsal: Rehearsal, every: float) -> tuple[float, float]:
     return sum(polls) / len(polls), sum(late) / len(late)
 
 
+def kinds_row(runs: list[Run]) -> str:
+    """One line more: all requests for each image, by kind."""
+    means = {kind: fmean(one.kinds[kind] for one in runs) for kind in (*KINDS, "other")}
+    by_kind = ", ".join(f"{kind} {mean:.2f}" for kind, mean in means.items())
+    return f"  requests for each image: {sum(means.values()):.2f} ({by_kind})"
+
+
 def row(
     name: str,
     runs: list[Run],
@@ -168,11 +191,22 @@ def row(
     return f"{name:<42}" + "".join(f"{what:>{width}}" for what, width in zip(figures, _WIDTHS, strict=True))
 
 
+async def show_rates(wanted: str) -> None:
+    """How much of the allowed rate is used, known or not."""
+    print(f"{'rates':<42}{'of the limit':>13}{'refused':>13}")
+    for name, plan_rate, limit, more in RATES:
+        if wanted in name:
+            limits = LIMITS.model_copy(update={"submit_rate": plan_rate, "submit_burst": 1})
+            quick = {"job_seconds": 20.0, "job_spread": "fixed", "rate_limits": {"import": limit}, **more}
+            reached, refused = await throughput(limits, CALM.model_copy(update=quick))
+            print(f"{name:<42}{reached / limit.per_second:>13.3f}{refused:>13.2%}", flush=True)
+
+
 async def main() -> None:
     """Print the table, or the rows whose names hold the first argument."""
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    plan = a_plan(IMAGES, limits=LIMITS, polling=POLLING, policy=PATIENT)
+    plan = plan_of(LIMITS)
     heads = ("of perfect", "polls/job", "queries/job", "notice s", "refused", "dup")
     print(f"{'case':<42}" + "".join(f"{head:>{width}}" for head, width in zip(heads, _WIDTHS, strict=True)))
 
@@ -185,6 +219,7 @@ async def main() -> None:
         print(row(name, runs), flush=True)
         if len(runs) > 1:
             print(row("  the worst of each", runs, ratio=min, others=max))
+            print(kinds_row(runs), flush=True)
         return runs
 
     calm = await show(f"calm, progress linear: mean of {len(SEEDS)} seeds", CALM, seeds=SEEDS)
@@ -211,13 +246,12 @@ async def main() -> None:
     await show(
         "the service queues beyond 37", CALM.model_copy(update={"at_job_limit": "queue", "max_jobs": 37})
     )
-    print(f"{'rates':<42}{'of the limit':>13}{'refused':>13}")
-    for name, plan_rate, limit, more in RATES:
-        if wanted in name:
-            limits = LIMITS.model_copy(update={"submit_rate": plan_rate, "submit_burst": 1})
-            quick = {"job_seconds": 20.0, "job_spread": "fixed", "rate_limits": {"import": limit}, **more}
-            reached, refused = await throughput(limits, CALM.model_copy(update=quick))
-            print(f"{name:<42}{reached / limit.per_second:>13.3f}{refused:>13.2%}", flush=True)
+    # The plan allows more than the service runs: a few jobs wait there, or are refused.
+    beyond = plan_of(LIMITS.model_copy(update={"max_jobs": SLOTS + 4}))
+    for behaviour in ("queue", "refuse"):
+        limited = CALM.model_copy(update={"at_job_limit": behaviour, "max_jobs": SLOTS})
+        await show(f"the service {behaviour}s beyond {SLOTS}, plan {SLOTS + 4}", limited, beyond, seeds=SEEDS)
+    await show_rates(wanted)
     await show("the service refuses beyond 30", CALM.model_copy(update={"max_jobs": 30}))
 
 

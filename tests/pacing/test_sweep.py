@@ -63,3 +63,51 @@ def test_once_trusted_lists_follow_each_other_closely_for_jobs_without_a_forecas
         hints.ended(str(number), 99.0)
 
     assert hints.next_sweep(running=9, blind=9, pages=2, shortest=5.0, rate=1.0) == 5.0
+
+
+# --- How often, where jobs have forecasts ---------------------------------------------------------------
+
+
+def after_lists(*unforeseen: bool) -> float | None:
+    """Seconds until one more list after such ones, of many jobs with a forecast."""
+    hints = Hints()
+    for one in unforeseen:
+        hints.announced(unforeseen=one)
+    return hints.next_sweep(running=50, blind=0, pages=1, shortest=5.0, rate=1.0)
+
+
+def test_lists_that_announce_nothing_but_what_was_foreseen_become_seldom():
+    assert [after_lists(*[False] * count) for count in range(7)] == [15, 30, 60, 120, 240, 300, 300]
+
+
+def test_a_list_that_announces_what_no_forecast_knew_is_soon_followed_by_another():
+    assert after_lists(False, False, False, True) == 15.0
+
+
+def test_jobs_without_a_forecast_are_watched_closely_however_seldom_lists_have_become():
+    hints = Hints()
+    for number in range(5):
+        hints.swept({str(number)}, 100.0)
+        hints.ended(str(number), 99.0)
+        hints.announced(unforeseen=False)
+
+    assert hints.watching(blind=9, pages=2)
+    assert not hints.watching(blind=5, pages=2)
+    assert hints.next_sweep(running=9, blind=9, pages=2, shortest=5.0, rate=1.0) == 5.0
+
+
+def test_a_job_that_is_known_to_have_ended_is_not_announced():
+    hints = Hints()
+    hints.ended("a", None)
+    assert hints.swept({"a"}, 1.0) == set()
+
+    hints.forget("a")
+    assert hints.swept({"a"}, 2.0) == {"a"}
+
+
+def test_a_single_job_without_a_forecast_keeps_lists_from_becoming_seldom():
+    hints = Hints()
+    for _ in range(5):
+        hints.announced(unforeseen=False)
+
+    assert hints.next_sweep(running=50, blind=1, pages=1, shortest=5.0, rate=1.0) == 15.0

@@ -26,6 +26,7 @@ async def follow(context: Context, item: WorkItem) -> AsyncGenerator[Result, Non
         one = job_result(context, states[key], lookup.as_job(image))
         seen.events += one.events
         seen.after |= one.after
+        seen.begun += one.begun
         seen.sweep |= one.sweep
     if shown:
         yield seen

@@ -43,11 +43,12 @@ def job_result(context: Context, state: State, job: JobStatus) -> Result:
         case "SUCCESS":
             worker.job_ended(state, job)
             ended = JobSucceeded(at=now, key=key, image_id=job.image_id)
-            return Result(events=[ended, *learned(context)])
+            return Result(events=[ended, *learned(context)], begun=worker.next_turn(key, job))
         case "FAIL":
             worker.job_ended(state, job)
             fault = job.fault or Fault(message="the job failed, and the service does not say why")
-            return Result(events=[JobFailed(at=now, key=key, fault=fault, image_id=job.image_id)])
+            failed = JobFailed(at=now, key=key, fault=fault, image_id=job.image_id)
+            return Result(events=[failed], begun=worker.next_turn(key, job))
         case _:
             return _still_running(context, state, job)
 
@@ -55,7 +56,7 @@ def job_result(context: Context, state: State, job: JobStatus) -> Result:
 def _still_running(context: Context, state: State, job: JobStatus) -> Result:
     key, now, worker = state.key, context.now(), context.worker
     watched = context.clock.monotonic() - worker.watch(state).since
-    worker.still_runs(key, job)
+    worker.still_runs(state, job)
     if watched > context.plan.polling.deadline:
         context.log.warning("job.overdue", key=key, job=state.job_id, seconds=round(watched))
         fault = lookup.unlisted_state(job) if job.fault is not None else None

@@ -110,10 +110,10 @@ def _anothers(context: Context, key: str, job_id: str) -> Result:
 def _accepted(context: Context, key: str, job_id: str) -> Result:
     worker, at, tick = context.worker, context.now(), context.clock.monotonic()
     worker.on_answer()
-    worker.accepted(key, tick)
+    after = worker.accepted(key, tick, context.plan.polling)
     return Result(
         events=[JobAccepted(at=at, key=key, job_id=job_id)],
-        after={key: context.plan.polling.first},
+        after={key: after},
         sweep=True,
         last=True,
     )
