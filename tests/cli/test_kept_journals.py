@@ -16,6 +16,7 @@ import pytest
 
 from migrator.journal.postgres import schema
 from migrator.journal.sqlite import database
+from migrator.workflow.ledger import fold
 from migrator.workflow.states import Phase
 from tests.cli.conftest import Desk
 from tests.journal.conftest import NEEDS_POSTGRES, server
@@ -71,6 +72,7 @@ def test_a_journal_of_each_version_that_ever_was_is_reported_as_it_was_written(
     assert at("report", plan).code == 0
 
     assert Counter(at.phases("kept")) == WRITTEN
+    assert fold(at.events("kept")).states == at.ledger("kept").states  # each event is still one
     report = json.loads((at.reports / "kept/report.json").read_text(encoding="utf-8"))
     assert report["totals"]["images"] == 10
     assert (at.reports / "kept/journal.db").read_bytes() == before  # who only reads upgrades nothing
