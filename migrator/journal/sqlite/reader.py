@@ -8,9 +8,20 @@ from migrator.domain.image import Image
 from migrator.domain.units import Moment
 from migrator.journal.lock import holder, lock_path
 from migrator.journal.port import NO_IMAGES, Holder
-from migrator.journal.sqlite.store import reading
+from migrator.journal.sqlite import database
+from migrator.journal.sqlite.content import (
+    Content,
+    Fetched,
+    KeptEvent,
+    KeptRows,
+    expect,
+    expect_same,
+    read_events,
+)
+from migrator.journal.sqlite.earlier import EarlierRows, is_earlier
+from migrator.journal.sqlite.errors import explained
 from migrator.workflow.events import Event
-from migrator.workflow.ledger import Ledger
+from migrator.workflow.ledger import Ledger, fold
 
 
 class SqliteReader:
@@ -43,13 +54,29 @@ class SqliteReader:
         await asyncio.to_thread(self._check)
 
     def _ledger(self, known: Mapping[str, Image]) -> Ledger:
-        with reading(self.path) as store:
-            return store.ledger(known)
+        with database.snapshot(self.path) as connection:
+            if is_earlier(connection):
+                return EarlierRows(self.path, connection).ledger(known)
+            content = Content.fetched(KeptRows(self.path, connection))
+        return content.ledger(known)
 
     def _events(self, key: str | None) -> list[Event]:
-        with reading(self.path) as store:
-            return store.events(key)
+        with database.snapshot(self.path) as connection, explained(self.path):
+            if is_earlier(connection):
+                return list(EarlierRows(self.path, connection).events(key))
+            rows: Fetched[KeptEvent] = Fetched(KeptRows(self.path, connection).events(key))
+        return list(read_events(self.path, rows))
 
     def _check(self) -> None:
-        with reading(self.path) as store:
-            store.check()
+        with database.snapshot(self.path) as connection, explained(self.path):
+            database.expect_sound(self.path, connection, "integrity_check")
+            if is_earlier(connection):
+                EarlierRows(self.path, connection).checked()
+                return
+            rows = KeptRows(self.path, connection)
+            content, events = Content.fetched(rows), Fetched[KeptEvent](rows.events(None))
+        kept = content.ledger({})
+        with explained(self.path):
+            folded = fold(read_events(self.path, events))
+        expect_same(self.path, folded, kept)
+        expect(self.path, "events", folded.events, kept.events)
