@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 import anyio
+import structlog
 
 from migrator import __version__
 from migrator.cli.options import Options
@@ -21,13 +22,20 @@ from migrator.journal.stores import SCHEMES, journal_at, journal_in
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.resume import listed, planned
 
+log = structlog.get_logger()
+
 
 def journal_of(plan: Plan, options: Options) -> JournalLocation:
     """Where a plan's journal is kept, whether or not it is there yet. Raises JournalError, UsageError."""
     url = options.journal
     if not url:
-        return journal_at(plan_folder(options.reports_dir, plan))
+        return journal_at(plan_folder(options.reports_dir, plan), warn=say)
     return journal_in(expect_url(url), plan.name, end_at_once)
+
+
+def say(sentence: str) -> None:
+    """Log what a journal has to say while a run goes on; from any thread."""
+    log.warning("journal.in_use", reason=sentence)
 
 
 def expect_url(url: str) -> str:

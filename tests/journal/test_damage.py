@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from migrator.domain.cloud import Fault
 from migrator.domain.errors import JournalError
 from migrator.domain.image import Image
 from migrator.domain.object_ref import ObjectRef
@@ -18,12 +19,14 @@ from migrator.workflow.events import (
     AttemptBegan,
     Event,
     ImagePlanned,
+    ImageVerified,
     JobAccepted,
+    JobFailed,
     JobSucceeded,
     RunBegan,
     RunEnded,
 )
-from migrator.workflow.ledger import Ledger
+from migrator.workflow.ledger import Ledger, fold
 
 COUNT = 120
 """Images, so many that their rows take more than one page."""
@@ -141,6 +144,59 @@ def test_rows_that_are_not_those_that_were_written_are_named(folder, statements,
         ledger_of(folder, writing=writing)
 
     assert "Put back a good copy" in (refused.value.hint or "")
+
+
+@pytest.fixture
+def under_way(sound: Path, tmp_path: Path) -> Path:
+    """A journal that was killed before the rows of its states knew its latest events."""
+    left = tmp_path / "left"
+
+    async def write() -> None:
+        folder = Path(shutil.copytree(sound, tmp_path / "killed"))
+        journal = await SqliteLocation(folder).open(version="test")
+        await journal.append(*LATER)
+        shutil.copytree(folder, left)
+        await journal.close()
+
+    asyncio.run(write())
+    change(left, "PRAGMA wal_checkpoint(TRUNCATE)")
+    return left
+
+
+LATER: list[Event] = [
+    ImageVerified(at=6.0, key="north/vm-000", image_id="image-vm-000"),
+    JobFailed(at=7.0, key="north/vm-100", fault=Fault(message="m")),
+]
+LAST, LAST_BUT_ONE = "seq = (SELECT max(seq) FROM events)", "seq = (SELECT max(seq) - 1 FROM events)"
+
+
+@pytest.mark.parametrize("writing", [True, False], ids=["run", "status"])
+def test_events_that_the_states_do_not_know_yet_are_folded_by_whoever_reads(under_way, writing):
+    ledger = ledger_of(under_way, writing=writing)
+
+    assert ledger.states == fold([*events(), *LATER]).states
+    assert ledger.events == len(events()) + len(LATER)
+
+
+@pytest.mark.parametrize("writing", [True, False], ids=["run", "status"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param(f"DELETE FROM events WHERE {LAST}", id="the last is gone"),
+        pytest.param(f"DELETE FROM events WHERE {LAST_BUT_ONE}", id="one is gone"),
+        pytest.param(f"UPDATE events SET at = 6.5 WHERE {LAST_BUT_ONE}", id="another time"),
+        pytest.param(f"UPDATE events SET image = 2 WHERE {LAST_BUT_ONE}", id="another image"),
+        pytest.param(f"UPDATE events SET kind = 28 WHERE {LAST}", id="another kind"),
+        pytest.param(f"UPDATE events SET body = replace(body, 'm', 'n') WHERE {LAST}", id="other words"),
+        pytest.param(f"UPDATE events SET body = 5 WHERE {LAST}", id="no words"),
+        pytest.param("UPDATE totals SET settled = settled + 1", id="one counts as known"),
+    ],
+)
+def test_of_events_that_the_states_do_not_know_yet_none_may_change(under_way, statement, writing):
+    change(under_way, *WITHOUT_TRIGGERS, statement)
+
+    with pytest.raises(JournalError, match="the journal is damaged: "):
+        ledger_of(under_way, writing=writing)
 
 
 def test_an_old_event_that_vanished_is_found_before_a_run_goes_on(folder):

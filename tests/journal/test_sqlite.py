@@ -166,7 +166,9 @@ async def test_check_finds_a_state_that_its_events_do_not_add_up_to(path):
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.create_function("state_crc", 2, state_crc)
         connection.execute("UPDATE states SET state = CAST(replace(state, 'job-1', 'job-2') AS BLOB)")
-        connection.execute("UPDATE totals SET states_sum = (SELECT sum(state_crc(position, state)) FROM states)")
+        connection.execute(
+            "UPDATE totals SET states_sum = (SELECT sum(state_crc(position, state)) FROM states)"
+        )
 
     with pytest.raises(JournalError, match="north/web do not add up"):
         await read(path).check()
@@ -280,8 +282,10 @@ def one_more_event(path: Path) -> None:
 def unknown_event(path: Path) -> None:
     one_more_event(path)
     crc = event_crc(1.0, 99, "{}")
-    look_and_commit(path, f"UPDATE totals SET events = events + 1, general_sum = general_sum + {crc},"
-        " settled = settled + 1")
+    look_and_commit(
+        path,
+        f"UPDATE totals SET events = events + 1, general_sum = general_sum + {crc}, settled = settled + 1",
+    )
 
 
 def unreadable_state(path: Path) -> None:
