@@ -17,7 +17,7 @@ from zlib import crc32
 from msgspec import Raw, Struct
 from msgspec import json as as_json
 from msgspec import msgpack as as_msgpack
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from migrator.domain.cloud import Fault
 from migrator.domain.image import Image
@@ -84,7 +84,7 @@ class AttemptRow(Struct, frozen=True, array_like=True):
     final: bool = False
 
 
-class Seldom(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Seldom(Struct, frozen=True, omit_defaults=True):
     """What few images have to say: by name, as in `State`."""
 
     fault: Fault | None = None
@@ -144,7 +144,7 @@ def state_row(state: State) -> bytes:
     seldom = _seldom(state)
     if seldom == _NOTHING:
         return _encode_state(usual)
-    return _encode_state((*usual, Seldom(**dict(zip(Seldom.__struct_fields__, seldom, strict=True)))))
+    return _encode_state((*usual, Seldom(*seldom)))
 
 
 def read_state_row(key: str, row: bytes) -> State:
@@ -178,7 +178,20 @@ def read_state_row(key: str, row: bytes) -> State:
         job_ended_at=kept.job_ended_at,
         finished_at=kept.finished_at,
     )
-    return state if kept.seldom is None else replace(state, **asdict(kept.seldom))
+    if (seldom := kept.seldom) is None:
+        return state
+    return replace(
+        state,
+        fault=seldom.fault,
+        paused_until=seldom.paused_until,
+        os_version=seldom.os_version,
+        removed=seldom.removed,
+        held=seldom.held,
+        steps=seldom.steps,
+        disowned=seldom.disowned,
+        uncompared=seldom.uncompared,
+        others=seldom.others,
+    )
 
 
 def state_crc(position: int, row: bytes) -> int:
