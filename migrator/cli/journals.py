@@ -27,8 +27,15 @@ def journal_of(name: str, options: Options) -> JournalLocation:
     """Where a plan's journal is kept, whether or not it is there yet. Raises JournalError, UsageError."""
     url = options.journal
     if not url:
-        return journal_at(plan_folder(options.reports_dir, name))
+        return journal_at(plan_folder(options.reports_dir, name), warn=say)
     return journal_in(expect_url(url), name, end_at_once)
+
+
+def say(sentence: str) -> None:
+    """Log what a journal has to say while a run goes on; from any thread."""
+    import structlog  # which commands that only look need not wait for
+
+    structlog.get_logger().warning("journal.in_use", reason=sentence)
 
 
 def expect_url(url: str) -> str:

@@ -14,7 +14,7 @@ from copy import deepcopy
 
 from migrator.domain.errors import JournalError
 from migrator.domain.image import Image
-from migrator.journal.codec import event_text, image_text
+from migrator.journal.codec import event_text
 from migrator.journal.port import NO_IMAGES
 from migrator.journal.store import EventRow, Store
 from migrator.journal.writer import Batch, ThreadWriter, Writer
@@ -145,7 +145,7 @@ class GroupCommit:
         """Put `events` into the batch, all of them, or raise because one cannot follow."""
         steps: list[tuple[Event, State | None]] = []
         rows: list[EventRow] = []
-        images: dict[str, tuple[str, str]] = {}
+        images: dict[str, ImagePlanned] = {}
         ahead: dict[str, State] = {}
         changed: dict[str, State] = {}
         runs: Ledger | None = None
@@ -159,7 +159,7 @@ class GroupCommit:
                 steps.append((event, state))
                 rows.append((event.at, kind, key, text))
                 if isinstance(event, ImagePlanned):
-                    images[key] = (event.digest, image_text(event.image))
+                    images[key] = event
                     # An image that never began has no row: 100,000 of them would say nothing.
                     if state == (before or State(key=key)):
                         continue

@@ -93,8 +93,6 @@ class JournalCounts:
 
 
 MOST_TROUBLED = 2000
-TROUBLED = (Phase.FAILED, Phase.IN_DOUBT)
-"""Of whose images somebody wants to know why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

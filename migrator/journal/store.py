@@ -6,7 +6,7 @@ from typing import Protocol
 
 from migrator.domain.image import Image
 from migrator.domain.units import Moment
-from migrator.workflow.events import Event
+from migrator.workflow.events import Event, ImagePlanned
 from migrator.workflow.ledger import Ledger, Planned
 from migrator.workflow.states import State
 
@@ -21,8 +21,8 @@ class Rows:
     events: list[EventRow] = field(default_factory=list)
     """In order; these alone are the truth, and a store may leave the other two away."""
 
-    images: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Digest and JSON of each image that was planned, by key."""
+    images: dict[str, ImagePlanned] = field(default_factory=dict)
+    """The last event that planned each image, of those among these events."""
 
     states: dict[str, State] = field(default_factory=dict)
     """The last state that these events lead each image to, by key; not of images that never began."""

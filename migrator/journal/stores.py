@@ -3,13 +3,23 @@
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
 from migrator.domain.errors import JournalError, UsageError
 from migrator.journal.memory import MemoryLocation
 from migrator.journal.port import JournalLocation
 from migrator.journal.sqlite.location import SqliteLocation
+from migrator.journal.sqlite.wal import Warn, nobody
 
-STORES: dict[str, Callable[[Path], JournalLocation]] = {"sqlite": SqliteLocation}
+
+class MakeLocation(Protocol):
+    """What makes of a plan's folder the place of its journal."""
+
+    def __call__(self, folder: Path, warn: Warn = ..., /) -> JournalLocation:
+        """`warn` is told what a person should see, from any thread."""
+
+
+STORES: dict[str, MakeLocation] = {"sqlite": SqliteLocation}
 """Each makes of a plan's folder the place of its journal; `tests/journal/test_contract.py` walks them all,
 and the one in a database besides."""
 
@@ -23,9 +33,12 @@ def journal_in_memory() -> JournalLocation:
     return MemoryLocation()
 
 
-def journal_at(folder: Path, store: str = "sqlite") -> JournalLocation:
-    """The journal of the plan whose files lie in `folder`, whether or not it is there yet."""
-    return STORES[store](folder)
+def journal_at(folder: Path, store: str = "sqlite", warn: Warn = nobody) -> JournalLocation:
+    """The journal of the plan whose files lie in `folder`, whether or not it is there yet.
+
+    `warn` is told what a person should see, from any thread.
+    """
+    return STORES[store](folder, warn)
 
 
 def journal_in(url: str, plan: str, on_fenced: Callable[[JournalError], None]) -> JournalLocation:

@@ -26,11 +26,13 @@ from migrator.domain.object_ref import ObjectRef
 from migrator.engine import Engine
 from migrator.engine.ports import Cloud
 from migrator.io.clock import SystemClock
-from migrator.journal.codec import event_text, state_text
+from migrator.journal.codec import event_text
 from migrator.journal.group_commit import GroupCommit
 from migrator.journal.port import JournalLocation
 from migrator.journal.sqlite.database import connect
+from migrator.journal.sqlite.kinds import CODES
 from migrator.journal.sqlite.location import SqliteLocation
+from migrator.journal.sqlite.rows import body_of, state_row
 from migrator.workflow.events import (
     AttemptBegan,
     ImageEvent,
@@ -49,8 +51,8 @@ from tests.examples import a_plan
 IMAGES = 100_000
 TASKS = 64
 AT = 1_790_000_000.25
-SQL_EVENT = "INSERT INTO events (at, kind, key, body) VALUES (?, ?, ?, ?)"
-SQL_STATE = "INSERT OR REPLACE INTO states (key, state) VALUES (?, ?)"
+SQL_EVENT = "INSERT INTO events (at, kind, image, body) VALUES (?, ?, ?, ?)"
+SQL_STATE = "INSERT OR REPLACE INTO states (position, state) VALUES (?, ?)"
 
 
 def image(number: int) -> Image:
@@ -110,22 +112,22 @@ async def appends(location: JournalLocation, tasks: int, lives: int) -> tuple[fl
     return rows / took, commits / rows
 
 
-Row = tuple[tuple[float, str, str, str], tuple[str, str]]
+Row = tuple[tuple[float, int, int, str], tuple[int, bytes]]
 
 
 def ready_made(tasks: int, lives: int) -> list[list[Row]]:
     """For each task the rows, of events and of states, that `appends` would have it write."""
     known = plan(tasks * lives)
-    keys = list(known)
 
-    def rows(key: str) -> Iterator[Row]:
+    def rows(position: int, key: str) -> Iterator[Row]:
         state = State(key=key)
         for event in life(key, known[key].digest):
             state = after(state, event)
-            row = (event.at, type(event).__name__, key, event_text(event)[1])
-            yield row, (key, state_text(state))
+            row = (event.at, CODES[type(event).__name__], position, body_of(event_text(event)[1], key))
+            yield row, (position, state_row(state))
 
-    return [[row for key in keys[number::tasks] for row in rows(key)] for number in range(tasks)]
+    places = list(enumerate(known, 1))
+    return [[row for place in places[number::tasks] for row in rows(*place)] for number in range(tasks)]
 
 
 async def prepare(folder: Path, tasks: int, lives: int) -> None:
@@ -203,6 +205,11 @@ async def half_done(folder: Path) -> None:
         keys = list(known)[start : start + 1000]
         await journal.append(*(event for key in keys for event in life(key, known[key].digest)))
     await journal.close()
+    with closing(connect(SqliteLocation(folder).path, "ro")) as connection:
+        sizes = connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC")
+        each = {name: size / IMAGES for name, size in sizes}
+    parts = ", ".join(f"{name} {size:.0f}" for name, size in each.items() if size >= 1)
+    print(f"its file: {sum(each.values()):.0f} bytes an image ({parts})")
 
 
 class Asked(Exception):

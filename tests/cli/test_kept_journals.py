@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from migrator.journal.postgres import schema
-from migrator.journal.sqlite import database
+from migrator.journal.sqlite import database, earlier
 from migrator.workflow.ledger import fold
 from migrator.workflow.states import Phase
 from tests.cli.conftest import Desk
@@ -26,7 +26,7 @@ from tests.postgres import Cluster
 __all__ = ["server"]
 
 KEPT = Path(__file__).parents[1] / "journal" / "kept"
-VERSIONS = range(database.WITHOUT_TOTALS, database.VERSION + 1)
+VERSIONS = range(earlier.WITHOUT_TOTALS, database.VERSION + 1)
 
 WRITTEN = Counter({Phase.SUCCEEDED: 5, Phase.FAILED: 1, Phase.RUNNING: 2, Phase.PENDING: 2})
 LEFT = {"web-09": 1, "web-10": 1}

@@ -154,15 +154,15 @@ def _change_rows(path: Path, rng: random.Random) -> None:
         table, column = rng.choice(
             (
                 ("states", "state"),
-                ("states", "key"),
-                ("images", "image"),
-                ("images", "digest"),
+                ("states", "position"),
+                ("images", "key"),
+                ("images", "planned"),
                 ("totals", "events"),
+                ("totals", "settled"),
             )
         )
         value = rng.choice(("x", "", "{}", 5, None, b"\xff", "[]"))
-        row = f"WHERE rowid = {rng.randint(1, 100)}" if table == "images" else ""
-        some = row or ("" if table == "totals" else f"WHERE key = 'north/vm-{rng.randrange(120):03}'")
+        some = "" if table == "totals" else f"WHERE position = {rng.randint(1, 120)}"
         kind = rng.randrange(3)
         try:
             if kind == 0:

@@ -25,69 +25,47 @@ from pathlib import Path
 from migrator.domain.errors import JournalError, JournalMissing, JournalTooNew
 from migrator.journal.sqlite import totals
 from migrator.journal.sqlite.errors import damaged, explained, primary_code
+from migrator.journal.sqlite.kinds import KINDS
 
-VERSION = 3
+VERSION = 4
 """`user_version` of the file. It goes up whenever an older program would misread a newer file, or write one
-that a newer program would take for damaged."""
-
-WITHOUT_TOTALS = 1
-"""The version before files had totals: it is checked against its events, and upgraded when it is opened."""
-
-WITHOUT_NOTIFICATIONS = 2
-"""The version before events told of notifications: the file is the same, and becomes one of this version when
-it is opened."""
+that a newer program would take for damaged. Files of the versions before are for `earlier`."""
 
 APPLICATION_ID = 0x4D494752
 """`application_id` of the file: "MIGR" (sqlite.org, "PRAGMA application_id")."""
 
-SCHEMA = f"""
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE events (
-    seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, key TEXT, body TEXT NOT NULL
-);
-CREATE INDEX events_about_no_image ON events (seq) WHERE key IS NULL;
-CREATE TRIGGER events_stay_as_they_are BEFORE UPDATE ON events
-    BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
-CREATE TRIGGER events_stay BEFORE DELETE ON events
-    BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
-CREATE TABLE images (
-    position INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, digest TEXT NOT NULL, image TEXT NOT NULL,
-    crc INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE states (
-    key TEXT PRIMARY KEY, state TEXT NOT NULL, crc INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-{totals.SCHEMA}
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {VERSION};
-"""
-# An index of events by key would make each commit touch one more page for each image in it; the rare reader
-# of one image's events can walk the table.
+_KINDS = ", ".join(f"({code}, '{name}')" for code, name in KINDS.items())
 
-_ADD_TOTALS = f"""
-BEGIN IMMEDIATE;
-ALTER TABLE images ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE states ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
-UPDATE images SET crc = row_crc(key, digest, image);
-UPDATE states SET crc = row_crc(key, state);
-{totals.SCHEMA}
-UPDATE totals SET
-    events = (SELECT count(*) FROM events),
-    general_sum = (SELECT coalesce(sum(row_crc(kind, body)), 0) FROM events WHERE key IS NULL),
-    images = (SELECT count(*) FROM images),
-    images_sum = (SELECT coalesce(sum(crc), 0) FROM images),
-    states = (SELECT count(*) FROM states),
-    states_sum = (SELECT coalesce(sum(crc), 0) FROM states);
-PRAGMA user_version = {VERSION};
-COMMIT;
-"""  # noqa: S608 - nothing of it comes from outside
+TABLES = (
+    """CREATE TABLE events (
+        seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind INTEGER NOT NULL, image INTEGER, body TEXT NOT NULL
+    )""",
+    "CREATE INDEX events_about_no_image ON events (seq) WHERE image IS NULL",
+    """CREATE TRIGGER events_stay_as_they_are BEFORE UPDATE ON events
+        BEGIN SELECT RAISE(ABORT, 'events are never changed'); END""",
+    """CREATE TRIGGER events_stay BEFORE DELETE ON events
+        BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END""",
+    "CREATE TABLE images (position INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, planned INTEGER NOT NULL)",
+    "CREATE TABLE states (position INTEGER PRIMARY KEY, state BLOB NOT NULL)",
+    *totals.SCHEMA,
+    # For people with sqlite3 alone; no program of ours reads them.
+    "CREATE TABLE kinds (code INTEGER PRIMARY KEY, name TEXT NOT NULL)",
+    f"INSERT INTO kinds VALUES {_KINDS}",  # noqa: S608 - a table of this program
+    """CREATE VIEW history AS
+        SELECT seq, strftime('%Y-%m-%d %H:%M:%f', at, 'unixepoch') AS at, name AS kind, key, body
+        FROM events LEFT JOIN kinds ON code = kind LEFT JOIN images ON position = image""",
+)
+"""Each a statement. `rows` says what stands in the columns: an event's `image`, and a state's `position`, is
+the position of its image; an image's `planned` is the number of the event that planned it last."""
+# An index of events by image would make each commit touch one more page for each image in it; the rare reader
+# of one image's events can walk the table.
 
 _CHECKPOINT_PAGES = 1000
 _WAL_LEFT = 16 * 2**20
 """Bytes that a WAL keeps on disk after it was copied into the database."""
 
 ROWS_AT_ONCE = 100
-"""Rows in one statement; the most values in one of them, 400, is well below SQLite's old limit of 999."""
+"""Rows in one statement; the most values in one of them, 500, is well below SQLite's old limit of 999."""
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -152,10 +130,10 @@ def _expect_ours(path: Path, connection: sqlite3.Connection) -> None:
             f"{path}: a database, but not a journal of migrator",
             hint="It was left as it is. Move it away, or choose another folder with `--reports-dir DIR`.",
         )
-    found = ask("user_version")
+    found = version_of(connection)
     if found > VERSION:
         raise JournalTooNew(f"{path}: a journal of version {found}; this program knows {VERSION}")
-    if found < WITHOUT_TOTALS:
+    if found < 1:
         raise damaged(path, f"version {found} never was")
 
 
@@ -169,25 +147,13 @@ def prepare(path: Path, connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_LEFT}")
+    connection.execute("PRAGMA secure_delete = OFF")  # an upgrade need not overwrite what it drops
     _expect_ours(path, connection)
 
 
-def has_totals(connection: sqlite3.Connection) -> bool:
-    """Whether the file is of a version that says how much it holds."""
+def version_of(connection: sqlite3.Connection) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    return version > WITHOUT_TOTALS
-
-
-def upgrade(connection: sqlite3.Connection) -> None:
-    """Make a file with totals one of this version: it may soon hold what older programs do not know."""
-    if connection.execute("PRAGMA user_version").fetchone()[0] == WITHOUT_NOTIFICATIONS:
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-
-
-def add_totals(connection: sqlite3.Connection) -> None:
-    """Upgrade a file of the version before, whose rows are known to be right."""
-    connection.create_function("row_crc", -1, totals.row_crc, deterministic=True)
-    connection.executescript(_ADD_TOTALS)
+    return version
 
 
 def expect_sound(path: Path, connection: sqlite3.Connection, pragma: str) -> None:
@@ -203,8 +169,17 @@ def create(path: Path, version: str) -> None:
         leftover.unlink(missing_ok=True)
     os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     with closing(connect(new, "rw")) as connection:
-        connection.executescript(f"PRAGMA synchronous = FULL; BEGIN; {SCHEMA}; COMMIT;")
+        for statement in (
+            "PRAGMA synchronous = FULL",
+            "BEGIN",
+            "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+            *TABLES,
+            f"PRAGMA application_id = {APPLICATION_ID}",
+            f"PRAGMA user_version = {VERSION}",
+        ):
+            connection.execute(statement)
         connection.execute("INSERT INTO meta VALUES ('created_by', ?)", [f"migrator {version}"])
+        connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
     new.rename(path)
     _sync_folder(path.parent)

@@ -6,6 +6,7 @@ from pathlib import Path
 from migrator.journal.group_commit import GroupCommit
 from migrator.journal.sqlite.reader import SqliteReader
 from migrator.journal.sqlite.store import WritableSqliteStore
+from migrator.journal.sqlite.wal import Warn, nobody
 
 FILE_NAME = "journal.db"
 """In the plan's folder; the lock lies beside it."""
@@ -16,6 +17,8 @@ class SqliteLocation:
     """`port.JournalLocation` of one file in a plan's folder."""
 
     folder: Path
+    warn: Warn = nobody
+    """Told what a person should see, from any thread."""
 
     @property
     def path(self) -> Path:
@@ -30,7 +33,9 @@ class SqliteLocation:
 
     async def open(self, *, version: str) -> GroupCommit:
         """`JournalLocation.open`."""
-        return await GroupCommit.open(lambda: WritableSqliteStore.open(self.path, version=version))
+        return await GroupCommit.open(
+            lambda: WritableSqliteStore.open(self.path, version=version, warn=self.warn)
+        )
 
     def read(self) -> SqliteReader:
         """`JournalLocation.read`."""

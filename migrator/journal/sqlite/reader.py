@@ -4,14 +4,28 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from migrator.domain import collector
 from migrator.domain.image import Image
 from migrator.domain.units import Moment
+from migrator.journal.counting import counted
 from migrator.journal.lock import holder, lock_path
 from migrator.journal.port import NO_IMAGES, Followed, Holder, JournalCounts
-from migrator.journal.sqlite.store import reading
+from migrator.journal.sqlite import database
+from migrator.journal.sqlite.content import (
+    Content,
+    Fetched,
+    KeptEvent,
+    KeptRows,
+    KeptTail,
+    expect,
+    expect_same,
+    read_events,
+    read_more,
+)
+from migrator.journal.sqlite.earlier import EarlierRows, is_earlier
+from migrator.journal.sqlite.errors import explained
+from migrator.journal.sqlite.rows import PlannedRow, planned_of
 from migrator.workflow.events import Event
-from migrator.workflow.ledger import Ledger
+from migrator.workflow.ledger import Ledger, Planned, fold
 
 
 class SqliteReader:
@@ -49,29 +63,69 @@ class SqliteReader:
         await asyncio.to_thread(self._check)
 
     def _ledger(self, known: Mapping[str, Image]) -> Ledger:
-        with reading(self.path) as store:
-            return store.ledger(known)
+        with database.snapshot(self.path) as connection:
+            if is_earlier(connection):
+                return EarlierRows(self.path, connection).ledger(known)
+            content = Content.fetched(KeptRows(self.path, connection))
+        return content.ledger(known)
 
     def _counts(self, above: int, now: Moment) -> JournalCounts | None:
-        with reading(self.path) as store, collector.paused():
-            return store.counts(above, now)
+        with database.snapshot(self.path) as connection, explained(self.path):
+            if connection.execute("SELECT count(*) FROM images").fetchone()[0] <= above:
+                return None
+            if is_earlier(connection):
+                ledger = EarlierRows(self.path, connection).ledger({})
+                return counted(ledger.states, ledger.runs, now, ledger.planned.__getitem__)
+            content = Content.fetched(KeptRows(self.path, connection), images=False)
+        ledger = content.ledger({})
+        return counted(ledger.states, ledger.runs, now, self._planned)
+
+    def _planned(self, key: str) -> Planned:
+        """One image: of most, nobody wants to know what they are."""
+        with database.snapshot(self.path) as connection, explained(self.path):
+            rows: Fetched[PlannedRow] = Fetched(KeptRows(self.path, connection).planned_one(key))
+        return next(planned for some in rows for planned in planned_of({}, some).values())
 
     def _followed(self, before: Followed | None) -> Followed:
-        with reading(self.path) as store:
-            if before is not None and (rows := store.since(before.ledger.events, before.mark)) is not None:
-                with collector.paused():
-                    ledger = store.moved_on(before.ledger, rows)
-            else:
-                ledger = store.ledger(NO_IMAGES if before is None else _images(before.ledger))
-            return Followed(ledger=ledger, mark=store.event_row(ledger.events))
+        more: Fetched[KeptTail] | None = None
+        with database.snapshot(self.path) as connection, explained(self.path):
+            if is_earlier(connection):
+                return Followed(ledger=EarlierRows(self.path, connection).ledger({}), mark=None)
+            rows = KeptRows(self.path, connection)
+            totals = rows.totals()
+            mark = rows.event_row(totals.events)
+            if before is not None and before.mark is not None:
+                count = before.ledger.events
+                if totals.events >= count and rows.event_row(count) == before.mark:
+                    more = Fetched(rows.tail(count))
+            content = Content.fetched(rows) if more is None else None
+        if before is not None and more is not None:
+            read_more(self.path, totals, more, before.ledger)
+            return Followed(ledger=before.ledger, mark=mark)
+        assert content is not None
+        known = NO_IMAGES if before is None else _images(before.ledger)
+        return Followed(ledger=content.ledger(known), mark=mark)
 
     def _events(self, key: str | None) -> list[Event]:
-        with reading(self.path) as store:
-            return store.events(key)
+        with database.snapshot(self.path) as connection, explained(self.path):
+            if is_earlier(connection):
+                return list(EarlierRows(self.path, connection).events(key))
+            rows: Fetched[KeptEvent] = Fetched(KeptRows(self.path, connection).events(key))
+        return list(read_events(self.path, rows))
 
     def _check(self) -> None:
-        with reading(self.path) as store:
-            store.check()
+        with database.snapshot(self.path) as connection, explained(self.path):
+            database.expect_sound(self.path, connection, "integrity_check")
+            if is_earlier(connection):
+                EarlierRows(self.path, connection).checked()
+                return
+            rows = KeptRows(self.path, connection)
+            content, events = Content.fetched(rows), Fetched[KeptEvent](rows.events(None))
+        kept = content.ledger({})
+        with explained(self.path):
+            folded = fold(read_events(self.path, events))
+        expect_same(self.path, folded, kept)
+        expect(self.path, "events", folded.events, kept.events)
 
 
 def _images(ledger: Ledger) -> dict[str, Image]:

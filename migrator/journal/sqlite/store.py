@@ -1,236 +1,107 @@
-"""The journal in one SQLite file: its rows in and out."""
+"""The one who writes the journal's file: its rows in, all of a commit or none."""
 
+import os
 import sqlite3
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
-from migrator.domain import collector
+from msgspec.structs import replace
+
 from migrator.domain.errors import JournalError
 from migrator.domain.image import Image
-from migrator.domain.units import Moment
-from migrator.journal.codec import image_text, images_text, read_event, read_image, read_state, state_text
 from migrator.journal.lock import Lock, inode, lock_path
-from migrator.journal.port import MOST_TROUBLED, TROUBLED, JournalCounts
-from migrator.journal.sqlite import database
+from migrator.journal.sqlite import database, earlier, wal
+from migrator.journal.sqlite.content import (
+    KeptRows,
+    KeptTail,
+    batches,
+    check_quickly,
+    read_events,
+    read_general,
+    read_planned,
+    read_states,
+    read_tail,
+)
 from migrator.journal.sqlite.database import ROWS_AT_ONCE, connect
-from migrator.journal.sqlite.errors import damaged, explained, read_as_written
-from migrator.journal.sqlite.totals import (
-    Totals,
-    general_sum,
-    read_totals,
-    replaced,
-    row_crc,
-    write_totals,
+from migrator.journal.sqlite.errors import explained
+from migrator.journal.sqlite.kinds import CODES, PLANNED
+from migrator.journal.sqlite.rows import (
+    TailRow,
+    body_of,
+    event_crc,
+    image_crc,
+    state_crc,
+    state_row,
+    tail_crc,
 )
-from migrator.journal.store import EventRow, Rows
+from migrator.journal.sqlite.totals import SETTLED_EVERY, Totals, write_totals
+from migrator.journal.store import Rows
 from migrator.workflow.events import Event
-from migrator.workflow.ledger import Ledger, Planned, fold
-from migrator.workflow.states import Phase, State
+from migrator.workflow.ledger import Ledger, Planned
+from migrator.workflow.states import State
 
-_EVENTS = "INSERT INTO events (at, kind, key, body) VALUES {rows}"
+_EVENTS = "INSERT INTO events (seq, at, kind, image, body) VALUES {rows}"
 _IMAGES = (
-    "INSERT INTO images (key, digest, image, crc) VALUES {rows}"
-    " ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, image = excluded.image, crc = excluded.crc"
+    "INSERT INTO images (position, key, planned) VALUES {rows}"
+    " ON CONFLICT (position) DO UPDATE SET planned = excluded.planned"
 )
-_STATES = "INSERT OR REPLACE INTO states (key, state, crc) VALUES {rows}"
+_STATES = "INSERT OR REPLACE INTO states (position, state) VALUES {rows}"
+_POSITIONS = "SELECT key, position FROM images WHERE key IN ({marks})"
+_PLANNED = "SELECT position, key, body FROM images JOIN events ON seq = planned WHERE key IN ({marks})"
+_SETTLED = "SELECT position, state FROM states WHERE position IN ({marks})"
 
 
-class SqliteStore:
-    """The open file; blocking, and for one thread. Whatever SQLite raises leaves as JournalError."""
+@dataclass(slots=True, kw_only=True)
+class Change:
+    """What one commit writes, as rows."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    events: list[TailRow]
+    images: list[tuple[int, str, int]]
+    states: list[tuple[int, bytes]]
+    totals: Totals
+    positions: dict[str, int]
+    """Of every image that it is about."""
+
+
+class WritableSqliteStore:
+    """The file of the one who holds the lock: `journal.store.Store`; blocking, and for one thread."""
+
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, lock: Lock, warn: wal.Warn = wal.nobody
+    ) -> None:
         self.path = path
         self.connection = connection
-
-    def totals(self) -> Totals | None:
-        """What the file says it holds; None where it is of the version before, and says nothing."""
-        with read_as_written(self.path):
-            if not database.has_totals(self.connection):
-                return None
-            if (totals := read_totals(self.connection)) is None:
-                raise damaged(self.path, "it does not say how much it holds")
-            self._expect("events", self._last_event(), totals.events)
-            return totals
-
-    def states(self, totals: Totals | None) -> dict[str, State]:
-        """Every image's state, in the order first seen. Raises JournalError where rows do not add up."""
-        with read_as_written(self.path), collector.paused():
-            rows = self.connection.execute(
-                "SELECT images.key, state FROM images LEFT JOIN states USING (key) ORDER BY position"
-            )
-            states: dict[str, State] = {}
-            count = sum_of_crcs = 0
-            for key, text in rows:
-                if text is None:
-                    states[key] = State(key=key)
-                else:
-                    states[key] = read_state(text)
-                    count += 1
-                    sum_of_crcs += row_crc(key, text)
-            if totals is not None:
-                self._expect("images", len(states), totals.images)
-                self._expect("states", count, totals.states)
-                self._expect("states", sum_of_crcs, totals.states_sum)
-            return states
-
-    def planned(self, known: Mapping[str, Image], totals: Totals | None) -> dict[str, Planned]:
-        """Every image as last planned, in the order first seen; those that equal a known one are that one."""
-        with read_as_written(self.path), collector.paused():
-            rows = self.connection.execute("SELECT key, digest, image FROM images ORDER BY position")
-            planned: dict[str, Planned] = {}
-            sum_of_crcs = 0
-            while some := rows.fetchmany(1000):
-                planned |= _planned(known, some)
-                sum_of_crcs += sum(row_crc(*row) for row in some)
-            if totals is not None:
-                self._expect("images", len(planned), totals.images)
-                self._expect("images", sum_of_crcs, totals.images_sum)
-            return planned
-
-    def without_images(self, totals: Totals | None) -> Ledger:
-        """A ledger of what is not about one image: runs, and what was learned."""
-        with read_as_written(self.path):
-            rows = self.connection.execute(
-                "SELECT kind, body FROM events WHERE key IS NULL ORDER BY seq"  # by the index of just those
-            ).fetchall()
-            if totals is not None:
-                self._expect("events", general_sum(rows), totals.general_sum)
-            return fold(read_event(kind, body) for kind, body in rows)
-
-    def ledger(self, known: Mapping[str, Image]) -> Ledger:
-        """All of the above, from the tables of current states."""
-        totals = self.totals()
-        if totals is None:
-            self.check()
-        ledger = self.without_images(totals)
-        ledger.planned, ledger.states = self.planned(known, totals), self.states(totals)
-        ledger.events = self._last_event() if totals is None else totals.events
-        ledger.last_at = self.last_at()
-        return ledger
-
-    def counts(self, above: int, now: Moment) -> JournalCounts | None:
-        """How many of its images stand where, if there are more than `above`: images themselves are read only
-        where somebody wants to know why."""
-        with read_as_written(self.path):
-            if self.connection.execute("SELECT count(*) FROM images").fetchone()[0] <= above:
-                return None
-        totals = self.totals()
-        states, runs = self.states(totals), self.without_images(totals).runs
-        targets: defaultdict[str, Counter[Phase]] = defaultdict(Counter)
-        for key, state in states.items():
-            targets[key.partition("/")[0]][state.phase] += 1
-        ill = [state for state in states.values() if state.phase in TROUBLED][:MOST_TROUBLED]
-        return JournalCounts(
-            targets=targets,
-            runs=runs,
-            troubled=[(self._planned_one(state.key), state) for state in ill],
-            last_hour=sum(
-                state.finished_at is not None and state.finished_at > now - 3600 for state in states.values()
-            ),
-        )
-
-    def _planned_one(self, key: str) -> Planned:
-        with read_as_written(self.path):
-            digest, image = self.connection.execute(
-                "SELECT digest, image FROM images WHERE key = ?", [key]
-            ).fetchone()
-            return Planned(image=read_image(image), digest=digest)
-
-    def events(self, key: str | None = None) -> list[Event]:
-        """Every event, or those of one image, oldest first."""
-        with read_as_written(self.path):
-            rows = self.connection.execute(
-                "SELECT kind, body FROM events WHERE :key IS NULL OR key = :key ORDER BY seq", {"key": key}
-            )
-            return [read_event(kind, body) for kind, body in rows]
-
-    def event_row(self, number: int) -> tuple[str, str] | None:
-        """(kind, body) of an event, counted from 1; None where there is none."""
-        with read_as_written(self.path):
-            row: tuple[str, str] | None = self.connection.execute(
-                "SELECT kind, body FROM events WHERE seq = ?", [number]
-            ).fetchone()
-            return row
-
-    def since(self, count: int, last: object) -> list[tuple[str, str]] | None:
-        """(kind, body) of the events after so many; None unless those are there, and `last` is their last."""
-        totals = self.totals()
-        if totals is None or totals.events < count or self.event_row(count) != last:
-            return None
-        with read_as_written(self.path):
-            rows = self.connection.execute(
-                "SELECT kind, body FROM events WHERE seq > ? ORDER BY seq", [count]
-            ).fetchall()
-        self._expect("events", count + len(rows), totals.events)
-        return rows
-
-    def moved_on(self, ledger: Ledger, rows: Sequence[tuple[str, str]]) -> Ledger:
-        """The same ledger with these events applied to it."""
-        with read_as_written(self.path):
-            for kind, body in rows:
-                ledger.apply(read_event(kind, body))
-        return ledger
-
-    def check_quickly(self) -> None:
-        """Raise JournalError unless the file is sound in its structure. Any thread may call it."""
-        with explained(self.path), closing(connect(self.path, "ro")) as connection:
-            database.expect_sound(self.path, connection, "quick_check")
-            if (totals := read_totals(connection)) is not None:
-                count = connection.execute("SELECT count(*) FROM events").fetchone()[0]
-                self._expect("events", count, totals.events)
-
-    def check(self) -> None:
-        """Raise JournalError unless the file is sound and its events, folded, equal its current states."""
-        with explained(self.path):
-            database.expect_sound(self.path, self.connection, "integrity_check")
-            folded = fold(self.events())
-        totals, kept = self.totals(), Ledger()
-        kept.planned, kept.states = self.planned({}, totals), self.states(totals)
-        for key in folded.states | kept.states:
-            same_state = folded.states.get(key) == kept.states.get(key)
-            if not same_state or folded.planned.get(key) != kept.planned.get(key):
-                raise damaged(self.path, f"the events of {key} do not add up to its state")
-        if list(folded.planned) != list(kept.planned):
-            raise damaged(self.path, "the images are not in the order in which they were planned")
-
-    def close(self) -> None:
-        self.connection.close()
-
-    def last_at(self) -> Moment | None:
-        """When the last event happened; None without any."""
-        row = self.connection.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").fetchone()
-        return None if row is None else float(row[0])
-
-    def _last_event(self) -> int:
-        last: int = self.connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
-        return last
-
-    def _expect(self, table: str, found: int, written: int) -> None:
-        if found != written:
-            raise damaged(self.path, f"its {table} are not those that were written")
-
-
-class WritableSqliteStore(SqliteStore):
-    """The file of the one who holds the lock: `journal.store.Store`."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: Lock) -> None:
-        super().__init__(path, connection)
         self.lock = lock
-        self._totals = self.totals() or Totals()
+        self._warn = warn
+        self._rows = KeptRows(path, connection)
+        self._totals = self._rows.totals()
+        self._positions: dict[str, int] = {}
+        """Of images on their way; others are looked up when something happens to them."""
+
+        self._ahead: dict[str, State] = {}
+        """States that the rows of `states` do not know yet."""
+
+        self._broken = False
+
+        self._wal, self._wal_limit = str(database.beside(path, "-wal")), wal.WalLimit()
         self._files = {
-            path: inode(path),
-            (wal := database.beside(path, "-wal")): inode(wal),
-            lock.path: lock.inode,
+            str(path): inode(path),
+            self._wal: inode(self._wal),
+            str(lock.path): lock.inode,
         }
+        """Looked at after each commit, so by names that need no more work."""
 
     @classmethod
-    def open(cls, path: Path, *, version: str) -> "WritableSqliteStore":
+    def open(cls, path: Path, *, version: str, warn: wal.Warn = wal.nobody) -> "WritableSqliteStore":
         """Lock the journal at `path` for one writer; a new one is made where there is none.
+
+        One of an earlier version becomes one of this.
 
         Raises JournalLocked, JournalTooNew, JournalError.
         """
@@ -248,11 +119,9 @@ class WritableSqliteStore(SqliteStore):
             try:
                 with explained(path):
                     database.prepare(path, connection)
-                    if not database.has_totals(connection):
-                        SqliteStore(path, connection).check()
-                        database.add_totals(connection)
-                    database.upgrade(connection)
-                    return cls(path, connection, lock)
+                    if earlier.is_earlier(connection):
+                        earlier.upgrade(path, connection)
+                    return cls(path, connection, lock, warn)
             except BaseException:
                 connection.close()
                 raise
@@ -268,50 +137,66 @@ class WritableSqliteStore(SqliteStore):
     def load(self) -> Ledger:
         """`Store.load`; whether the file is sound is found out meanwhile, in a second thread."""
         with ThreadPoolExecutor(1, thread_name_prefix="journal-check") as beside:
-            sound = beside.submit(self.check_quickly)
+            sound = beside.submit(check_quickly, self.path)
             try:
-                ledger = self.without_images(self._totals)
-                ledger.states = self.states(self._totals)
+                with explained(self.path):
+                    ledger = read_general(self.path, self._totals, batches(self._rows.general()))
+                    ledger.states = read_states(self.path, self._totals, batches(self._rows.states()))
+                    tail: Iterator[list[KeptTail]] = batches(self._rows.tail(self._totals.settled))
+                    self._ahead = read_tail(self.path, self._totals, tail, ledger.states)
+                    ledger.last_at = self._rows.last_at()
                 ledger.events = self._totals.events
-                ledger.last_at = self.last_at()
             finally:
                 sound.result()  # what is wrong with the file itself says more than what is wrong with a row
         return ledger
 
-    def planned(self, known: Mapping[str, Image], totals: Totals | None = None) -> dict[str, Planned]:
+    def planned(self, known: Mapping[str, Image]) -> dict[str, Planned]:
         """`Store.planned`."""
-        return super().planned(known, totals or self._totals)
+        with explained(self.path):
+            return read_planned(self.path, self._totals, batches(self._rows.planned()), known)
+
+    def events(self, key: str | None = None) -> list[Event]:
+        """`Store.events`."""
+        with explained(self.path):
+            return list(read_events(self.path, batches(self._rows.events(key))))
 
     def commit(self, rows: Rows) -> None:
         """`Store.commit`: one transaction with one sync."""
-        images = [(key, *image, row_crc(key, *image)) for key, image in rows.images.items()]
-        states = [(key, text := state_text(state), row_crc(key, text)) for key, state in rows.states.items()]
+        late = self._totals.events + len(rows.events) - self._totals.settled
+        self._write(rows, settle=late >= SETTLED_EVERY)
+
+    def _write(self, rows: Rows, *, settle: bool) -> None:
         with explained(self.path):
-            self.connection.execute("BEGIN IMMEDIATE")
             try:
-                totals = self._totals_after(rows.events, images, states)
-                self._insert(_EVENTS, rows.events, 4)
-                self._insert(_IMAGES, images, 4)
-                self._insert(_STATES, states, 3)
-                write_totals(self.connection, totals)
+                self.connection.execute("BEGIN IMMEDIATE")
+                change = self._change(rows, settle=settle)
+                self._insert(_EVENTS, change.events, 5)
+                self._insert(_IMAGES, change.images, 3)
+                self._insert(_STATES, change.states, 2)
+                write_totals(self.connection, change.totals)
                 self.connection.execute("COMMIT")
             except BaseException:
+                self._broken = True
                 self._roll_back()
                 raise
-            self._totals = totals
+            self._totals = change.totals
+            self._remember(rows, change.positions, settled=settle)
             self._expect_files()
+            self._limit_wal()
 
     def holds(self) -> bool:
         """`Store.holds`: the lock ends with this process and no sooner."""
         return True
 
     def close(self) -> None:
-        """Copy the WAL into the database as far as readers allow, and let go of the lock."""
+        """Settle, copy the WAL into the database as far as readers allow, and let go of the lock."""
         try:
             # All of it is durable already; a reader or a full disk must not hold up the way out.
             self.connection.execute("PRAGMA busy_timeout = 200")
+            if self._ahead and not self._broken:
+                self._write(Rows(), settle=True)
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.Error:
+        except (sqlite3.Error, JournalError):
             pass
         finally:
             try:
@@ -319,32 +204,82 @@ class WritableSqliteStore(SqliteStore):
             finally:
                 self.lock.release()
 
-    def _totals_after(
-        self,
-        events: Sequence[EventRow],
-        images: Sequence[tuple[str, str, str, int]],
-        states: Sequence[tuple[str, str, int]],
-    ) -> Totals:
+    def _change(self, rows: Rows, *, settle: bool) -> Change:
+        """The rows of a commit, and what the journal holds after it."""
         before = self._totals
-        old_images, old_images_sum = self._replaced("images", images)
-        old_states, old_states_sum = self._replaced("states", states)
-        return Totals(
+        positions = self._positions_of({key for _, _, key, _ in rows.events if key is not None})
+        planned: dict[str, tuple[int, str]] = {}
+        events: list[TailRow] = []
+        added = general_sum = 0
+        for seq, (at, kind, key, text) in enumerate(rows.events, before.events + 1):
+            at, code, body, position = float(at), CODES[kind], body_of(text, key), None
+            if key is None:
+                general_sum += event_crc(at, code, body)
+            else:
+                if code == PLANNED:
+                    planned[key] = seq, body
+                    if key not in positions:
+                        added += 1
+                        positions[key] = before.images + added
+                position = positions[key]
+            events.append((seq, at, code, position, body))
+        images_sum = sum(image_crc(positions[key], key, body) for key, (_, body) in planned.items())
+        if added < len(planned):
+            images_sum -= sum(image_crc(*row) for row in self._asked(_PLANNED, planned))
+        totals = replace(
+            before,
             events=before.events + len(events),
-            general_sum=before.general_sum
-            + general_sum((kind, body) for _, kind, key, body in events if key is None),
-            images=before.images + len(images) - old_images,
-            images_sum=before.images_sum + sum(row[-1] for row in images) - old_images_sum,
-            states=before.states + len(states) - old_states,
-            states_sum=before.states_sum + sum(row[-1] for row in states) - old_states_sum,
+            general_sum=before.general_sum + general_sum,
+            images=before.images + added,
+            images_sum=before.images_sum + images_sum,
+            tail_crc=tail_crc(events, before.tail_crc),
+        )
+        states: list[tuple[int, bytes]] = []
+        if settle:
+            ahead = self._ahead | rows.states
+            positions |= self._positions_of(ahead.keys() - positions.keys())
+            states = sorted((positions[key], state_row(state)) for key, state in ahead.items())
+            totals = self._settled(totals, states)
+        images = [(positions[key], key, seq) for key, (seq, _) in planned.items()]
+        return Change(events=events, images=images, states=states, totals=totals, positions=positions)
+
+    def _settled(self, totals: Totals, states: Sequence[tuple[int, bytes]]) -> Totals:
+        """The totals when these rows take the place of those that are there."""
+        old = self._asked(_SETTLED, [position for position, _ in states])
+        return replace(
+            totals,
+            states=totals.states + len(states) - len(old),
+            states_sum=totals.states_sum
+            + sum(state_crc(*row) for row in states)
+            - sum(state_crc(*row) for row in old),
+            settled=totals.events,
+            tail_crc=0,
         )
 
-    def _replaced(self, table: str, rows: Sequence[tuple[str, *tuple[object, ...]]]) -> tuple[int, int]:
-        count = sum_of_crcs = 0
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            keys = [row[0] for row in rows[start : start + ROWS_AT_ONCE]]
-            some, some_sum = replaced(self.connection, table, keys)
-            count, sum_of_crcs = count + some, sum_of_crcs + some_sum
-        return count, sum_of_crcs
+    def _positions_of(self, keys: AbstractSet[str]) -> dict[str, int]:
+        """The positions of these images, of those that were ever planned."""
+        known = self._positions
+        found = {key: known[key] for key in keys if key in known}
+        if len(found) < len(keys) and self._totals.images:
+            found.update(self._asked(_POSITIONS, keys - found.keys()))
+        return found
+
+    def _asked(self, sql: str, values: Iterable[object]) -> list[Any]:
+        found: list[Any] = []
+        wanted = list(values)
+        for start in range(0, len(wanted), ROWS_AT_ONCE):
+            some = wanted[start : start + ROWS_AT_ONCE]
+            found += self.connection.execute(sql.format(marks=", ".join("?" * len(some))), some)
+        return found
+
+    def _remember(self, rows: Rows, positions: Mapping[str, int], *, settled: bool) -> None:
+        if settled:
+            self._ahead = {}
+            self._positions = {}
+            return
+        self._ahead |= rows.states
+        for key in rows.states:
+            self._positions[key] = positions[key]
 
     def _insert(self, statement: str, rows: Sequence[Sequence[object]], width: int) -> None:
         # One statement for many rows: sqlite3 lets go of the interpreter lock at each statement, and a busy
@@ -360,6 +295,18 @@ class WritableSqliteStore(SqliteStore):
         except sqlite3.Error:
             pass  # some errors roll back by themselves
 
+    def _limit_wal(self) -> None:
+        size = os.stat(self._wal).st_size  # noqa: PTH116 - after each commit
+        if (wait := self._wal_limit.wait(size)) is None:
+            return
+        restarted = wal.restart(self.connection, wait)
+        if self._wal_limit.tried(size, restarted=restarted):
+            self._warn(
+                f"{self._wal}: {size // 2**20} MB and growing, because a process has kept on reading"
+                f" {self.path.name} for long: end it (`fuser {self.path}` names who has the file open;"
+                " a database browser, a backup?)"
+            )
+
     def _expect_files(self) -> None:
         # Unlinked files go on taking writes, which then vanish with the process.
         for path, expected in self._files.items():
@@ -369,28 +316,6 @@ class WritableSqliteStore(SqliteStore):
                     hint="Put the folder back as it was, if you can, and run again. Images that the cloud has"
                     " already are found by their marker and adopted, not imported again.",
                 )
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[SqliteStore]:
-    """The journal at `path` as it is at this moment, also while another process writes. No lock is taken.
-
-    Raises JournalMissing where there is none, JournalTooNew, JournalError.
-    """
-    with database.snapshot(path) as connection:
-        yield SqliteStore(path, connection)
-
-
-def _planned(known: Mapping[str, Image], rows: Sequence[tuple[str, str, str]]) -> dict[str, Planned]:
-    images = [image for key, _, _ in rows if (image := known.get(key)) is not None]
-    # Mostly a plan is as it was: then one comparison tells it of many.
-    if len(images) < len(rows) or images_text(images) != f"[{','.join([text for _, _, text in rows])}]":
-        images = [_image(known.get(key), text) for key, _, text in rows]
-    return {row[0]: Planned(image=image, digest=row[1]) for row, image in zip(rows, images, strict=True)}
-
-
-def _image(known: Image | None, text: str) -> Image:
-    return known if known is not None and image_text(known) == text else read_image(text)
 
 
 @cache
