@@ -212,7 +212,7 @@ def test_names_in_chinese_survive_a_terminal_that_cannot_show_them(desk):
 
 
 def test_completion_can_be_installed(desk):
-    result = desk().spawn("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    result = desk().spawn("--show-completion", SHELL="/bin/bash")
 
     assert result.code == 0
     assert "_MIGRATOR_COMPLETE" in result.out or "COMPLETE" in result.out
