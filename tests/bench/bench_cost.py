@@ -21,7 +21,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parents[2]
 MIGRATOR = [os.environ.get("MIGRATOR_PYTHON", sys.executable), "-m", "migrator"]
-"""Of a plain installation, where one is named: what developers have besides, such as rich, costs each start."""
+"""Of a plain installation, where one is named: what developers have besides, such as rich, costs a start."""
 
 CORES = sorted(os.sched_getaffinity(0))
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
