@@ -1,6 +1,7 @@
 """What lists say: one request asked, or paged through, on behalf of many images."""
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from migrator.domain.cloud import CloudImage, ImageQuery
@@ -83,6 +84,29 @@ class Listing:
     async def everything(self, by: ListedBy, since: float | None = None) -> list[CloudImage]:
         """Every image of this plan, or every private one since a moment."""
         return [image async for page in self.pages(by, since) for image in page]
+
+    async def statuses(self, keys: AbstractSet[str], by: ListedBy, since: float | None) -> dict[str, str]:
+        """The status of the images of `keys`, as far as a list shows them, by key.
+
+        A list of a large plan is long and comes often: of each page no more is kept, and only images that
+        bear no name of the plan are compared with all of `keys`.
+        """
+        best: dict[str, str] = {}
+        strays: list[CloudImage] = []
+        target, known = self.worker.target.name, self.ledger.planned
+
+        def take_in(some: Iterable[str], images: Sequence[CloudImage]) -> None:
+            for key, matches in self.matches(some, images).items():
+                if matches.ours:
+                    best[key] = lookup.better(best.get(key), matches.ours[0].status)
+
+        async for page in self.pages(by, since):
+            named = [f"{target}/{image.name}" for image in page]
+            take_in({key for key in named if key in keys}, page)
+            strays += [image for key, image in zip(named, page, strict=True) if key not in known]
+        if strays:
+            take_in(keys, strays)
+        return best
 
     async def pages(self, by: ListedBy, since: float | None = None) -> AsyncIterator[Sequence[CloudImage]]:
         """The same page by page, each within the rate; the token of the first is the work item's own."""

@@ -22,7 +22,6 @@ from migrator.pacing.scheduler import SWEEP_KEY, Idle, Scheduler, WorkItem
 from migrator.pacing.sweep import TRIAL, Hints
 from migrator.pacing.visibility import Visibility
 from migrator.workflow.beliefs import ServiceSeen
-from migrator.workflow.lookup import ImageMatches
 from migrator.workflow.states import State
 from migrator.workflow.transitions import Step
 from migrator.workflow.visibility_delay import ListedBy
@@ -210,10 +209,10 @@ class TargetWorker:
             forecast.teach(history.reliability, self._ended_at(report))
         self.visibility.ended(key, tick, well=report.status == "SUCCESS")
 
-    def swept(self, by: ListedBy, matches_by_key: dict[str, ImageMatches], asked_at: Moment) -> set[str]:
-        """Take in what a list of everything showed; the keys of images that it announces as active."""
+    def swept(self, by: ListedBy, best: Mapping[str, str], asked_at: Moment) -> set[str]:
+        """Take in what a list of everything showed, the status of each image by its key; the keys of those
+        that it announces as active."""
         self._sweeping = False
-        best = {key: matches.ours[0].status for key, matches in matches_by_key.items() if matches.ours}
         self.visibility.listed(by, best, self._clock.monotonic())
         fresh = self.hints.swept({key for key, status in best.items() if status == "active"}, asked_at)
         self.hints.announced(unforeseen=not all(map(self._foreseen, fresh)))

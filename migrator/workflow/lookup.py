@@ -57,6 +57,11 @@ def match_images(
     return matches_by_key
 
 
+def better(one: str | None, other: str) -> str:
+    """Of two images of one item, by their status, the one that is further."""
+    return other if one is None or _BEST_FIRST.get(other, 3) < _BEST_FIRST.get(one, 3) else one
+
+
 def _best_first(found: CloudImage) -> tuple[int, Moment, str]:
     return _BEST_FIRST.get(found.status, 3), found.created_at or 0.0, found.id
 

@@ -13,10 +13,9 @@ async def sweep(context: Context, item: WorkItem) -> AsyncGenerator[Result, None
     by = worker.visibility.swept_by
     accepted = (context.state(key).submitted_at or asked_at for key in worker.watches)
     since = min(accepted, default=asked_at)
-    images = await context.listing.everything(by, since)
+    statuses = await context.listing.statuses(worker.watches.keys(), by, since)
     on_answer(context)
-    matches = context.listing.matches(list(worker.watches), images)
-    announced = worker.swept(by, matches, asked_at)
+    announced = worker.swept(by, statuses, asked_at)
     due = tuple(sorted(announced)) if context.plan.polling.sweep else ()
     yield Result(events=learned(context), announced=due)
     yield Result(sweep=True)

@@ -1,0 +1,86 @@
+"""A list of everything is read page by page: what it says of each image is the same however it is cut."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from migrator.domain.cloud import CloudImage, ImagePage, ImageQuery
+from migrator.engine.listing import Listing
+from migrator.workflow.events import AttemptBegan, JobAccepted
+from migrator.workflow.resume import marker
+from migrator.workflow.visibility_delay import ListedBy
+from tests.engine.conftest import Bench
+from tests.fakes import FakeCloud
+
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Pages(FakeCloud):
+    """Lists these images, so many on a page."""
+
+    shown: list[CloudImage] = field(default_factory=list)
+    size: int = 1
+
+    async def images(self, query: ImageQuery, *, after: str | None = None) -> ImagePage:
+        start = int(after or 0)
+        end = start + self.size
+        return ImagePage(
+            images=tuple(self.shown[start:end]), next=str(end) if end < len(self.shown) else None
+        )
+
+
+def image(bench: Bench, id_: str, name: str, status: str, of: str | None = None) -> CloudImage:
+    """One that bears the marker of the image `of`, which is called `name` unless told otherwise."""
+    mark = marker(bench.plan.name, f"north/{of or name}")
+    return CloudImage(id=id_, name=name, status=status, tags=mark.tags)
+
+
+async def running(bench: Bench) -> Listing:
+    """What lists of the target are read with, while all three imports run."""
+    keys = await bench.open()
+    for key in keys:
+        digest = bench.ledger.planned[key].digest
+        await bench.journal.append(
+            AttemptBegan(at=1.0, key=key, attempt=1, digest=digest),
+            JobAccepted(at=2.0, key=key, job_id=f"job-{key}"),
+        )
+    assert bench.engine is not None
+    bench.engine._open_targets(keys)
+    return bench.engine.drivers["north"].context.listing
+
+
+def names(bench: Bench) -> list[str]:
+    return [one.name for one in bench.plan.images]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+async def test_the_status_of_each_image_is_the_same_however_a_list_is_cut(size: int):
+    bench = Bench()
+    first, second, third = names(bench)
+    bench.cloud = Pages(
+        size=size,
+        shown=[
+            image(bench, "i-1", first, "saving"),
+            CloudImage(id="i-2", name="somebody's", status="active", tags={}),
+            image(bench, "i-3", second, "queued"),
+            image(bench, "i-4", first, "active"),
+            image(bench, "i-6", first, "queued"),
+            image(bench, "i-5", "renamed since", "active", of=third),
+        ],
+    )
+    listing = await running(bench)
+
+    found = await listing.statuses(set(bench.ledger.states), ListedBy.TAG, None)
+
+    assert found == {f"north/{first}": "active", f"north/{second}": "queued", f"north/{third}": "active"}
+
+
+async def test_images_that_nobody_asks_about_are_left_out():
+    bench = Bench()
+    first, second, _ = names(bench)
+    bench.cloud = Pages(shown=[image(bench, "i-1", first, "active"), image(bench, "i-2", second, "active")])
+    listing = await running(bench)
+
+    assert await listing.statuses({f"north/{second}"}, ListedBy.TAG, None) == {f"north/{second}": "active"}
