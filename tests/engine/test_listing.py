@@ -12,7 +12,6 @@ from migrator.workflow.visibility_delay import ListedBy
 from tests.engine.conftest import Bench
 from tests.fakes import FakeCloud
 
-
 pytestmark = pytest.mark.anyio
 
 
