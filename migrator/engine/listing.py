@@ -89,7 +89,7 @@ class Listing:
         """The status of the images of `keys`, as far as a list shows them, by key.
 
         A list of a large plan is long and comes often: of each page no more is kept, and only images that
-        bear no name of the plan are compared with all of `keys`.
+        bear no name of the plan are compared with all of `keys`, which may change meanwhile.
         """
         best: dict[str, str] = {}
         strays: list[CloudImage] = []
@@ -106,7 +106,7 @@ class Listing:
             strays += [image for key, image in zip(named, page, strict=True) if key not in known]
         if strays:
             take_in(keys, strays)
-        return best
+        return {key: status for key, status in best.items() if key in keys}  # it may be fewer by now
 
     async def pages(self, by: ListedBy, since: float | None = None) -> AsyncIterator[Sequence[CloudImage]]:
         """The same page by page, each within the rate; the token of the first is the work item's own."""
