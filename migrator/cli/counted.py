@@ -10,6 +10,7 @@ from migrator.cli.plan_head import PlanHead
 from migrator.domain.errors import JournalMissing
 from migrator.io.clock import SystemClock
 from migrator.io.console import STDOUT
+from migrator.journal.port import held_by
 from migrator.reports import terminal
 from migrator.reports.causes import Cause
 from migrator.reports.counted import CountedStatus, counted_status
@@ -33,8 +34,8 @@ async def counted(head: PlanHead, options: Options, console: Console) -> int | N
         return None
     if found is None:
         return None
-    holder, unattended = await reader.holder(), await reader.unattended()
-    held_by = str(holder) if holder else ("workers, none of them at work now" if unattended else None)
+    unattended = await reader.unattended()
+    holder = held_by(await reader.holder(), unattended)
     shown = counted_status(
         head.name,
         found.targets,
@@ -43,11 +44,11 @@ async def counted(head: PlanHead, options: Options, console: Console) -> int | N
         found.last_hour,
         now=now,
         zone=head.zone,
-        holder=held_by,
+        holder=holder,
         waits=unattended,
     )
     if console.json:
-        console.object(_counted_object(shown, held_by))
+        console.object(_counted_object(shown, holder))
     else:
         print_lines(shown.live, shown.live.totals, shown.failures, console)
     return 0

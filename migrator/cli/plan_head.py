@@ -7,11 +7,12 @@ from typing import NamedTuple
 import tomli
 
 from migrator.domain.errors import MigratorError
+from migrator.domain.text import SLUG
 from migrator.domain.zone import Zone, zone
 from migrator.io.files import read_plan_bytes
 from migrator.io.machine_zone import machine_zone
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII).fullmatch
+_NAME = re.compile(SLUG).fullmatch
 _FIRST_LIST = re.compile(r"^[ \t]*\[\[", re.MULTILINE)
 
 

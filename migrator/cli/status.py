@@ -19,6 +19,7 @@ from migrator.domain.image import Image
 from migrator.domain.plan import Plan
 from migrator.io.clock import SystemClock
 from migrator.io.console import STDOUT
+from migrator.journal.port import held_by
 from migrator.reports import terminal
 from migrator.reports.machines import MachineState
 from migrator.reports.styled import painted
@@ -88,9 +89,7 @@ async def _standing(
     if ledger.runs and ledger.runs[-1].ended_at is None:
         found = found or before
     unattended = await reader.unattended()
-    holder = None if found is None else str(found)
-    if holder is None and unattended:
-        holder = "workers, none of them at work now"
+    holder = held_by(found, unattended)
     now = SystemClock().now()
     fresh = 0
     for event in list(startup_events(planned(plan, ledger.planned), ledger, now)):

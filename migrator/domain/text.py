@@ -9,6 +9,9 @@ UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 """The inside of a character class: C0, DEL and C1, the two Unicode line ends, and what reverses the text
 around it in a terminal or a report."""
 
+SLUG = "[a-z0-9][a-z0-9._-]{0,62}"
+"""Pattern of a name that is also the name of a folder, and part of keys."""
+
 _WIDEST = 80
 _LONGEST_NAME = 128
 

@@ -141,6 +141,13 @@ class JournalReader(Protocol):
         """Raise JournalError unless the store is sound and its events, folded, equal what `ledger` says."""
 
 
+def held_by(holder: Holder | None, unattended: Sequence[str]) -> str | None:
+    """Who runs the plan, in words: a process, or workers to whom it was handed; None where nobody does."""
+    if holder is not None:
+        return str(holder)
+    return "workers, none of them at work now" if unattended else None
+
+
 async def at_work(reader: JournalReader) -> bool:
     """Whether somebody runs the plan now, or it is handed to workers and not over."""
     return await reader.holder() is not None or bool(await reader.unattended())

@@ -15,7 +15,7 @@ from migrator.domain import collector
 from migrator.domain.errors import PlanError
 from migrator.domain.plan import MarkerKind, Plan, Policy, Polling, Retry, Target
 from migrator.domain.sheets import Opener, nowhere
-from migrator.domain.text import did_you_mean
+from migrator.domain.text import SLUG, did_you_mean
 from migrator.domain.units import duration_text
 from migrator.domain.zone import zone_names
 from migrator.plan import syntax
@@ -38,7 +38,7 @@ __all__ = ["STARTER", "Problem", "at_endpoint", "parse_plan", "plan_schema"]
 _Settings = TypeVar("_Settings", bound=BaseModel)
 
 _TABLES = tuple(keys_of(PlanFile))
-_SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_SLUG = re.compile(SLUG)
 _PLAN_KEYS = keys_of(PlanTable)
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 

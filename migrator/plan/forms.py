@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from migrator.domain.image import ImageType
 from migrator.domain.plan import Limits, Policy, Polling, Retry
+from migrator.domain.text import SLUG
 from migrator.domain.text import UNPRINTABLE as _UNPRINTABLE
 from migrator.domain.units import Duration, ThresholdSetting
 from migrator.ims import fields
@@ -23,8 +24,7 @@ from migrator.plan.attribute_docs import attribute_docs
 
 _SPREADSHEET = rf"^[^{_UNPRINTABLE}]*\.(?:[cC][sS][vV]|[xX][lL][sS][xX])$"
 
-Slug = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9._-]{0,62}$")]
-"""A name that is also the name of a folder, and part of keys."""
+Slug = Annotated[str, Field(pattern=f"^{SLUG}$")]
 
 Text = Annotated[str, Field(max_length=1024, pattern=f"^[^{_UNPRINTABLE}]*$")]
 """One line for people to read."""

@@ -15,7 +15,7 @@ from migrator.domain.errors import JournalError, MigratorError
 from migrator.domain.ports import Clock
 from migrator.domain.secrets import SECRETS
 from migrator.domain.zone import Zone, zone
-from migrator.journal.port import Followed
+from migrator.journal.port import Followed, held_by
 from migrator.reports import terminal
 from migrator.reports.runs import RunState
 from migrator.reports.summary import Summary, summary
@@ -208,7 +208,7 @@ class Views:
             service=service,
             zone=self._home if plan.timezone is None else zone(plan.timezone),
         )
-        who = str(holder) if holder else "workers, none of them at work now" if unattended else None
+        who = held_by(holder, unattended)
         now = self._clock.monotonic()
         return View(
             token=token,

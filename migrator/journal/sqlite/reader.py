@@ -75,16 +75,17 @@ class SqliteReader:
                 return None
             if is_earlier(connection):
                 ledger = EarlierRows(self.path, connection).ledger({})
-                return counted(ledger.states, ledger.runs, now, ledger.planned.__getitem__)
+                return counted(ledger.states, ledger.runs, now, lambda keys: ledger.planned)
             content = Content.fetched(KeptRows(self.path, connection), images=False)
         ledger = content.ledger({})
         return counted(ledger.states, ledger.runs, now, self._planned)
 
-    def _planned(self, key: str) -> Planned:
-        """One image: of most, nobody wants to know what they are."""
+    def _planned(self, keys: Sequence[str]) -> dict[str, Planned]:
+        """Some images: of most, nobody wants to know what they are."""
         with database.snapshot(self.path) as connection, explained(self.path):
-            rows: Fetched[PlannedRow] = Fetched(KeptRows(self.path, connection).planned_one(key))
-        return next(planned for some in rows for planned in planned_of({}, some).values())
+            kept = KeptRows(self.path, connection)
+            rows: list[PlannedRow] = [kept.planned_one(key).fetchone() for key in keys]
+        return planned_of({}, rows)
 
     def _followed(self, before: Followed | None) -> Followed:
         more: Fetched[KeptTail] | None = None
