@@ -16,6 +16,7 @@ import click
 
 from migrator.cli import beside
 from migrator.cli.arguments import FILE, option
+from migrator.domain import collector
 from migrator.domain.secrets import SECRETS
 from migrator.domain.text import visible
 from migrator.io.console import STDERR, STDOUT, Stream
@@ -136,6 +137,7 @@ def command(function: Callable[..., int | None], *, lasting: bool = False) -> Ca
 
     @functools.wraps(function)
     def wrapper(**arguments: Any) -> None:
+        collector.seldom()
         console = Console(**{name: arguments.pop(name) for name in Console.__slots__})
         if lasting:
             beside.begin(json=console.json)

@@ -16,8 +16,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
@@ -66,6 +67,9 @@ VALUES = 100
 
 NAMED = 8
 """Images that a cause names; the table shows all."""
+
+PART = 1 << 16
+"""Characters of the charts' script that are in memory at a time."""
 
 ATTEMPTS = 20
 """The latest attempts of an image that its details list."""
@@ -172,8 +176,8 @@ class _Assets:
     boot: str
     page: str
     charts: str
-    plotly: str
-    """Packed with zlib, in base64."""
+    plotly: Callable[[], Iterator[str]]
+    """Packed with zlib, in base64; in parts, since it is most of the page."""
 
     policy: str
     """The Content-Security-Policy."""
@@ -188,7 +192,8 @@ def _assets() -> _Assets:
     style, boot, page, charts = (
         folder.joinpath(name).read_text("utf-8") for name in ("report.css", "boot.js", "page.js", "charts.js")
     )
-    sha256, plotly = folder.joinpath("plotly.packed").read_text("ascii").splitlines()
+    with folder.joinpath("plotly.packed").open(encoding="ascii") as packed:
+        sha256 = packed.readline().strip()
     scripts = " ".join([*(_hash(text.encode()) for text in (boot, page, charts)), f"'sha256-{sha256}'"])
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -215,11 +220,19 @@ def _assets() -> _Assets:
         boot=boot,
         page=page,
         charts=charts,
-        plotly=plotly,
+        plotly=partial(_packed, folder.joinpath("plotly.packed"), PART),
         # Plotly opens an empty style and fills it rule by rule, which no policy has anything against.
         policy=f"default-src 'none'; script-src {scripts}; style-src {_hash(style.encode())} {_hash(b'')}; "
         "img-src data:; base-uri 'none'; form-action 'none'",
     )
+
+
+def _packed(path: Traversable, part: int) -> Iterator[str]:
+    """What follows the first line of the file, so many characters at a time."""
+    with path.open(encoding="ascii") as packed:
+        packed.readline()
+        while text := packed.read(part):
+            yield text
 
 
 def _hash(content: bytes) -> str:
