@@ -157,6 +157,8 @@ class _Session:
     journal: Journal
     ledger: Ledger
     items: dict[str, Planned]
+    """What the plan lists, until the journal knows it."""
+
     selected: frozenset[str] | None
     """Keys that the options select; None for all."""
 
@@ -244,6 +246,7 @@ class _Session:
         part = FIRST_EVENTS if later is None else len(first)
         for start in range(0, len(first), part):
             await self.journal.append(*first[start : start + part])
+        self.items.clear()  # the ledger has them now, and a large plan need not be kept twice
         if watcher is not None:
             self.notifier.watch(watcher)
         if later is not None:

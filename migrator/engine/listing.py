@@ -1,6 +1,6 @@
 """What lists say: one request asked, or paged through, on behalf of many images."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Container, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -84,6 +84,20 @@ class Listing:
     async def everything(self, by: ListedBy, since: float | None = None) -> list[CloudImage]:
         """Every image of this plan, or every private one since a moment."""
         return [image async for page in self.pages(by, since) for image in page]
+
+    def unsettled(self, page: Iterable[CloudImage], wanted: Container[str]) -> Iterator[CloudImage]:
+        """Those of a page that may still be asked about: images of `wanted`, those that are complete while
+        nobody knows yet that their job has ended, and those that bear no name of the plan.
+
+        Of a large plan that is a small part of the list, which need not be kept whole.
+        """
+        target, planned, states = self.worker.target.name, self.ledger.planned, self.ledger.states
+        for image in page:
+            key = f"{target}/{image.name}"
+            if key not in planned or key in wanted:
+                yield image
+            elif image.status == "active" and states[key].phase in (Phase.RUNNING, Phase.VERIFYING):
+                yield image
 
     async def statuses(self, keys: AbstractSet[str], by: ListedBy, since: float | None) -> dict[str, str]:
         """The status of the images of `keys`, as far as a list shows them, by key.

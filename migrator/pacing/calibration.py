@@ -1,8 +1,8 @@
 """What accepted jobs teach about how soon a target lists imports: the bookkeeping behind VisibilityDelays."""
 
-from dataclasses import dataclass
 from math import inf
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from migrator.workflow.visibility_delay import ENOUGH, VisibilityDelays
@@ -21,8 +21,7 @@ ROUND_TRIP = 5.0
 """Seconds that an answer, and the list asked for after it, may take."""
 
 
-@dataclass(slots=True)
-class _Watched:
+class _Watched(Struct, gc=False):
     accepted_at: float
     earlier: bool
     """Accepted by an earlier run: nobody looked meanwhile, so it only tells whether it is missed now."""

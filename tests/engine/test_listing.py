@@ -6,7 +6,7 @@ import pytest
 
 from migrator.domain.cloud import CloudImage, ImagePage, ImageQuery
 from migrator.engine.listing import Listing
-from migrator.workflow.events import AttemptBegan, JobAccepted
+from migrator.workflow.events import AttemptBegan, ImageVerified, JobAccepted, JobSucceeded
 from migrator.workflow.resume import marker
 from migrator.workflow.visibility_delay import ListedBy
 from tests.engine.conftest import Bench
@@ -74,6 +74,32 @@ async def test_the_status_of_each_image_is_the_same_however_a_list_is_cut(size: 
     found = await listing.statuses(set(bench.ledger.states), ListedBy.TAG, None)
 
     assert found == {f"north/{first}": "active", f"north/{second}": "queued", f"north/{third}": "active"}
+
+
+async def test_of_a_list_that_verifies_many_only_what_may_still_be_asked_about_is_kept():
+    bench = Bench()
+    first, second, third = names(bench)
+    shown = [
+        image(bench, "complete while its job is said to run", first, "active"),
+        image(bench, "not complete, and not asked about", first, "saving"),
+        image(bench, "of an image that is over", second, "active"),
+        image(bench, "of one that is asked about", third, "queued"),
+        CloudImage(id="of no name of the plan", name="renamed since", status="saving", tags={}),
+    ]
+    listing = await running(bench)
+    over = (
+        JobSucceeded(at=3.0, key=f"north/{second}", image_id="i"),
+        ImageVerified(at=4.0, key=f"north/{second}", image_id="i"),
+    )
+    await bench.journal.append(*over)
+
+    kept = listing.unsettled(shown, {f"north/{third}"})
+
+    assert [one.id for one in kept] == [
+        "complete while its job is said to run",
+        "of one that is asked about",
+        "of no name of the plan",
+    ]
 
 
 async def test_images_that_nobody_asks_about_are_left_out():

@@ -39,12 +39,12 @@ async def _verify_many(context: Context, keys: tuple[str, ...], asked: float) ->
         by_id = {context.state(key).image_id: key for key in keys}
         left, images = dict.fromkeys(keys), list[CloudImage]()
         async for page in listing.pages(ListedBy.TAG):
-            images += page
-            here = [key for image in page if (key := by_id.pop(image.id, None))]
-            for key in here:
+            here = {image.id: key for image in page if (key := by_id.pop(image.id, None))}
+            for key in here.values():
                 del left[key]
+            images += listing.unsettled((image for image in page if image.id not in here), left)
             if here:
-                result = _verdicts(context, listing.matches(here, page), asked)
+                result = _verdicts(context, listing.matches(here.values(), page), asked)
                 result.beside = True
                 yield result
         found = listing.matches(left, images)

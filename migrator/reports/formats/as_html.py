@@ -356,8 +356,8 @@ _PHASES = {phase: index for index, phase in enumerate(STATUSES)}
 _OUTCOMES = {outcome: index for index, outcome in enumerate(Outcome)}
 
 
-def _data(summary: Summary, order: Sequence[int], causes: Sequence[Cause]) -> str:
-    """All that the scripts know, as JSON that may stand inside a script element."""
+def _data(summary: Summary, order: Sequence[int], causes: Sequence[Cause]) -> Iterator[str]:
+    """All that the scripts know, as JSON that may stand inside a script element; in parts."""
     packing = _Packing(summary, causes)
     rows = list(_lines(summary.images, order, packing))
     throughput, zone = summary.throughput, summary.zone
@@ -394,7 +394,10 @@ def _data(summary: Summary, order: Sequence[int], causes: Sequence[Cause]) -> st
             "slices": [[packing.moment(each.at), each.succeeded, each.failed] for each in throughput.slices],
         },
     }
-    return "".join([_safe(head)[:-1], ',"rows":[\n', ",\n".join(rows), "\n]}"])
+    yield _safe(head)[:-1] + ',"rows":[\n'
+    for index, row in enumerate(rows):
+        yield f",\n{row}" if index else row
+    yield "\n]}"
 
 
 def _lines(images: ImageRows, order: Iterable[int], packing: _Packing) -> Iterator[str]:
