@@ -9,7 +9,7 @@ done again and again with other dice: how the ends differ is the range that is t
 import heapq
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from random import Random
@@ -26,7 +26,10 @@ FEWEST_ROUNDS = 8
 """The same where very many are under way: their ends differ little from round to round."""
 
 _STEPS = 80_000
-"""Images under way that are played one by one, in all rounds together."""
+"""Ends of images under way that are played, in all rounds together."""
+
+_BUNDLES = 1_000
+"""So many images under way are played one by one; more than that in so many bundles."""
 
 _SINGLES = 200
 """The last so many jobs of each wave are played one by one; those before them in chunks, which end alike."""
@@ -110,6 +113,15 @@ class _Chunk(NamedTuple):
     images: int
     size: float
     pace: float = 1.0
+    slots: int = 1
+    """That its images hold together: 1 where one follows the other."""
+
+
+class _Bundle(NamedTuple):
+    """Images of one wave that are under way and much alike."""
+
+    like: Running
+    images: int
 
 
 class Projection:
@@ -123,7 +135,7 @@ class Projection:
     @property
     def rounds(self) -> int:
         """How often it is worth while to play it through."""
-        running = sum(len(one.work.running) for one in self._prepared)
+        running = sum(2 * len(one.bundles) for one in self._prepared)
         return max(FEWEST_ROUNDS, min(ROUNDS, _STEPS // max(1, running)))
 
     def play(self, dice: Random) -> Played:
@@ -142,6 +154,7 @@ class _Prepared:
         self._typical = sizes[len(sizes) // 2] or 1.0
         self.seen = [one._replace(seconds=one.seconds / self.factor(one.size)) for one in work.seen]
         self.queues = _queues(work.waiting)
+        self.bundles = _bundles(work.running)
 
     def factor(self, size: float) -> float:
         """How much longer than a typical one a job of this size takes."""
@@ -156,12 +169,8 @@ class _Target:
         self._survival = Survival(resampled(prepared.seen, dice))
         self._mean, self._deviation = self._survival.moments()
         work = prepared.work
-        self.running, self.slots, self.interval, self._well = (
-            work.running,
-            work.slots,
-            work.interval,
-            work.well,
-        )
+        self.bundles = prepared.bundles
+        self.slots, self.interval, self._well = work.slots, work.interval, work.well
         self.under_way = 0
         self._lost, self._lost_in_doubt = work.lost, work.lost_in_doubt
         self._doubts = work.doubts
@@ -175,9 +184,18 @@ class _Target:
     def next_wave(self, open_: frozenset[int]) -> int | None:
         return next((wave for wave, queue in self.queues.items() if queue and wave in open_), None)
 
-    def rest_of(self, job: Running) -> float:
+    def rests_of(self, bundle: _Bundle) -> Iterator[tuple[int, float]]:
+        """How many of its images are done after how many more seconds: the last of them, and the others.
+
+        The longest of n jobs is longer than the n-th root of a chance: drawn for itself, it lets the end of
+        a run come as late as if each job had been played.
+        """
+        job, images = bundle
         factor = self._factor(job.size) * job.pace
-        return self._survival.draw_rest(job.spent / factor, self._dice.random()) * factor
+        spent, chance = job.spent / factor, self._dice.random
+        yield 1, self._survival.draw_rest(spent, chance() ** (1 / images)) * factor
+        if images > 1:
+            yield images - 1, self._survival.draw_rest(spent, chance()) * factor
 
     def doubt_of(self, job: Running) -> float | None:
         """Seconds until an image in doubt is submitted again; None where it need not be."""
@@ -238,13 +256,16 @@ class _Round:
         self._ends: dict[int, Moment] = {}
         self._gate = waves.gate(now)
         for index, target in enumerate(targets):
-            for job in target.running:
+            for bundle in target.bundles:
+                job = bundle.like
                 image = _Chunk(images=1, size=job.size, pace=job.pace)
                 if (doubt := target.doubt_of(job)) is not None:
                     self._push(now + doubt, _Kind.AGAIN, index, job.wave, image)
                     continue
-                target.under_way += 1
-                self._push(now + target.rest_of(job), _Kind.END, index, job.wave, image)
+                target.under_way += bundle.images
+                for images, rest in target.rests_of(bundle):
+                    done = image._replace(images=images, slots=images)
+                    self._push(now + rest, _Kind.END, index, job.wave, done)
         self._look_again_when_the_gate_does()
 
     def played(self) -> Played:
@@ -254,7 +275,7 @@ class _Round:
             now, _, kind, index, wave, chunk = heapq.heappop(self._events)
             target = self._targets[index]
             if kind is _Kind.END:
-                target.under_way -= 1
+                target.under_way -= chunk.slots
                 self._ends[wave] = now
                 self._waves.ended(wave, chunk.images, target.how_many_well(chunk.images))
             elif kind is _Kind.AGAIN:
@@ -308,6 +329,31 @@ class _Round:
     def _push(self, at: Moment, kind: _Kind, target: int, wave: int, chunk: _Chunk) -> None:
         self._numbers += 1
         heapq.heappush(self._events, _Event(at, self._numbers, kind, target, wave, chunk))
+
+
+def _bundles(running: Sequence[Running]) -> list[_Bundle]:
+    """Each image under way by itself, or very many of them together with those that are most like them.
+
+    What an image in doubt leads to is decided for each.
+    """
+    if len(running) <= _BUNDLES:
+        return [_Bundle(job, 1) for job in running]
+    bundles = [_Bundle(job, 1) for job in running if job.doubt is not None]
+    waves: dict[int, list[Running]] = {}
+    for job in running:
+        if job.doubt is None:
+            waves.setdefault(job.wave, []).append(job)
+    width = math.ceil(len(running) / _BUNDLES)
+    for wave, jobs in waves.items():
+        jobs.sort(key=lambda job: (job.pace, job.size, job.spent))
+        for start in range(0, len(jobs), width):
+            part = jobs[start : start + width]
+            size, spent, pace = (
+                math.fsum(values) / len(part)
+                for values in zip(*((job.size, job.spent, job.pace) for job in part), strict=True)
+            )
+            bundles.append(_Bundle(Running(wave, size, spent, pace=pace), len(part)))
+    return bundles
 
 
 def _queues(waiting: Sequence[Waiting]) -> dict[int, list[_Chunk]]:

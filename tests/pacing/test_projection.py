@@ -174,3 +174,29 @@ def test_an_image_in_doubt_is_imported_again_when_it_was_lost():
     running = [Running(0, 40.0, 400.0, doubt=1000.0)]
 
     assert played(work(running=running, lost_in_doubt=1.0)).end - NOW == pytest.approx(700.0)
+
+
+def test_very_many_images_under_way_end_when_they_would_one_by_one():
+    """Played in bundles. Nothing waits, so that the end is that of the longest of 8,000 jobs."""
+    dice = random.Random(7)
+    took = [Observation(dice.lognormvariate(5.0, 0.6), ended=True) for _ in range(400)]
+    running = [Running(0, 40.0, dice.uniform(0.0, 60.0)) for _ in range(8_000)]
+    survival = Survival(took)
+
+    def one_by_one() -> float:
+        return max(survival.draw_rest(job.spent, dice.random()) for job in running)
+
+    ends = [played(work(running=running, slots=8_000, seen=took), seed=seed).end - NOW for seed in range(20)]
+
+    # What was seen is drawn anew in each round, which scatters more than the dice of one law.
+    assert median(ends) == pytest.approx(median(one_by_one() for _ in range(6)), rel=0.15)
+
+
+def test_images_under_way_in_bundles_hold_a_slot_each_until_they_are_done():
+    """A limit that was lowered to 1,000 is kept from 3,000 for another 50 s; what waits begins after that."""
+    running = [Running(0, 40.0, 50.0)] * 3_000
+
+    rest = played(work(3_000, running=running, slots=1_000))
+
+    assert rest.begins[0] == pytest.approx(NOW + 50.0, abs=1.0)
+    assert rest.never == 0
