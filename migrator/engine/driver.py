@@ -5,10 +5,14 @@ Handlers perform, and return events. What is here happens nowhere else in the pr
 * an import request is signed, its intent made durable, and those very bytes sent (`_submit`);
 * the one line through which an event becomes durable (`record`);
 * the one place that says what comes next for an image (`schedule_next`).
+
+How far a job is decides nothing, and a commit for it alone costs as much as one for a fact. So it goes with the
+next fact of its target, where there was one just now.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
+from math import inf
 
 import anyio
 from msgspec.structs import replace
@@ -34,12 +38,17 @@ from migrator.workflow.events import (
     ImageSkipped,
     ImageVerified,
     JobAccepted,
+    JobProgressed,
     JobSucceeded,
     TargetHalted,
     VisibilityLearned,
 )
 from migrator.workflow.states import FINISHED, IN_CLOUD, Phase, State
 from migrator.workflow.transitions import Step, decide
+
+
+TOGETHER = 5.0
+"""Seconds since something was recorded within which more is likely to follow soon."""
 
 
 class Driver:
@@ -68,6 +77,9 @@ class Driver:
         self._on_finished = on_finished
         self._stopping = stopping
         self._log = context.log
+        self._progress: list[Event] = []
+        """What goes into the next commit."""
+        self._recorded_at = -inf
 
     # --- Perform ----------------------------------------------------------------------------------------
 
@@ -174,10 +186,23 @@ class Driver:
     # --- Record -----------------------------------------------------------------------------------------
 
     async def record(self, *events: Event) -> None:
-        """Make events durable, then let everybody see them. Raises JournalError when they cannot be."""
-        await self._append(*events)
-        for event in events:
+        """Make events durable, then let everybody see them; before them, what was put off. Raises JournalError
+        when they cannot be."""
+        together = [*self._progress, *events]
+        self._progress, self._recorded_at = [], self.context.clock.monotonic()
+        if not together:
+            return
+        await self._append(*together)
+        for event in together:
             self._observe(event)
+
+    async def _record_soon(self, events: Sequence[Event]) -> None:
+        """Make events durable, or put off what only tells how far a job is."""
+        recently = self.context.clock.monotonic() - self._recorded_at < TOGETHER
+        if recently and all(isinstance(event, JobProgressed) for event in events):
+            self._progress += events
+        else:
+            await self.record(*events)
 
     async def _carry_out(self, result: Result, item: WorkItem | None = None) -> None:
         """Record what a handler found out, all of it in one commit; then each of its images goes on."""
@@ -185,7 +210,7 @@ class Driver:
             self.worker.on_last_answer(item)
         images = [event for event in result.events if isinstance(event, ImageEvent)]
         if result.events:
-            await self.record(*result.events)
+            await self._record_soon(result.events)
         if result.sweep:
             plan = self.context.plan
             self.worker.sweep_again(plan.polling, fixed_timeout=plan.policy.settle is not None)

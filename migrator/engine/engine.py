@@ -332,6 +332,7 @@ class Engine:
             # Half as many again: some record what they were answered while others have requests in flight.
             for number in range(requests + requests // 2):
                 group.start_soon(partial(worker.work, driver.take), name=f"{worker.target.name}-{number}")
+        await driver.record()  # what it put off
 
     async def _cut_short(self, scope: anyio.CancelScope) -> None:
         await self.stopping.wait()
