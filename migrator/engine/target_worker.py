@@ -26,7 +26,7 @@ from migrator.workflow.states import State
 from migrator.workflow.transitions import Step
 from migrator.workflow.visibility_delay import ListedBy
 
-BEHIND_OTHERS = 4
+BEHIND_OTHERS = 7
 """A job that waits behind others is first asked after so many times the usual time, unless its turn comes."""
 
 
