@@ -2,16 +2,12 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
 from typing import NamedTuple
 
 from msgspec import Struct
 
+from migrator.domain.empty import EMPTY
 from migrator.domain.object_ref import ObjectRef
-
-
-NO_LABELS: Mapping[str, str] = MappingProxyType({})
-"""Those of most images: a dict of its own takes 64 bytes of each."""
 
 
 class ImageType(StrEnum):
@@ -99,7 +95,7 @@ class Image(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     priority: int = 0
     """Higher goes first inside a wave."""
 
-    labels: Mapping[str, str] = NO_LABELS
+    labels: Mapping[str, str] = EMPTY
     """For reports and selectors; never sent."""
 
     @property

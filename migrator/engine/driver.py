@@ -6,8 +6,8 @@ Handlers perform, and return events. What is here happens nowhere else in the pr
 * the one line through which an event becomes durable (`record`);
 * the one place that says what comes next for an image (`schedule_next`).
 
-How far a job is decides nothing, and a commit for it alone costs as much as one for a fact. So it goes with the
-next fact of its target, where there was one just now.
+How far a job is decides nothing, and a commit for it alone costs as much as one for a fact. So it goes with
+the next fact of its target, where there was one just now.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -45,7 +45,6 @@ from migrator.workflow.events import (
 )
 from migrator.workflow.states import FINISHED, IN_CLOUD, Phase, State
 from migrator.workflow.transitions import Step, decide
-
 
 TOGETHER = 5.0
 """Seconds since something was recorded within which more is likely to follow soon."""
@@ -186,8 +185,10 @@ class Driver:
     # --- Record -----------------------------------------------------------------------------------------
 
     async def record(self, *events: Event) -> None:
-        """Make events durable, then let everybody see them; before them, what was put off. Raises JournalError
-        when they cannot be."""
+        """Make events durable, and before them what was put off; then let everybody see them.
+
+        Raises JournalError when they cannot be.
+        """
         together = [*self._progress, *events]
         self._progress, self._recorded_at = [], self.context.clock.monotonic()
         if not together:

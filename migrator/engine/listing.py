@@ -96,7 +96,9 @@ class Listing:
             key = f"{target}/{image.name}"
             if key not in planned or key in wanted:
                 yield image
-            elif image.status == "active" and states[key].phase in (Phase.RUNNING, Phase.VERIFYING):
+                continue
+            unnoticed = states[key].phase in (Phase.RUNNING, Phase.VERIFYING)
+            if unnoticed and image.status == "active":
                 yield image
 
     async def statuses(self, keys: AbstractSet[str], by: ListedBy, since: float | None) -> dict[str, str]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
 
 from msgspec import Struct
 
 from migrator.domain.cloud import Fault
+from migrator.domain.empty import EMPTY
 from migrator.domain.units import Moment
 
 
@@ -108,10 +108,6 @@ class StepState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False)
     fault: Fault | None = None
 
 
-NO_STEPS: Mapping[str, StepState] = MappingProxyType({})
-"""Of most images: a dict of its own takes 64 bytes of each."""
-
-
 class State(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One image's past, as far as anybody needs it to decide and to report."""
 
@@ -154,7 +150,7 @@ class State(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     held: bool = False
     """In doubt, and left for a person to decide."""
 
-    steps: Mapping[str, StepState] = NO_STEPS
+    steps: Mapping[str, StepState] = EMPTY
     """What was done with the image after its import, by "share:PROJECT" or "copy:TARGET"."""
 
     disowned: tuple[str, ...] = ()

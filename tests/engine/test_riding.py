@@ -1,8 +1,11 @@
 """How far a job is goes into the journal with the next fact of its target: it decides nothing by itself."""
 
+from dataclasses import dataclass, field
+
 import anyio
 import pytest
 
+from migrator.domain.cloud import JobStatus
 from migrator.engine.context import Result
 from migrator.engine.driver import TOGETHER, Driver
 from migrator.workflow.events import AttemptBegan, Event, JobAccepted, JobProgressed, JobSucceeded
@@ -26,6 +29,20 @@ class Running(Bench):
             began = AttemptBegan(at=1.0, key=key, attempt=1, digest=digest)
             await driver.record(began, JobAccepted(at=2.0, key=key, job_id=f"job-{key}"))
         return driver
+
+
+@dataclass
+class AskedAboutAll(FakeCloud):
+    """Says so when each of three jobs was asked about."""
+
+    everyone: anyio.Event = field(default_factory=anyio.Event)
+    ids: set[str] = field(default_factory=set)
+
+    async def job(self, job_id: str) -> JobStatus:
+        self.ids.add(job_id)
+        if len(self.ids) == 3:
+            self.everyone.set()
+        return await super().job(job_id)
 
 
 def progressed(key: str) -> Result:
@@ -83,13 +100,12 @@ async def test_the_image_is_asked_about_again_whether_or_not_it_is_recorded_yet(
 
 
 async def test_a_run_that_is_stopped_records_what_was_put_off():
-    """All three are asked at about the same time: one is recorded at once, and the others wait for company."""
-    bench = Bench(cloud=FakeCloud(seconds=600.0))
+    """All three are asked at about the same time: one is recorded at once, the others wait for company."""
+    cloud = AskedAboutAll(seconds=30.0)
+    bench = Bench(cloud=cloud)
 
     async def stop() -> None:
-        while not any(isinstance(fact, JobProgressed) for fact in bench.journal.facts):
-            await anyio.sleep(0.1)
-        await anyio.sleep(1.0)
+        await cloud.everyone.wait()
         assert bench.engine is not None
         bench.engine.stop(StopReason.TIME)
 
@@ -97,5 +113,5 @@ async def test_a_run_that_is_stopped_records_what_was_put_off():
         group.start_soon(stop)
         await bench.run()
 
-    told = [fact.key for fact in bench.journal.facts if isinstance(fact, JobProgressed)]
-    assert sorted(told) == sorted(bench.ledger.states)
+    told = {fact.key for fact in bench.journal.facts if isinstance(fact, JobProgressed)}
+    assert told == set(bench.ledger.states)

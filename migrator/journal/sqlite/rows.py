@@ -20,13 +20,14 @@ from msgspec import msgpack as as_msgpack
 from msgspec.structs import replace
 
 from migrator.domain.cloud import Fault
+from migrator.domain.empty import EMPTY
 from migrator.domain.image import Image
 from migrator.domain.units import Moment
 from migrator.journal.codec import image_text, images_text, read_event, read_image
 from migrator.journal.sqlite.kinds import KINDS
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Planned
-from migrator.workflow.states import NO_STEPS, Attempt, Outcome, Phase, State, StepState
+from migrator.workflow.states import Attempt, Outcome, Phase, State, StepState
 
 _encode_key = as_json.Encoder().encode
 _encode_lines = as_json.Encoder().encode_lines
@@ -92,7 +93,7 @@ class Seldom(Struct, frozen=True, omit_defaults=True):
     os_version: str = ""
     removed: bool = False
     held: bool = False
-    steps: Mapping[str, StepState] = NO_STEPS
+    steps: Mapping[str, StepState] = EMPTY
     disowned: tuple[str, ...] = ()
     uncompared: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
