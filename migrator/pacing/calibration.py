@@ -41,6 +41,10 @@ class Calibration:
     def __init__(self, learned: VisibilityDelays | None = None) -> None:
         self.learned = learned or VisibilityDelays()
         self._watched: dict[str, _Watched] = {}
+        self._seen = 0
+        """How many of those a list has shown."""
+        self._missed: set[str] = set()
+        """The others of those that a list did not show."""
         self._unshown: dict[str, _Watched] = {}
         """Jobs that ended well, and whose finished images no list has shown yet."""
         self._looked_at: float | None = None
@@ -54,14 +58,14 @@ class Calibration:
         Jobs that a list did not show are waited for to the last, or else the quick ones alone would count.
         """
         listed = self.learned.listed
-        if listed is False:
-            return False
-        return any((listed is None or job.missed_at) and not job.seen for job in self._watched.values())
+        if listed is None:
+            return self._seen < len(self._watched)
+        return listed and bool(self._missed)
 
     @property
     def missing(self) -> float:
         """Seconds for which the oldest job that runs and was not listed yet has been missed."""
-        return max((job.missed_at for job in self._watched.values() if not job.seen), default=0.0)
+        return max((self._watched[key].missed_at for key in self._missed), default=0.0)
 
     def fresh(self, now: float) -> bool:
         """Whether a list was read lately: what was learned may rest on nothing older."""
@@ -103,10 +107,12 @@ class Calibration:
 
     def accepted(self, key: str, at: float) -> None:
         """A job of ours was accepted."""
+        self._taken(key)
         self._watched[key] = _Watched(at, earlier=False)
 
     def resumed(self, key: str, accepted_at: float, *, ended: bool) -> None:
         """An earlier run left this job: it runs, or it has `ended` well and its image is to be verified."""
+        self._taken(key)
         (self._unshown if ended else self._watched)[key] = _Watched(accepted_at, earlier=True)
 
     def listed(self, unfinished: set[str], finished: set[str], at: float) -> None:
@@ -121,6 +127,8 @@ class Calibration:
             age = max(0.0, at - job.accepted_at)
             if key in unfinished:
                 job.seen = True
+                self._seen += 1
+                self._missed.discard(key)
                 if not job.earlier and (job.missed_at or age <= PLAUSIBLE):
                     longest = max(self.learned.longest_delay, age)
                     self.learned = replace(self.learned, seen=self.learned.seen + 1, longest_delay=longest)
@@ -128,10 +136,12 @@ class Calibration:
             else:
                 job.missed_at, job.absent = age, job.absent or age >= PLAUSIBLE
                 self._latest_miss = max(self._latest_miss, age)
+                if age:
+                    self._missed.add(key)
 
     def ended(self, key: str, *, well: bool) -> None:
         """A job of ours is known to have ended; one that ended badly may never have had an image to list."""
-        job = self._watched.pop(key, None)
+        job = self._taken(key)
         if job is None or not well:
             return
         self._unshown[key] = job
@@ -140,8 +150,16 @@ class Calibration:
 
     def forget(self, key: str) -> None:
         """Nobody looks after this job any more."""
-        self._watched.pop(key, None)
+        self._taken(key)
         self._unshown.pop(key, None)
+
+    def _taken(self, key: str) -> _Watched | None:
+        """A job that is watched for its running image no longer; None if it was not."""
+        job = self._watched.pop(key, None)
+        if job is not None:
+            self._seen -= job.seen
+            self._missed.discard(key)
+        return job
 
     def unlisted(self, key: str, at: float) -> None:
         """The image of a job that ended well was looked for at `at`, and was not listed."""

@@ -290,3 +290,23 @@ def test_while_a_comparable_job_runs_unlisted_nothing_is_given_up_whatever_was_l
 
     assert calibration.visibility_timeout(fixed, 9000.0, 4990.0) == inf
     assert calibration.visibility_timeout(fixed, 9000.0, 4000.0) < inf
+
+
+def test_a_job_that_lists_missed_is_waited_for_until_it_is_shown_sent_anew_or_over():
+    def missed() -> Calibration:
+        calibration = seen_after(1.0)
+        calibration.accepted("x", 200.0)
+        calibration.listed(set(), set(), 210.0)
+        assert calibration.curious
+        assert calibration.missing == 10.0
+        return calibration
+
+    shown, anew, over, forgotten = missed(), missed(), missed(), missed()
+    shown.listed({"x"}, set(), 215.0)
+    anew.accepted("x", 220.0)
+    over.ended("x", well=False)
+    forgotten.forget("x")
+
+    for calibration in (shown, anew, over, forgotten):
+        assert not calibration.curious
+        assert calibration.missing == 0.0

@@ -248,7 +248,7 @@ def test_once_jobs_have_ended_any_kind_of_progress_is_taken_for_what_it_is_worth
 def test_a_long_run_of_answers_keeps_the_first_and_the_last_of_each_tenth():
     stuck = forecast(*[(float(at), 0.2) for at in range(100, 1000, 10)])
 
-    assert list(stuck.told) == [(100.0, 0.2), (990.0, 0.2)]
+    assert stuck.told == ((100.0, 0.2), (990.0, 0.2))
 
 
 # --- What finished jobs say -----------------------------------------------------------------------------
