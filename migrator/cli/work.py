@@ -41,7 +41,9 @@ def check_keys(plan: Plan, options: Options) -> None:
         raise UsageError(f"--wave {options.wave!r}: the plan has no such wave", hint=there)
     if options.only is not None:
         options.only.check(plan.images)
-    unknown = options.again - {image.key for image in plan.images}
+    unknown = set(options.again)
+    if unknown:
+        unknown.difference_update(image.key for image in plan.images)
     if unknown:
         raise UsageError(
             f"--again {min(unknown)!r}: the plan has no such image",
@@ -155,11 +157,12 @@ def choose(plan: Plan, ledger: Ledger, limit: int | None, selected: Container[st
     keys: list[str] = []
     orphaned: Counter[str] = Counter()
     fresh = left_out = 0
+    planned_ones, states, targets = ledger.planned, ledger.states, plan.targets
     for key in work_left(ledger):
-        target = ledger.planned[key].image.target
-        if target not in plan.targets:
+        target = planned_ones[key].image.target
+        if target not in targets:
             orphaned[target] += 1
-        elif ledger.states[key].phase is not Phase.PENDING:
+        elif states[key].phase is not Phase.PENDING:
             keys.append(key)
         elif (limit is None or fresh < limit) and (selected is None or key in selected):
             fresh += 1

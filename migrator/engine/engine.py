@@ -119,9 +119,8 @@ class Engine:
 
         Raises JournalError when an event cannot be made durable: then nothing more is sent.
         """
-        chosen = list(keys)
+        chosen, states = list(keys), self.ledger.states
         if self.plan.waves:
-            states = self.ledger.states
             images = (
                 (item.image, states[key])
                 for key, item in self.ledger.planned.items()
@@ -130,9 +129,9 @@ class Engine:
             waves = Waves(self.plan.waves, images)
             waves.elsewhere(self._elsewhere.waves)
             self._waves = WaveGate(waves, self.clock, self.log, patient=self._patient)
-        self._open_targets([key for key in chosen if self.ledger.states[key].phase not in FINISHED])
+        self._open_targets([key for key in chosen if states[key].phase not in FINISHED])
         for key in chosen:
-            if self.ledger.states[key].phase is Phase.SUCCEEDED:
+            if states[key].phase is Phase.SUCCEEDED:
                 self.after.add(key)
         self._waves.update()
         async with anyio.create_task_group() as everything:
@@ -144,9 +143,9 @@ class Engine:
                 for name, driver in self.drivers.items():
                     group.start_soon(self._drive, driver, name=name)
             self.after.no_more()
-        workers, planned, states = self.workers, self.ledger.planned, self.ledger.states
+        workers, planned = self.workers, self.ledger.planned
         return ending(
-            [self.ledger.states[key] for key in chosen],
+            [states[key] for key in chosen],
             halted=[
                 (name, worker.halted, worker.halt_exit_code)
                 for name, worker in workers.items()
@@ -244,8 +243,9 @@ class Engine:
 
     def _open_targets(self, chosen: list[str]) -> None:
         by_target: dict[str, list[str]] = {name: [] for name in self.plan.targets}
+        planned = self.ledger.planned
         for key in chosen:
-            by_target[self.ledger.planned[key].image.target].append(key)
+            by_target[planned[key].image.target].append(key)
         for name, keys in by_target.items():
             if keys:
                 self.drivers[name] = driver = self._driver(self._worker(self.plan.targets[name], keys))
@@ -268,7 +268,7 @@ class Engine:
         scheduler.in_cloud.update(
             key
             for key, state in states.items()
-            if state.phase in IN_CLOUD and self.ledger.planned[key].image.target == name
+            if state.phase in IN_CLOUD and images[key].image.target == name
         )
         visibility = Visibility(
             {by: learned[name, by] for by in ListedBy if (name, by) in learned},
@@ -311,7 +311,8 @@ class Engine:
         )
 
     def _line(self, target: Target, waiting: list[str], waves: Mapping[str, int]) -> list[str]:
-        images = {key: self.ledger.planned[key].image for key in waiting}
+        planned = self.ledger.planned
+        images = {key: planned[key].image for key in waiting}
         largest_first = target.limits.order is Order.LARGEST_FIRST
         by_machine = self.plan.policy.keep_together is KeepTogether.MACHINE
         return line(images, waves, self.sizes, largest_first=largest_first, by_machine=by_machine)

@@ -11,7 +11,7 @@ from migrator.domain.plan import MarkerKind, Plan
 from migrator.engine.target_worker import TargetWorker
 from migrator.workflow import lookup
 from migrator.workflow.ledger import Ledger
-from migrator.workflow.lookup import ImageMatches
+from migrator.workflow.lookup import NOTHING_LISTED, ImageMatches
 from migrator.workflow.resume import marker, plan_tag
 from migrator.workflow.states import Phase
 from migrator.workflow.visibility_delay import ListedBy
@@ -42,12 +42,12 @@ class Listing:
     def matches(self, keys: Iterable[str], images: Sequence[CloudImage]) -> dict[str, ImageMatches]:
         """The images sorted by key; what belongs to none of `keys` is left out."""
         if not images:
-            return {key: ImageMatches() for key in keys}
+            return dict.fromkeys(keys, NOTHING_LISTED)
         planned, states = self.ledger.planned, self.ledger.states
-        wanted = [(planned[key].image, self.marker(key), states[key]) for key in keys]
+        wanted = ((planned[key].image, self.marker(key), states[key]) for key in keys)
         found = lookup.match_images(wanted, images)
         for key, matches in found.items():
-            if states[key].phase is Phase.PENDING:
+            if matches is not NOTHING_LISTED and states[key].phase is Phase.PENDING:
                 dead = [*matches.dead, *(image for image in matches.ours if image.status == "killed")]
                 if dead:
                     self.worker.leftovers.setdefault(key, set()).update(image.id for image in dead)
@@ -59,7 +59,7 @@ class Listing:
         One image is asked for by its own tag and name; many share one list. The token of the first request is
         the work item's own; others are taken as they come.
         """
-        found = {key: ImageMatches() for key in keys}
+        found = dict.fromkeys(keys, NOTHING_LISTED)
         if self.marked:
             found = self.matches(keys, await self._by_marker(keys))
             if all(matches.ours for matches in found.values()):

@@ -1,7 +1,7 @@
 """What a list of images says about an attempt whose answer was lost, and about items that exist already."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
@@ -18,19 +18,23 @@ CLOCK_SKEW = 900.0
 _BEST_FIRST = {"active": 0, "saving": 1, "queued": 2}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ImageMatches:
     """The listed images that may have to do with one item."""
 
-    ours: list[CloudImage] = field(default_factory=list)
+    ours: Sequence[CloudImage] = ()
     """They bear its marker, or are surely its import; the best first."""
 
-    foreign: list[CloudImage] = field(default_factory=list)
+    foreign: Sequence[CloudImage] = ()
     """They bear its name and are not known to be ours."""
 
-    dead: list[CloudImage] = field(default_factory=list)
+    dead: Sequence[CloudImage] = ()
     """They bear its marker, and are no image of the latest attempt: deleted, disowned, or killed before
     it."""
+
+
+NOTHING_LISTED = ImageMatches()
+"""What most items of a plan have before they are submitted, shared by all of them."""
 
 
 def match_images(
@@ -45,16 +49,32 @@ def match_images(
     matches_by_key = {}
     for image, marker, state in wanted:
         marked = by_item.get(marker.item, ()) if marker else ()
-        matches = ImageMatches()
-        for found in marked:
-            (matches.ours if _alive(found, state) else matches.dead).append(found)
-        if len(matches.ours) > 1:
-            matches.ours.sort(key=_best_first)
-        for found in by_name.get(image.name, ()):
-            if found not in marked and found.status != "killed" and _alive(found, state):
-                (matches.ours if _same_import(image, marker, state, found) else matches.foreign).append(found)
-        matches_by_key[state.key] = matches
+        named = by_name.get(image.name, ())
+        if marked or named:
+            matches_by_key[state.key] = _matches(image, marker, state, marked, named)
+        else:
+            matches_by_key[state.key] = NOTHING_LISTED
     return matches_by_key
+
+
+def _matches(
+    image: Image,
+    marker: Marker | None,
+    state: State,
+    marked: Collection[CloudImage],
+    named: Collection[CloudImage],
+) -> ImageMatches:
+    """The images that bear an item's marker, and those that bear its name, as what they are to it."""
+    ours: list[CloudImage] = []
+    foreign: list[CloudImage] = []
+    dead: list[CloudImage] = []
+    for found in marked:
+        (ours if _alive(found, state) else dead).append(found)
+    ours.sort(key=_best_first)
+    for found in named:
+        if found not in marked and found.status != "killed" and _alive(found, state):
+            (ours if _same_import(image, marker, state, found) else foreign).append(found)
+    return ImageMatches(ours or (), foreign or (), dead or ())
 
 
 def better(one: str | None, other: str) -> str:

@@ -4,6 +4,7 @@ from base64 import b32encode
 from collections.abc import Container, Iterator, Mapping
 from functools import lru_cache
 from hashlib import blake2b
+from operator import is_
 from types import MappingProxyType
 
 from msgspec.json import encode
@@ -61,6 +62,8 @@ def planned(plan: Plan, known: Mapping[str, Planned] = MappingProxyType({})) -> 
 
     Those whose very object is among the `known` ones, as the journal leaves them, need no new digest.
     """
+    if len(known) == len(plan.images) and all(map(is_, plan.images, (item.image for item in known.values()))):
+        return dict(known)  # all of them, in their order: no key is made again
     return {
         key: item
         if (item := known.get(key)) is not None and item.image is image
@@ -100,8 +103,9 @@ def startup_events(
 
     `retry_failed` reopens failed images only as far as they are `selected`; all of them if that is None.
     """
+    known_ones, states = ledger.planned, ledger.states
     for key, item in plan_images.items():
-        known, state = ledger.planned.get(key), ledger.states.get(key)
+        known, state = known_ones.get(key), states.get(key)
         changed = known is not item and known != item
         if changed or (state is not None and state.removed):
             yield ImagePlanned(at=now, key=key, image=item.image, digest=item.digest)

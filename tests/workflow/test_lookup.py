@@ -8,6 +8,7 @@ from migrator.domain.object_ref import ObjectRef
 from migrator.domain.plan import OnExisting, Policy
 from migrator.workflow.events import ImageFound, ImageSkipped, MigrationFailed
 from migrator.workflow.lookup import (
+    NOTHING_LISTED,
     ImageMatches,
     Nowhere,
     Ours,
@@ -67,6 +68,10 @@ def test_an_image_that_bears_the_marker_is_ours_whatever_its_name():
 )
 def test_an_image_without_the_marker_is_ours_only_with_good_reason(image, ours):
     assert bool(matches(image).ours) is ours
+
+
+def test_items_of_which_nothing_is_listed_share_that():
+    assert matches(listed(name="another", tags={})) is NOTHING_LISTED
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,36 @@ def test_a_first_run_writes_down_the_whole_plan_in_its_order():
     assert work_left(taken(Ledger(), said)) == ["north/web-01", "north/db-01"]
 
 
+def test_a_plan_as_the_journal_has_it_needs_no_new_digests_and_leaves_the_journals_alone():
+    known = taken(Ledger(), words(Ledger(), WEB, DB)).planned
+
+    found = planned(plan_for(images=(WEB, DB)), known)
+
+    assert list(found) == [WEB.key, DB.key]
+    assert all(found[key] is item for key, item in known.items())
+    found.clear()
+    assert list(known) == [WEB.key, DB.key]
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        pytest.param((DB, WEB), id="another order"),
+        pytest.param((WEB,), id="one less"),
+        pytest.param((WEB, DB, image("new")), id="one more"),
+        pytest.param((WEB, image("db-01", min_disk=99)), id="one edited"),
+        pytest.param((WEB, image("new")), id="one instead of another"),
+    ],
+)
+def test_any_other_plan_is_compared_image_by_image(images):
+    known = taken(Ledger(), words(Ledger(), WEB, DB)).planned
+
+    found = planned(plan_for(images=images), known)
+
+    assert list(found) == [one.key for one in images]
+    assert found == planned(plan_for(images=images))
+
+
 @pytest.mark.parametrize(
     ("phase", "said"),
     [

@@ -8,7 +8,7 @@ from migrator.engine.handlers.job_status import on_answer
 from migrator.pacing.scheduler import WorkItem
 from migrator.workflow import verify as rules
 from migrator.workflow.events import ImageEvent, ImageVerified, VerificationFailed
-from migrator.workflow.lookup import ImageMatches
+from migrator.workflow.lookup import NOTHING_LISTED, ImageMatches
 from migrator.workflow.states import Phase, State
 from migrator.workflow.transitions import Step
 from migrator.workflow.visibility_delay import ListedBy
@@ -34,7 +34,7 @@ async def _verify_many(context: Context, keys: tuple[str, ...], asked: float) ->
     neither the service nor the journal waits for the other.
     """
     listing, worker = context.listing, context.worker
-    found = {key: ImageMatches() for key in keys}
+    found = dict.fromkeys(keys, NOTHING_LISTED)
     if listing.marked:
         by_id = {context.state(key).image_id: key for key in keys}
         left, images = dict.fromkeys(keys), list[CloudImage]()
