@@ -19,6 +19,8 @@ _REPEATED = (Outcome.RETRYABLE, Outcome.THROTTLED, Outcome.NOT_FOUND)
 
 def first_request(attempts: Sequence[Attempt]) -> Moment | None:
     """When the request left that opened the row of attempts of which the last was accepted."""
+    if len(attempts) == 1:
+        return attempts[0].began_at  # most images have one, and a large report asks again and again
     first: Moment | None = None
     for attempt in reversed(attempts):
         if first is not None and attempt.outcome not in _REPEATED:
@@ -123,12 +125,12 @@ class ImageRow(NamedTuple):
     @property
     def other_images(self) -> str | None:
         """Ids of more images that bear its marker."""
-        return ", ".join(self.state.others) or None
+        return ", ".join(others) if (others := self.state.others) else None
 
     @property
     def not_compared(self) -> str | None:
         """Keys of the plan that the service did not tell of when its image was verified."""
-        return ", ".join(self.state.uncompared) or None
+        return ", ".join(uncompared) if (uncompared := self.state.uncompared) else None
 
     @property
     def job_id(self) -> str | None:
@@ -138,7 +140,9 @@ class ImageRow(NamedTuple):
     def progress(self) -> float | None:
         """Fraction from 0 to 1."""
         progress = self.state.progress
-        return None if progress is None or math.isnan(progress) else min(max(progress, 0.0), 1.0)
+        if progress is None or 0.0 <= progress <= 1.0:
+            return progress
+        return None if math.isnan(progress) else min(max(progress, 0.0), 1.0)
 
     @property
     def began_at(self) -> Moment | None:
@@ -162,10 +166,11 @@ class ImageRow(NamedTuple):
     def seconds(self) -> float | None:
         """From submitted to finished, as the program saw it; None until both are known."""
         state = self.state
-        if state.submitted_at is None or state.finished_at is None:
+        began, ended = state.submitted_at, state.finished_at
+        if began is None or ended is None:
             return None
         # A clock that was set back must not make a duration negative.
-        return round(max(state.finished_at - state.submitted_at, 0.0), 3)
+        return round(ended - began, 3) if ended > began else 0.0
 
     @property
     def minutes(self) -> float | None:
@@ -184,8 +189,11 @@ class ImageRow(NamedTuple):
     @property
     def steps(self) -> str | None:
         """What was and is to be done with it after its import, in words."""
+        image = self.image
+        if not image.share_with and not image.copy_to:
+            return None
         none, said = StepState(), []
-        for step in wanted(self.image):
+        for step in wanted(image):
             known = self.state.steps.get(step.name, none)
             why = f" ({plain(known.fault)})" if known.phase is StepPhase.FAILED and known.fault else ""
             said.append(f"{step.kind} {step.whom}: {STEP_WORDS[known.phase]}{why}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from migrator.reports.columns import COLUMNS, Kind, ReportColumn, getter, row_writer
+from migrator.reports.columns import COLUMNS, NUMBER, Kind, ReportColumn, getter, row_writer
 from migrator.reports.formats import as_csv, as_html, as_json, as_xlsx
 from migrator.reports.summary import Summary, summary
 from tests.ledgers import START, plan_for
@@ -100,3 +100,11 @@ def test_a_template_with_braces_quotes_and_percents_is_filled_as_it_is_written()
     )
 
     assert write(row) == "{\"a\":'NORTH/WEB-01', 100 %, {{?}}, {unknown} pilot%s"
+
+
+def test_a_row_bears_its_number_wherever_the_template_says_so():
+    (row, *_) = small().images
+
+    write = row_writer(f"{NUMBER}: %s, again {NUMBER}", [("state.key", str)], unknown="")
+
+    assert write(row, "17") == "17: north/web-01, again 17"

@@ -28,7 +28,7 @@ from migrator.reports.throughput import Throughput
 from migrator.reports.times import iso, minutes
 from migrator.reports.untrusted import plain
 from migrator.workflow.beliefs import ServiceSeen, Verdict
-from migrator.workflow.states import Attempt, Phase
+from migrator.workflow.states import Attempt, Outcome, Phase
 from migrator.workflow.visibility_delay import VisibilityDelays
 
 SCHEMA = "migrator.report/1"
@@ -314,8 +314,11 @@ def _attempt(attempt: Attempt) -> str:
     error = "null" if attempt.fault is None else _fault(attempt.fault)
     return (
         f'{{"number":{attempt.number},"began_at":{_quoted(attempt.began_at)},"ended_at":{ended_at},'
-        f'"outcome":{_text(attempt.outcome)},"job_id":{job_id},"error":{error}}}'
+        f'"outcome":{_OUTCOMES[attempt.outcome]},"job_id":{job_id},"error":{error}}}'
     )
+
+
+_OUTCOMES = {outcome: _text(outcome) for outcome in Outcome}
 
 
 def _fault(fault: Fault) -> str:
