@@ -253,7 +253,7 @@ def run(
     if dry_run:
         from migrator.cli.dry_run import dry_run as show_imports
 
-        return run_async(show_imports, found, options, console)
+        return show_imports(found, options, console)
     if fault_profile is not None:
         from migrator.cli.rehearsal import rehearse
         from migrator.cli.rehearsal_output import show

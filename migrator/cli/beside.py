@@ -29,6 +29,12 @@ def begin(*, json: bool) -> None:
     STDERR.write_beside()
 
 
+def wait_for_readers() -> None:
+    """From now on nothing is left out, however slow a reader: what is said is an answer, not news."""
+    STDERR.end_beside()
+    STDOUT.end_beside()
+
+
 def end(code: int) -> None:
     """Let the readers have what is left; this process ends with `code`.
 

@@ -7,7 +7,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, TypeVarTuple, cast
@@ -49,13 +49,19 @@ class Console:
         """One line of data."""
         STDOUT.line(said(text))
 
+    def many(self, texts: Iterable[str]) -> None:
+        """Lines of data, so many that not each need be there at once."""
+        for text in texts:
+            STDOUT.write(said(text) + "\n")
+        STDOUT.flush()
+
     def drawn(self, text: str) -> None:
         """One line of data that holds colours of ours, of texts that were made harmless before."""
         STDOUT.line(SECRETS.masked(text))
 
     def object(self, value: dict[str, Any]) -> None:
         """One line of machine-readable data."""
-        self.out(json.dumps(value, ensure_ascii=not _utf8(), separators=(",", ":")))
+        self.out(as_json(value))
 
     def say(self, text: str, *, label: str = "", colour: str = "") -> None:
         """One line for a person, unless they asked for silence."""
@@ -87,6 +93,11 @@ class Console:
         if self.color != "auto":
             return self.color == "always"
         return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def as_json(value: dict[str, Any]) -> str:
+    """A value as one line, in characters that stdout can take."""
+    return json.dumps(value, ensure_ascii=not _utf8(), separators=(",", ":"))
 
 
 def said(text: str) -> str:

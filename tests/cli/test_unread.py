@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -203,3 +204,54 @@ def test_lines_that_were_left_out_are_a_line_that_the_schema_knows():
 
     assert json.loads(line) == {"left_out": 1234}
     jsonschema.validate(json.loads(line), events_schema())
+
+
+# --- Output that is the answer --------------------------------------------------------------------------
+
+
+def test_a_dry_run_leaves_nothing_out_however_late_its_reader_comes(desk, tmp_path):
+    """Twelve megabytes, which is more than a run keeps for readers of its events."""
+    names = [f"vm-{number:05}" for number in range(12_000)]
+    path = long_plan(tmp_path, names)
+    child = desk().start("run", path, "--dry-run", "--json", stdout=subprocess.PIPE)
+
+    time.sleep(3.0)
+    shown = [json.loads(line) for line in child.stdout]
+
+    assert child.wait(10) == 0
+    assert [line["body"]["name"] for line in shown] == names
+
+
+def test_one_signal_ends_a_dry_run_that_waits_for_its_reader(desk, tmp_path):
+    path = long_plan(tmp_path, [f"vm-{number:05}" for number in range(1_000)])
+    child = desk().start("run", path, "--dry-run", stdout=subprocess.PIPE)
+    assert child.stdout.readline().startswith("POST")
+    time.sleep(0.5)
+
+    child.send_signal(signal.SIGINT)
+
+    assert child.wait(10) == 130
+
+
+def long_plan(folder: Path, names: list[str]) -> Path:
+    """A plan of these images, whose requests take a kilobyte each."""
+    rows = "".join(f"{name},{name}.raw\n" for name in names)
+    (folder / "list.csv").write_text(f"name,object\n{rows}")
+    path = folder / "long.toml"
+    path.write_text(
+        f"""
+        [plan]
+        name = "long"
+        [targets.north]
+        region = "cn-north-4"
+        project_id = "0123456789abcdef0123456789abcdef"
+        [defaults]
+        bucket = "images"
+        os_version = "CentOS 7.6 64bit"
+        min_disk = 40
+        description = "{"x" * 700}"
+        [[inventory]]
+        file = "list.csv"
+        """
+    )
+    return path
