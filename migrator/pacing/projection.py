@@ -28,7 +28,7 @@ FEWEST_ROUNDS = 8
 _STEPS = 80_000
 """Ends of images under way that are played, in all rounds together."""
 
-_BUNDLES = 1_000
+_BUNDLES = 250
 """So many images under way are played one by one; more than that in so many bundles."""
 
 _SINGLES = 200
