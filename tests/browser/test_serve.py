@@ -1,6 +1,7 @@
 """`migrator serve` as a viewer meets it, in Chromium."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from migrator.domain.plan import Wave
 from migrator.domain.units import Rate
+from migrator.serving.views import LOOK_EVERY
 from migrator.workflow.plan_facts import PlanFacts, TargetFacts
 from tests.browser.conftest import AXE, IN_CI
 from tests.serving.live import served
@@ -103,6 +105,19 @@ def test_a_page_says_so_when_its_journal_becomes_unreadable(page, url, folder):
     (folder / "short" / "journal.db").write_bytes(b"no journal" * 1000)
     expect(page.locator("main")).to_contain_text("This cannot be shown", timeout=15_000)
     expect(page.locator("main")).to_contain_text("What to do:")
+
+
+def test_what_changes_before_a_page_listens_is_not_missed(page, url, folder):
+    """The page is there, and its events are not yet: they come when the server has told all who listen."""
+
+    def late(route):
+        apart(lambda: written(folder, "late", RUN, *life(an_image("web-01"))))
+        time.sleep(3 * LOOK_EVERY)
+        route.continue_()
+
+    page.route("**/events*", late, times=1)
+    page.goto(url)
+    expect(page.get_by_role("link", name="late")).to_be_visible(timeout=15_000)
 
 
 def test_a_list_of_images_follows_its_journal_as_the_page_does(page, url, folder):

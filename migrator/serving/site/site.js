@@ -32,6 +32,7 @@
   const plan = document.body.dataset.plan;
   const events = new EventSource("/events" + (plan ? "?plan=" + encodeURIComponent(plan) : ""));
   events.addEventListener("changed", refresh);
-  events.addEventListener("open", () => { live.textContent = "live"; });
+  // What changed before somebody listened, or while the connection was away, was told to nobody.
+  events.addEventListener("open", () => { live.textContent = "live"; refresh(); });
   events.addEventListener("error", () => { live.textContent = "The server does not answer; what is shown may be old."; });
 })();
