@@ -41,10 +41,7 @@ def check_keys(plan: Plan, options: Options) -> None:
         raise UsageError(f"--wave {options.wave!r}: the plan has no such wave", hint=there)
     if options.only is not None:
         options.only.check(plan.images)
-    unknown = set(options.again)
-    if unknown:
-        unknown.difference_update(image.key for image in plan.images)
-    if unknown:
+    if options.again and (unknown := options.again.difference(image.key for image in plan.images)):
         raise UsageError(
             f"--again {min(unknown)!r}: the plan has no such image",
             hint="A key is TARGET/NAME, as reports and `migrator status` show it.",
@@ -157,12 +154,11 @@ def choose(plan: Plan, ledger: Ledger, limit: int | None, selected: Container[st
     keys: list[str] = []
     orphaned: Counter[str] = Counter()
     fresh = left_out = 0
-    planned_ones, states, targets = ledger.planned, ledger.states, plan.targets
     for key in work_left(ledger):
-        target = planned_ones[key].image.target
-        if target not in targets:
+        target = ledger.planned[key].image.target
+        if target not in plan.targets:
             orphaned[target] += 1
-        elif states[key].phase is not Phase.PENDING:
+        elif ledger.states[key].phase is not Phase.PENDING:
             keys.append(key)
         elif (limit is None or fresh < limit) and (selected is None or key in selected):
             fresh += 1

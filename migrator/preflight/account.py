@@ -10,7 +10,7 @@ from migrator.domain.units import span
 from migrator.ims.os_versions import family
 from migrator.preflight.facts import LARGEST_SKEW, TargetFacts, Unknown, UnknownReason, living
 from migrator.preflight.finding import Finding, Item, grouped
-from migrator.workflow.lookup import ImageMatches, name_taken
+from migrator.workflow.lookup import NOTHING_LISTED, ImageMatches, name_taken
 
 NOTABLE_SKEW = 300.0
 """Seconds at which a wrong clock is worth a word: a third of what signatures allow."""
@@ -125,7 +125,7 @@ def _names(facts: TargetFacts, policy: Policy) -> Iterator[Finding]:
 def _name(
     image: Image, matches_by_key: Mapping[str, ImageMatches], policy: Policy
 ) -> Iterator[tuple[str, Item]]:
-    matches = matches_by_key.get(image.key, ImageMatches())
+    matches = matches_by_key.get(image.key, NOTHING_LISTED)
     ours, foreign = living(matches), matches.foreign
     if ours:
         yield _EXISTING[policy.on_existing], Item(key=image.key, says=f"{ours[0].id} ({ours[0].status})")

@@ -103,9 +103,8 @@ def startup_events(
 
     `retry_failed` reopens failed images only as far as they are `selected`; all of them if that is None.
     """
-    known_ones, states = ledger.planned, ledger.states
     for key, item in plan_images.items():
-        known, state = known_ones.get(key), states.get(key)
+        known, state = ledger.planned.get(key), ledger.states.get(key)
         changed = known is not item and known != item
         if changed or (state is not None and state.removed):
             yield ImagePlanned(at=now, key=key, image=item.image, digest=item.digest)

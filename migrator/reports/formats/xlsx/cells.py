@@ -66,9 +66,7 @@ def moment_cell(zone: Zone) -> Callable[[Moment], str]:
     """How moments are written."""
     # Clocks change at whole minutes, and most images come in crowds.
     ahead = lru_cache(maxsize=4096)(lambda minute: zone.offset(minute * 60.0))
-    return lambda moment: (
-        f"><v>{round((moment + ahead(moment // 60)) * 1000) / 86_400_000 + 25_569!r}</v></c>"
-    )
+    return lambda moment: f"><v>{_days(moment + ahead(moment // 60))!r}</v></c>"
 
 
 def _count_cell(members: Sequence[object]) -> str:
