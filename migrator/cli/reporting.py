@@ -16,7 +16,9 @@ from migrator.domain.errors import ReportError
 from migrator.domain.plan import Plan
 from migrator.domain.units import Moment
 from migrator.io.atomic_write import remove_leftovers, write_atomically
+from migrator.reports.earlier import RUN_FILE
 from migrator.reports.formats import FILES, FORMATS, IDS, ReportWriter
+from migrator.reports.service import FILE_NAME as SERVICE_FILE
 from migrator.reports.summary import Summary, summary
 from migrator.workflow.beliefs import ServiceSeen
 from migrator.workflow.ledger import Ledger
@@ -79,7 +81,7 @@ def _write(make: Callable[[], Summary], folder: Path, formats: Collection[str]) 
     paths, spent, failure = [], {}, None
     with _as_report_error(f"{folder} cannot be made"):
         folder.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(folder, FILES.values())
+    remove_leftovers(folder, [*FILES.values(), RUN_FILE, SERVICE_FILE])
     for suffix in formats:
         began, write = time.thread_time(), WRITERS[suffix]
         path = folder / FILES[suffix]

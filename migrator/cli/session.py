@@ -19,7 +19,7 @@ import structlog
 from migrator import __version__
 from migrator.cli.beside import CODES, handled
 from migrator.cli.common import Console, plural
-from migrator.cli.earlier import later_report
+from migrator.cli.earlier import later_report, say_begun
 from migrator.cli.journals import journal_of, open_journal, plan_folder
 from migrator.cli.measuring import Measured
 from migrator.cli.notifying import notifier, obstacles, open_senders, owed_at_begin, say_undelivered
@@ -252,11 +252,11 @@ class _Session:
         if later is not None:
             console.warn(_journal_is_behind(taken_in))
         await self.write_metrics(running=True)
-        try:
-            # Whatever is submitted from now on, a report says that a run had begun.
-            await self.write_reports(running=True, formats=("json",))
-        except ReportError as error:
-            log.error("report.stale", reason=str(error))
+        if self.reports:
+            try:
+                say_begun(folder, plan.name, ledger)
+            except (ReportError, OSError) as error:
+                log.error("report.stale", reason=str(error))
         work = choose(plan, ledger, self.options.limit, self.selected)
         if self.selected is not None:
             console.say(f"{len(self.selected)} of {plural(len(plan.images), 'image')} selected for this run")

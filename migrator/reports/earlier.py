@@ -2,6 +2,9 @@
 
 A report is a file that anybody may have changed. What does not read as one is said to be none, and what it
 says of a job is believed only as far as the service confirms it.
+
+run.json is the least of reports. A run writes it before its first request, so that until its first whole
+report something beside the journal tells that it began.
 """
 
 import csv
@@ -10,15 +13,19 @@ import re
 from datetime import datetime
 
 from msgspec import MsgspecError, Struct
-from msgspec.json import Decoder
+from msgspec.json import Decoder, Encoder
 
 from migrator.domain.units import Moment
 from migrator.reports.formats.as_json import SCHEMA
+from migrator.reports.times import iso
 from migrator.workflow.restore import LaterReport, Reported
 from migrator.workflow.states import Phase
 
 HEAD = 4096
 """Bytes at a report's beginning that hold how far the journal had come."""
+
+RUN_FILE = "run.json"
+RUN_SCHEMA = "migrator.run/1"
 
 _PROGRESS = re.compile(rb'"journal":\{"first_run":"([^"]*)","events":(\d+)\}')
 
@@ -56,7 +63,17 @@ class _Report(Struct):
     journal: _Journal | None = None
 
 
+class _Begun(Struct):
+    schema: str
+    plan: _Plan
+    run: str
+    began_at: str
+    journal: _Journal
+
+
 _decode = Decoder(_Report).decode
+_decode_begun = Decoder(_Begun).decode
+_encode = Encoder().encode
 
 
 def journal_progress(head: bytes) -> tuple[str, int] | None:
@@ -84,6 +101,32 @@ def read_json(data: bytes, plan: str) -> LaterReport:
         first_run=journal.first_run if journal else None,
         events=journal.events if journal else None,
         ended=bool(report.runs) and report.runs[-1].state == "ended",
+    )
+
+
+def write_begun(plan: str, run: str, at: Moment, first_run: str | None, events: int) -> bytes:
+    """run.json: this run of the plan began at `at`, when the journal had come so far."""
+    begun = _Begun(
+        schema=RUN_SCHEMA,
+        plan=_Plan(name=plan),
+        run=run,
+        began_at=iso(at),
+        journal=_Journal(first_run=first_run, events=events),
+    )
+    return _encode(begun) + b"\n"
+
+
+def read_begun(data: bytes, plan: str) -> LaterReport:
+    """What run.json tells of the plan of this name: that a run went on, and no job. Raises NotAReport."""
+    try:
+        begun = _decode_begun(data)
+        began_at = _moment(begun.began_at)
+    except (MsgspecError, ValueError, RecursionError) as error:
+        raise NotAReport(str(error)) from None
+    if begun.schema != RUN_SCHEMA or begun.plan.name != plan:
+        raise NotAReport(f"it is {begun.schema!r} of plan {begun.plan.name!r}")
+    return LaterReport(
+        generated_at=began_at, images={}, first_run=begun.journal.first_run, events=begun.journal.events
     )
 
 

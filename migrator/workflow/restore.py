@@ -5,9 +5,9 @@ hours still run, perhaps in no list. The reports beside the journal were written
 what they know is taken in, and what they cannot know is treated as in doubt.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment
@@ -61,6 +61,18 @@ def is_behind(ledger: Ledger, report: LaterReport) -> bool:
         return report.events > ledger.events
     last = ledger.runs[-1]
     return report.generated_at > max(last.began_at, last.ended_at or 0.0)
+
+
+def together(reports: Sequence[LaterReport]) -> LaterReport | None:
+    """What several files know of one plan; the jobs are those of the first. None where there is no file."""
+    if not reports:
+        return None
+    first_runs = {report.first_run for report in reports}
+    if len(first_runs) == 1:
+        latest = max(reports, key=lambda report: report.events or 0)
+    else:
+        latest = max(reports, key=lambda report: report.generated_at)
+    return structs.replace(reports[0], ended=latest.ended)
 
 
 def restored(ledger: Ledger, report: LaterReport, now: Moment) -> Iterator[ImageEvent]:

@@ -5,10 +5,18 @@ import random
 
 import pytest
 
-from migrator.reports.earlier import HEAD, NotAReport, journal_progress, read_csv, read_json
+from migrator.reports.earlier import (
+    HEAD,
+    NotAReport,
+    journal_progress,
+    read_begun,
+    read_csv,
+    read_json,
+    write_begun,
+)
 from migrator.reports.formats import FORMATS
 from migrator.reports.summary import summary
-from migrator.workflow.restore import Reported
+from migrator.workflow.restore import LaterReport, Reported
 from tests.ledgers import latest, plan_for, random_ledger
 
 
@@ -82,3 +90,30 @@ def test_what_is_no_report_of_the_plan_is_said_to_be_none(data):
 def test_what_is_no_csv_report_is_said_to_be_none(data):
     with pytest.raises(NotAReport):
         read_csv(data)
+
+
+def test_run_json_tells_that_a_run_began_and_how_far_the_journal_had_come():
+    data = write_begun("dc-east", "run-2", 50.0, "run-1", 12)
+
+    assert read_begun(data, "dc-east") == LaterReport(
+        generated_at=50.0, images={}, first_run="run-1", events=12, ended=False
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{}",
+        b"\xff\xfe",
+        pytest.param(write_begun("dc-west", "run-2", 50.0, "run-1", 12), id="another plan's"),
+        pytest.param(write_begun("dc-east", "run-2", 50.0, "run-1", 12)[:-9], id="cut off"),
+        pytest.param(
+            write_begun("dc-east", "run-2", 50.0, "run-1", 12).replace(b"run/1", b"run/2"),
+            id="of a newer format",
+        ),
+    ],
+)
+def test_what_is_no_run_json_of_the_plan_is_said_to_be_none(data):
+    with pytest.raises(NotAReport):
+        read_begun(data, "dc-east")

@@ -16,7 +16,7 @@ from migrator.workflow.events import (
     RunEnded,
 )
 from migrator.workflow.ledger import Ledger, fold
-from migrator.workflow.restore import LaterReport, Reported, is_behind, restored
+from migrator.workflow.restore import LaterReport, Reported, is_behind, restored, together
 from migrator.workflow.states import Outcome, Phase
 from migrator.workflow.transitions import Step, decide
 from tests.ledgers import image
@@ -151,3 +151,41 @@ def test_a_run_of_the_later_report_that_ended_before_the_copy_was_made_changes_n
     ended = RunEnded(at=9.0, run="run-1", reason="done", exit_code=0)
 
     assert not is_behind(a_ledger(ended), a_report(first_run="run-0", at=8.0))
+
+
+def begun(**given: object) -> LaterReport:
+    """What run.json tells."""
+    return a_report(ended=False, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("reports", "ended"),
+    [
+        pytest.param([a_report(events=100), begun(events=60, at=40.0)], True, id="the run came to its end"),
+        pytest.param(
+            [a_report(events=100), begun(events=103, at=90.0)], False, id="another one began after it"
+        ),
+        pytest.param(
+            [a_report(events=100), begun(events=103, at=40.0)], False, id="after it, by a clock set back"
+        ),
+        pytest.param(
+            [a_report(events=100, first_run="run-0"), begun(events=3, at=90.0)],
+            False,
+            id="of another journal",
+        ),
+        pytest.param(
+            [a_report(events=None, first_run=None, ended=False, at=0.0), begun()], False, id="a CSV"
+        ),
+        pytest.param([begun()], False, id="alone"),
+    ],
+)
+def test_until_a_report_says_that_the_latest_run_ended_it_may_have_submitted_anything(reports, ended):
+    found = together(reports)
+
+    assert found is not None
+    assert found.ended is ended
+    assert found.images is reports[0].images
+
+
+def test_no_file_knows_nothing():
+    assert together([]) is None
