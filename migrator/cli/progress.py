@@ -52,15 +52,19 @@ class Progress:
         self._console = console
         self.engine: Engine | None = None
         """Whose rates and windows are shown, as soon as there is one."""
-        self._phases = {key: state.phase for key, state in ledger.states.items()}
-        self._counts = Counter(self._phases.values())
+        self._phases: dict[str, Phase] = {
+            key: state.phase for key, state in ledger.states.items() if state.phase is not Phase.PENDING
+        }
+        """Of images that somebody has begun with: of a large plan those are few for long."""
+        self._counts: Counter[Phase] = Counter()
         self._waves: defaultdict[str, Counter[Phase]] = defaultdict(Counter)
         self._waves.update((wave.name, Counter()) for wave in plan.waves)
         self._targets: defaultdict[str, Counter[Phase]] = defaultdict(Counter)
-        for key, phase in self._phases.items():
-            image = ledger.planned[key].image
-            self._waves[image.wave or ""][phase] += 1
-            self._targets[image.target][phase] += 1
+        images = ((item.image, ledger.states[key].phase) for key, item in ledger.planned.items())
+        groups = Counter((image.wave, image.target, phase) for image, phase in images)
+        for (wave, target, phase), count in groups.items():
+            for counts in (self._counts, self._waves[wave or ""], self._targets[target]):
+                counts[phase] += count
         self._held = {key for key, state in ledger.states.items() if state.held}
         self._failures: deque[terminal.Failure] = deque(maxlen=terminal.LATEST)
         self._summary: Summary | None = None
@@ -77,7 +81,7 @@ class Progress:
     def _count(self, event: ImageEvent) -> None:
         key, state = event.key, self._ledger.states[event.key]
         image = self._ledger.planned[key].image
-        before, phase = self._phases[key], state.phase
+        before, phase = self._phases.get(key, Phase.PENDING), state.phase
         if phase is not before:
             for counts in (self._counts, self._waves[image.wave or ""], self._targets[image.target]):
                 counts[before] -= 1

@@ -1,8 +1,9 @@
 """The run: one worker and one driver for each target, the waves, and how it all ends."""
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from types import MappingProxyType
 
 import anyio
@@ -242,22 +243,25 @@ class Engine:
     # --- Targets ----------------------------------------------------------------------------------------
 
     def _open_targets(self, chosen: list[str]) -> None:
-        by_target: dict[str, list[str]] = {name: [] for name in self.plan.targets}
-        planned = self.ledger.planned
+        waiting: dict[str, list[str]] = {name: [] for name in self.plan.targets}
+        begun: dict[str, list[str]] = {name: [] for name in self.plan.targets}
+        planned, states = self.ledger.planned, self.ledger.states
         for key in chosen:
-            by_target[planned[key].image.target].append(key)
-        for name, keys in by_target.items():
-            if keys:
-                self.drivers[name] = driver = self._driver(self._worker(self.plan.targets[name], keys))
-                states = self.ledger.states
-                self._spread(driver, [key for key in keys if states[key].phase is not Phase.PENDING])
+            of_target = waiting if states[key].phase is Phase.PENDING else begun
+            of_target[planned[key].image.target].append(key)
+        for name, target in self.plan.targets.items():
+            if waiting[name] or begun[name]:
+                worker = self._worker(target, waiting.pop(name), begun[name])
+                self.drivers[name] = driver = self._driver(worker)
+                self._spread(driver, begun[name])
         self._waves.workers = list(self.workers.values())
 
-    def _worker(self, target: Target, keys: list[str]) -> TargetWorker:
+    def _worker(self, target: Target, waiting: Sequence[str], begun: Sequence[str]) -> TargetWorker:
+        """The worker of images that wait for their submission, and of those with which a run began."""
         states, learned, name = self.ledger.states, self.ledger.learned, target.name
-        waiting = [key for key in keys if states[key].phase is Phase.PENDING]
-        images = self.ledger.planned
-        waves = self._waves.indices({key: images[key].image for key in keys}) if self.plan.waves else {}
+        images, waves = self.ledger.planned, {}
+        if self.plan.waves:
+            waves = self._waves.indices({key: images[key].image for key in chain(waiting, begun)})
         scheduler = Scheduler(
             target.limits,
             self._line(target, waiting, waves),
@@ -284,10 +288,9 @@ class Engine:
             self.seen.get(name),
             self.decided,
         )
-        for key in keys:
-            if states[key].phase is not Phase.PENDING:
-                visibility.resumed(states[key], worker.tick_of)
-        worker.jobs.update((job_id, key) for key in keys if (job_id := states[key].job_id))
+        for key in begun:
+            visibility.resumed(states[key], worker.tick_of)
+        worker.jobs.update((job_id, key) for key in chain(waiting, begun) if (job_id := states[key].job_id))
         worker.on_idle = self._waves.nothing_under_way
         return worker
 
@@ -310,12 +313,16 @@ class Engine:
             stopping=self.stopping,
         )
 
-    def _line(self, target: Target, waiting: list[str], waves: Mapping[str, int]) -> list[str]:
+    def _line(self, target: Target, waiting: Sequence[str], waves: Mapping[str, int]) -> list[str]:
         planned = self.ledger.planned
-        images = {key: planned[key].image for key in waiting}
-        largest_first = target.limits.order is Order.LARGEST_FIRST
-        by_machine = self.plan.policy.keep_together is KeepTogether.MACHINE
-        return line(images, waves, self.sizes, largest_first=largest_first, by_machine=by_machine)
+        return line(
+            waiting,
+            lambda key: planned[key].image,
+            waves,
+            self.sizes,
+            largest_first=target.limits.order is Order.LARGEST_FIRST,
+            by_machine=self.plan.policy.keep_together is KeepTogether.MACHINE,
+        )
 
     def _spread(self, driver: Driver, keys: list[str]) -> None:
         """Ask about the jobs of an earlier run soon, but not all at once."""

@@ -271,6 +271,7 @@ class TargetWorker:
         self.watches.pop(key, None)
         self._blind.discard(key)
         self._queued.pop(key, None)
+        self.scheduler.forget(key)
         self.hints.forget(key)
         self.doubts.pop(key, None)
         self.visibility.forget(key)

@@ -119,7 +119,9 @@ class GroupCommit:
             planned = await self._writer.ask(lambda store: store.planned(known))
             if not self._complete:
                 # The store knows the order first seen; what was planned since it was opened is newer than it.
-                self._ledger.planned = planned | self._ledger.planned
+                planned |= self._ledger.planned
+                # By the keys of the states, so that a million of them are not kept twice.
+                self._ledger.planned = {key: planned[key] for key in self._ledger.states}
                 self._complete = True
         return self._ledger
 

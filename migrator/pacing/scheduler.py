@@ -5,7 +5,8 @@ seconds after which asking again makes sense, and time comes in as an argument.
 """
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
 from types import MappingProxyType
 
@@ -39,6 +40,38 @@ class Idle(Struct, frozen=True):
 
     seconds: float
     """Until something may; inf when only an answer, or somebody else, can change that."""
+
+
+class _Line:
+    """Images in line for submission, each by its rank, the lowest first.
+
+    The first time round they cost four bytes each: a plan may have a million, and most only ever stand here.
+    """
+
+    def __init__(self, ranks: Iterable[int] = ()) -> None:
+        """`ranks` ascend."""
+        self._fresh = array("I", ranks)
+        self._fresh.reverse()  # the next one is at its end
+        self._back: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._fresh) + len(self._back)
+
+    def put(self, rank: int) -> None:
+        """Back in its place."""
+        heapq.heappush(self._back, rank)
+
+    def take(self) -> int:
+        """The first of all."""
+        if not self._fresh or (self._back and self._back[0] < self._fresh[-1]):
+            return heapq.heappop(self._back)
+        return self._fresh.pop()
+
+    def keep(self, stays: Callable[[int], bool]) -> None:
+        """Only those of which `stays` holds."""
+        self._fresh = array("I", filter(stays, self._fresh))
+        self._back = list(filter(stays, self._back))
+        heapq.heapify(self._back)
 
 
 class Scheduler:
@@ -85,11 +118,10 @@ class Scheduler:
         self._listing: set[Step] = set()
         """Steps for which a list on behalf of many images is under way; whoever comes due shares the next."""
         self._keys = list(keys)
-        self._rank = {key: rank for rank, key in enumerate(self._keys)}
+        self._rank: dict[str, int] = {}
+        """The places of images that were taken and may come back."""
         self._waves = waves
-        self._ready: dict[int, list[int]] = {}
-        for rank, key in enumerate(self._keys):
-            self._ready.setdefault(waves.get(key, 0), []).append(rank)
+        self._ready = _lines(self._keys, waves)
         self.open_waves: frozenset[int] | None = None
         """Waves whose images may be submitted now; None: all."""
         self.possible_waves: frozenset[int] | None = None
@@ -146,7 +178,7 @@ class Scheduler:
         """Whether images of these waves are in line."""
         if waves is None:
             return bool(self.waiting)
-        ready = any(heap and wave in waves for wave, heap in self._ready.items())
+        ready = any(line and wave in waves for wave, line in self._ready.items())
         return ready or any(self._wave(rank) in waves for _, rank in self._later)
 
     def _wave(self, rank: int) -> int:
@@ -189,9 +221,13 @@ class Scheduler:
 
     def withdraw(self, keys: set[str]) -> None:
         """Take images out of the line: they turned out not to need submission."""
-        for wave, heap in self._ready.items():
-            self._ready[wave] = [rank for rank in heap if self._keys[rank] not in keys]
-            heapq.heapify(self._ready[wave])
+        if keys:
+            for line in self._ready.values():
+                line.keep(lambda rank: self._keys[rank] not in keys)
+
+    def forget(self, key: str) -> None:
+        """An image that does not come back."""
+        self._rank.pop(key, None)
 
     def answered(self, item: WorkItem) -> None:
         """The last request of `item` is answered: its place is free while the answer is recorded."""
@@ -222,7 +258,9 @@ class Scheduler:
         if submit_in <= 0:
             self.submits.bucket.take(now)
             self.job_limit.on_submitting(len(self.in_cloud), now)
-            key = self._keys[heapq.heappop(self._head() or [])]
+            rank = self._first_line().take()
+            key = self._keys[rank]
+            self._rank[key] = rank
             self.in_cloud.add(key)
             self._submitting += 1
             self.busy += 1
@@ -241,23 +279,23 @@ class Scheduler:
     def _until_submit(self, now: float) -> float:
         while self._later and self._later[0][0] <= now:
             rank = heapq.heappop(self._later)[1]
-            heapq.heappush(self._ready.setdefault(self._wave(rank), []), rank)
+            self._ready.setdefault(self._wave(rank), _Line()).put(rank)
         if not self.open:
             return inf
         slot_in = self.job_limit.wait(len(self.in_cloud), now)
         if slot_in == inf:
             return inf
-        if self._head():
+        if self._first_line():
             return max(slot_in, self.submits.bucket.wait(now))
         return max(slot_in, self._later[0][0] - now) if self._later else inf
 
-    def _head(self) -> list[int] | None:
-        """The line of the first open wave that has one."""
+    def _first_line(self) -> _Line:
+        """That of the first open wave in which somebody stands; otherwise an empty one."""
         if self.open_waves is None and len(self._ready) == 1:
             return next(iter(self._ready.values()))
-        waves = (wave for wave, heap in self._ready.items() if heap)
+        waves = (wave for wave, line in self._ready.items() if line)
         first = min((w for w in waves if self.open_waves is None or w in self.open_waves), default=None)
-        return None if first is None else self._ready[first]
+        return _NOBODY if first is None else self._ready[first]
 
     def _until_question(self, now: float) -> tuple[float, Step]:
         for heap in self._due.values():
@@ -284,6 +322,18 @@ class Scheduler:
             del self._current[key]
         return tuple(keys)
 
+
+def _lines(keys: Sequence[str], waves: Mapping[str, int]) -> dict[int, _Line]:
+    """The line of each wave, by its number; a key without a wave is of wave 0."""
+    if not waves:
+        return {0: _Line(range(len(keys)))} if keys else {}
+    ranks: dict[int, array[int]] = {}
+    for rank, key in enumerate(keys):
+        ranks.setdefault(waves.get(key, 0), array("I")).append(rank)
+    return {wave: _Line(found) for wave, found in ranks.items()}
+
+
+_NOBODY = _Line()
 
 SWEEP_KEY = ""
 """A sweep is about no image in particular."""

@@ -159,7 +159,7 @@ def _check_traits(images: Images, found: ProblemCollector) -> None:
             image["type"],
             method if method in METHOD_KEYS else AUTO,
             url[url.rfind(".") :].lower() if "." in url else "",
-            asked_keys(image.items()),
+            asked_keys(image),
             get("os_version"),
             get("os_type"),
             get("architecture"),

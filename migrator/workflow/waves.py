@@ -1,6 +1,6 @@
 """Which waves may submit now: order, windows, and how many of the ones before must have succeeded."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from migrator.domain.image import Image
@@ -166,37 +166,37 @@ _GOOD = frozenset({Phase.SUCCEEDED, Phase.SKIPPED})
 
 
 def line(
-    images: Mapping[str, Image],
+    keys: Sequence[str],
+    image_of: Callable[[str], Image],
     index: Mapping[str, int],
     sizes: Mapping[str, int],
     *,
     largest_first: bool,
     by_machine: bool = False,
 ) -> list[str]:
-    """Keys in the order in which they are submitted: wave, priority, then the largest known object first.
+    """The same keys in the order of submission: wave, priority, then the largest known object first.
 
     The longest job started last is what a run waits for. Where a size is unknown, the plan's order stands.
     With `by_machine` the disks of one machine stand one after another, where the first of them has its place.
     """
-    known = largest_first and bool(sizes) and all(key in sizes for key in images)
-    if not (known or index or by_machine) and len({image.priority for image in images.values()}) <= 1:
-        return list(images)
-    places = {key: place for place, key in enumerate(images)}
+    known = largest_first and bool(sizes) and all(key in sizes for key in keys)
+    if not (known or index or by_machine) and len({image_of(key).priority for key in keys}) <= 1:
+        return list(keys)
 
-    def rank(key: str) -> tuple[int, int, int, int]:
+    def rank(key: str) -> tuple[int, int, int]:
         size = sizes[key] if known else 0
-        return index.get(key, 0), -images[key].priority, -size, places[key]
+        return index.get(key, 0), -image_of(key).priority, -size
 
-    ordered = sorted(images, key=rank)
-    return _machine_by_machine(ordered, images, index) if by_machine else ordered
+    ordered = sorted(keys, key=rank)  # of equals the plan's order stands
+    return _machine_by_machine(ordered, image_of, index) if by_machine else ordered
 
 
 def _machine_by_machine(
-    ordered: Sequence[str], images: Mapping[str, Image], index: Mapping[str, int]
+    ordered: Sequence[str], image_of: Callable[[str], Image], index: Mapping[str, int]
 ) -> list[str]:
     """The same keys, with every further disk of a machine moved up behind the first one of its wave."""
     groups: dict[tuple[int, str] | str, list[str]] = {}
     for key in ordered:
-        machine = images[key].machine
+        machine = image_of(key).machine
         groups.setdefault((index.get(key, 0), machine) if machine else key, []).append(key)
     return [key for group in groups.values() for key in group]

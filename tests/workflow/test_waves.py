@@ -1,5 +1,6 @@
 """Which waves may submit now."""
 
+from collections.abc import Mapping
 from itertools import groupby
 
 import pytest
@@ -103,13 +104,20 @@ def test_a_wave_without_images_is_passed():
     assert waves(PILOT, MAIN, REST, rest=1).gate(0.0).open == {0, 1, 2}
 
 
+def ordered(
+    named: Mapping[str, Image], index: Mapping[str, int], sizes: Mapping[str, int], **how: bool
+) -> list[str]:
+    """The line of these images, which the plan lists in this order."""
+    return line(list(named), named.__getitem__, index, sizes, **how)
+
+
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(-3, 3)), max_size=40))
 def test_the_line_goes_by_wave_then_priority_then_the_plans_own_order(images):
     index = {"a": 0, "b": 1, "c": 2}
     named = {str(n): image(n, wave, priority) for n, (wave, priority) in enumerate(images)}
     waves_of = {key: index[item.wave or "c"] for key, item in named.items()}
 
-    order = line(named, waves_of, {}, largest_first=True)
+    order = ordered(named, waves_of, {}, largest_first=True)
 
     ranks = [(waves_of[key], -named[key].priority, int(key)) for key in order]
     assert ranks == sorted(ranks)
@@ -118,13 +126,13 @@ def test_the_line_goes_by_wave_then_priority_then_the_plans_own_order(images):
 def test_where_all_sizes_are_known_the_largest_go_first():
     named = {str(n): image(n, None) for n in range(3)}
 
-    assert line(named, dict.fromkeys(named, 0), {"0": 5, "1": 9, "2": 7}, largest_first=True) == [
+    assert ordered(named, dict.fromkeys(named, 0), {"0": 5, "1": 9, "2": 7}, largest_first=True) == [
         "1",
         "2",
         "0",
     ]
-    assert line(named, dict.fromkeys(named, 0), {"0": 5, "1": 9}, largest_first=True) == ["0", "1", "2"]
-    assert line(named, dict.fromkeys(named, 0), {"0": 5, "1": 9, "2": 7}, largest_first=False) == [
+    assert ordered(named, dict.fromkeys(named, 0), {"0": 5, "1": 9}, largest_first=True) == ["0", "1", "2"]
+    assert ordered(named, dict.fromkeys(named, 0), {"0": 5, "1": 9, "2": 7}, largest_first=False) == [
         "0",
         "1",
         "2",
@@ -136,8 +144,8 @@ def test_disks_of_a_machine_go_next_to_each_other_where_the_first_of_them_has_it
     named = {str(n): image(n, None, machine=machine) for n, machine in enumerate(machines)}
     sizes = {"0": 1, "1": 5, "2": 9, "3": 7, "4": 6, "5": 2}
 
-    written = line(named, {}, {}, largest_first=False, by_machine=True)
-    largest = line(named, {}, sizes, largest_first=True, by_machine=True)
+    written = ordered(named, {}, {}, largest_first=False, by_machine=True)
+    largest = ordered(named, {}, sizes, largest_first=True, by_machine=True)
 
     assert written == ["0", "3", "1", "2", "5", "4"]
     assert largest == ["2", "5", "3", "0", "4", "1"]
@@ -153,7 +161,7 @@ def test_however_images_are_no_machine_of_a_wave_is_interrupted_and_waves_keep_t
     named = {str(n): image(n, *one) for n, one in enumerate(images)}
     index = {key: ("a", "b").index(item.wave or "") for key, item in named.items()}
 
-    order = line(named, index, {}, largest_first=True, by_machine=True)
+    order = ordered(named, index, {}, largest_first=True, by_machine=True)
 
     assert sorted(order) == sorted(named)
     assert [index[key] for key in order] == sorted(index.values())

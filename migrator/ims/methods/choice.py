@@ -1,6 +1,6 @@
 """Which way an image goes in: what each method has against it, and what "auto" makes of that."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from migrator.domain.image import Image, ImageType
@@ -14,7 +14,7 @@ AUTO = "auto"
 ALL: tuple[ImportMethod, ...] = (QUICK_IMPORT, QUICK_DATA, NORMAL_SYSTEM, NORMAL_DATA)
 """In the order in which "auto" prefers them."""
 
-_ONLY_SOME = tuple(sorted(frozenset().union(*(method.refused for method in ALL))))
+_ONLY_SOME: frozenset[str] = frozenset().union(*(method.refused for method in ALL))
 """Keys that not every method takes."""
 
 
@@ -77,9 +77,11 @@ def family_of(kind: ImageType, os_type: str | None, os_version: str | None) -> s
     return family(os_version)
 
 
-def asked_keys(values: Iterable[tuple[str, object]]) -> tuple[str, ...]:
+def asked_keys(values: Mapping[str, object]) -> tuple[str, ...]:
     """Of these keys and values, the keys that ask for something and that not every method takes."""
-    return tuple(sorted(key for key, value in values if key in _ONLY_SOME and value not in (None, False)))
+    if not (found := _ONLY_SOME.intersection(values)):
+        return ()
+    return tuple(sorted(key for key in found if values[key] not in (None, False)))
 
 
 def wish_of(image: Image) -> Wish:
@@ -91,7 +93,7 @@ def wish_of(image: Image) -> Wish:
         min_disk=image.min_disk,
         family=family_of(image.type, image.os_type, image.os_version),
         os_version=image.os_version,
-        keys=asked_keys([(key, getattr(image, key)) for key in _ONLY_SOME]),
+        keys=asked_keys({key: getattr(image, key) for key in _ONLY_SOME}),
     )
 
 
