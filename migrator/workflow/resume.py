@@ -1,7 +1,7 @@
 """Plan and ledger compared: what to write down first, and the work left."""
 
 from base64 import b32encode
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from operator import is_
@@ -52,9 +52,36 @@ def digest(image: Image) -> str:
     return blake2b(encode(sent, order="sorted"), digest_size=12).hexdigest()
 
 
-def listed(plan: Plan) -> dict[str, Image]:
+class Listed(Mapping[str, Image]):
+    """A plan's images by key, in the plan's order.
+
+    Whoever asks for them in that order, as the reader of a journal mostly does, needs no table of them: of a
+    million images it would be a hundred megabytes.
+    """
+
+    def __init__(self, images: Sequence[Image]) -> None:
+        self._images = images
+        self._next = 0
+        self._table: dict[str, Image] | None = None
+
+    def __getitem__(self, key: str) -> Image:
+        if self._table is None:
+            if self._next < len(self._images) and (image := self._images[self._next]).key == key:
+                self._next += 1
+                return image
+            self._table = {image.key: image for image in self._images}
+        return self._table[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return (image.key for image in self._images)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+
+def listed(plan: Plan) -> Listed:
     """The plan's images by key, in the plan's order."""
-    return {image.key: image for image in plan.images}
+    return Listed(plan.images)
 
 
 def planned(plan: Plan, known: Mapping[str, Planned] = MappingProxyType({})) -> dict[str, Planned]:
@@ -68,7 +95,7 @@ def planned(plan: Plan, known: Mapping[str, Planned] = MappingProxyType({})) -> 
         key: item
         if (item := known.get(key)) is not None and item.image is image
         else Planned(image=image, digest=digest(image))
-        for key, image in listed(plan).items()
+        for key, image in zip(listed(plan), plan.images, strict=True)
     }
 
 

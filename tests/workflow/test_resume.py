@@ -33,6 +33,7 @@ from migrator.workflow.events import (
 from migrator.workflow.ledger import Ledger, fold
 from migrator.workflow.resume import (
     INTERRUPTED,
+    Listed,
     digest,
     drifted,
     marker,
@@ -473,3 +474,15 @@ def test_markers_tell_plans_and_keys_apart():
 
     assert len({marker(*pair).item for pair in pairs}) == len(pairs)
     assert len({plan_tag("p" * length) for length in range(1, 64)}) == 63
+
+
+@given(st.lists(st.sampled_from(["web", "db", "app", "none"]), max_size=8))
+def test_a_plans_images_are_found_by_their_keys_in_whatever_order_they_are_asked_for(names):
+    images = [image(name) for name in ("web", "db", "app")]
+    found, expected = Listed(images), {one.key: one for one in images}
+
+    asked = [image(name).key for name in names]
+
+    assert [found.get(key) for key in asked] == [expected.get(key) for key in asked]
+    assert dict(found) == expected
+    assert len(found) == 3
