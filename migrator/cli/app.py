@@ -317,8 +317,7 @@ def report(
     from migrator.cli.wiring import load
 
     options = Options(reports_dir=reports_dir, journal=journal)
-    write = partial(written_anew, formats=form, output=output)
-    return run_async(write, load(plan)[0], options, console)
+    return written_anew(load(plan)[0], options, console, formats=form, output=output)
 
 
 @app.command()

@@ -1,23 +1,24 @@
 """`migrator report`: every report anew, or those that were asked for, in the plan's folder or elsewhere."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from io import BytesIO
 from pathlib import Path
 
-from migrator.cli.common import Console, plural
+from migrator.cli.common import Console, plural, run_async
 from migrator.cli.earlier import later_report
 from migrator.cli.journals import plan_folder, reader_of
 from migrator.cli.options import Options
-from migrator.cli.reporting import WRITERS, write_reports
+from migrator.cli.reporting import WRITERS, as_report_error, write_of
 from migrator.cli.service import service_seen
+from migrator.cli.side_by_side import worthwhile, written_side_by_side
 from migrator.cli.wiring import zone_of
 from migrator.domain.errors import ReportError, UsageError
 from migrator.domain.plan import Plan
 from migrator.io.atomic_write import write_atomically
 from migrator.io.console import STDOUT
 from migrator.journal.port import JournalReader, at_work
-from migrator.reports.formats import FORMATS, IDS
+from migrator.reports.formats import FILES, FORMATS, IDS
 from migrator.reports.ids import image_ids, left_out
 from migrator.reports.summary import Summary, summary
 from migrator.workflow.ledger import Ledger
@@ -42,39 +43,51 @@ def check_output(formats: Sequence[str], output: str | None) -> None:
         )
 
 
-async def report(
+def report(
     plan: Plan, options: Options, console: Console, *, formats: Sequence[str] = (), output: str | None = None
 ) -> int:
     """Write the reports named by `formats`, every usual one where none is named; to a file or to stdout ("-")
     where `output` says so."""
     check_output(formats, output)
+    folder = plan_folder(options.reports_dir, plan.name)
+    ledger, running = run_async(_ledger, plan, options, folder)
+    with as_report_error("the reports cannot be made"):
+        seen, zone = service_seen(folder), zone_of(plan)
+        facts = summary(ledger, plan=plan, now=time.time(), running=running, service=seen, zone=zone)
+    chosen = tuple(dict.fromkeys(formats)) or tuple(FORMATS)
+    if output is None:
+        for form in _written(facts, folder, chosen):
+            console.out(str(folder / FILES[form]))
+    else:
+        _put(facts, chosen[0], output, console)
+    if IDS.keys() & set(chosen):
+        _say_ids(facts, console)
+    return 0
+
+
+async def _ledger(plan: Plan, options: Options, folder: Path) -> tuple[Ledger, bool]:
+    """What the journal holds, and whether a run goes on. Raises ReportError where a report knows more."""
     reader = await reader_of(plan, options)
     ledger = await reader.ledger(listed(plan))
-    folder = plan_folder(options.reports_dir, plan.name)
     if await is_behind(plan, folder, ledger, reader):
         raise ReportError(
             f"{folder}: the journal is older than the report beside it, which would be overwritten",
             hint="Put the newer journal back, or go on with this one: `migrator run` takes what the report "
-            "knows into the journal first. To have it overwritten all the same, move the reports away.",
+            "knows into the journal first. To have it overwritten all the same, move the reports away, "
+            "and run.json with them.",
         )
-    seen, running, now = service_seen(folder), await at_work(reader), time.time()
-    chosen = tuple(dict.fromkeys(formats)) or tuple(FORMATS)
-    if output is None:
-        written = await write_reports(
-            plan, ledger, folder, now, running=running, formats=chosen, service=seen
-        )
-        for path in written.paths:
-            console.out(str(path))
-    else:
-        _put(
-            summary(ledger, plan=plan, now=now, running=running, service=seen, zone=zone_of(plan)),
-            chosen[0],
-            output,
-            console,
-        )
-    if IDS.keys() & set(chosen):
-        _say_ids(summary(ledger, plan=plan, now=now, running=running, zone=zone_of(plan)), console)
-    return 0
+    return ledger, await at_work(reader)
+
+
+def _written(facts: Summary, folder: Path, formats: Sequence[str]) -> Sequence[str]:
+    """Write these reports; those that were written. Raises ReportError."""
+
+    def write(some: Collection[str]) -> Sequence[str]:
+        return tuple(write_of(lambda: facts, folder, some).spent)
+
+    if worthwhile(formats, facts.totals.images):
+        return written_side_by_side(formats, write)
+    return write(formats)
 
 
 def _put(facts: Summary, form: str, output: str, console: Console) -> None:

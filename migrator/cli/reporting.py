@@ -69,24 +69,27 @@ async def write_reports(
     def facts() -> Summary:
         return summary(frozen, plan=plan, now=now, running=running, service=service, zone=zone)
 
-    return await anyio.to_thread.run_sync(_write, facts, folder, formats)
+    return await anyio.to_thread.run_sync(write_of, facts, folder, formats)
 
 
-def _write(make: Callable[[], Summary], folder: Path, formats: Collection[str]) -> Written:
-    """One format that fails keeps no other from being written; the first failure is raised at the end."""
+def write_of(make: Callable[[], Summary], folder: Path, formats: Collection[str]) -> Written:
+    """Reports of the Summary that `make` makes. Raises ReportError.
+
+    One format that fails keeps no other from being written; the first failure is raised at the end.
+    """
     began = time.thread_time()
-    with _as_report_error("the reports cannot be made"):
+    with as_report_error("the reports cannot be made"):
         facts = make()
     summed = time.thread_time() - began
     paths, spent, failure = [], {}, None
-    with _as_report_error(f"{folder} cannot be made"):
+    with as_report_error(f"{folder} cannot be made"):
         folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder, [*FILES.values(), RUN_FILE, SERVICE_FILE])
     for suffix in formats:
         began, write = time.thread_time(), WRITERS[suffix]
         path = folder / FILES[suffix]
         try:
-            with _as_report_error(f"{path} cannot be made"):
+            with as_report_error(f"{path} cannot be made"):
                 write_atomically(path, lambda stream, write=write: write(facts, stream))  # type: ignore[misc]
         except ReportError as error:
             failure = failure or error
@@ -99,7 +102,7 @@ def _write(make: Callable[[], Summary], folder: Path, formats: Collection[str]) 
 
 
 @contextmanager
-def _as_report_error(what: str) -> Iterator[None]:
+def as_report_error(what: str) -> Iterator[None]:
     """A bug in what is made beside a run is not the run's: nothing of it is lost, and it goes on."""
     try:
         yield

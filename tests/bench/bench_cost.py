@@ -100,6 +100,17 @@ CASES = {
         clients=("durable", "ours"),
         rounds=1,
     ),
+    "paced": Case(
+        images=100_000,
+        job_seconds=60.0,
+        spread="uniform",
+        in_flight=100_000,
+        submit_rate=33,
+        query_rate=1_000,
+        speed=10.0,
+        clients=("ours",),
+        rounds=1,
+    ),
 }
 USUAL = ("burst", "calm")
 

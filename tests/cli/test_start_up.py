@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from migrator import __version__
 from migrator.cli.app import app
+from migrator.cli.common import run_async, run_virtually
 
 COMMANDS = sorted(app.commands)
 HEAVY = (
@@ -104,3 +105,24 @@ def test_a_wrong_command_line_is_exit_code_2_with_a_word_that_helps(arguments, t
     assert text in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
+
+
+class Large:
+    """Whoever describes it has a long time to wait."""
+
+    described = False
+
+    def __repr__(self) -> str:
+        self.described = True
+        return "large"
+
+
+@pytest.mark.parametrize("run", [run_async, run_virtually])
+def test_what_a_loop_found_is_handed_on_and_not_described(run):
+    there = Large()
+
+    async def find(one: Large) -> Large:
+        return one
+
+    assert run(find, there) is there
+    assert not there.described
