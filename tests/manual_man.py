@@ -62,6 +62,7 @@ def _lines() -> Iterator[str]:
     for path, what in (
         ("reports/PLAN/journal.db", "Every fact of a plan's runs. Never delete it."),
         ("reports/PLAN/report.{json,csv,html,xlsx,md}", "What became of each image."),
+        ("reports/PLAN/run.json", "That a run began, for a journal that is put back from an older copy."),
         ("reports/PLAN/service.json", "What the service was seen to do; no names, ids or secrets."),
     ):
         yield ".TP"

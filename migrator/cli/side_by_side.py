@@ -1,9 +1,11 @@
 """Reports of a large plan made by two processes: the workbook, a third of the work, by one of its own."""
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
@@ -55,7 +57,10 @@ def written_side_by_side(formats: Collection[str], write: Write) -> list[str]:
 
 
 def _made(write: Write, send: Connection) -> None:
-    send.send(_tried(write, [DEAR]))
+    """In the child: it ends with its parent, whom Ctrl-C is for."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(BrokenPipeError):
+        send.send(_tried(write, [DEAR]))
 
 
 def _tried(write: Write, formats: Collection[str]) -> tuple[Sequence[str], ReportError | None]:
