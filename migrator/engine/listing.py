@@ -72,8 +72,19 @@ class Listing:
         if alone:
             query = ImageQuery(name=self.ledger.planned[keys[0]].image.name)
             return self.matches(keys, (await self.worker.cloud.images(query)).images)
-        since = min(lookup.began_at(self.ledger.states[key]) for key in keys)
+        since = min(lookup.began_at(self.ledger.states[key]) for key in keys) - lookup.CLOCK_SKEW
         return self.matches(keys, await self.everything(ListedBy.NAME, since))
+
+    def since(self, keys: Iterable[str]) -> float | None:
+        """The moment since which a list shows the images of these keys, as far as clocks are known.
+
+        None where nothing tells, or some import was not asked for by this run: its image may have been there
+        before. An image that such a list does not show may still be there.
+        """
+        states = [self.ledger.states[key] for key in keys]
+        if not states or not all(map(self.worker.submitted, states)):
+            return None
+        return self.worker.service_clock.earliest(min(map(lookup.began_at, states)))
 
     async def _by_marker(self, keys: Collection[str]) -> Sequence[CloudImage]:
         if len(keys) > 1:
@@ -82,7 +93,7 @@ class Listing:
         return (await self.worker.cloud.images(ImageQuery(tag=mark.item_tag))).images
 
     async def everything(self, by: ListedBy, since: float | None = None) -> list[CloudImage]:
-        """Every image of this plan, or every private one since a moment."""
+        """Every image of this plan, or every private one; those that say they were created since a moment."""
         return [image async for page in self.pages(by, since) for image in page]
 
     def unsettled(self, page: Iterable[CloudImage], wanted: Container[str]) -> Iterator[CloudImage]:
@@ -126,9 +137,8 @@ class Listing:
 
     async def pages(self, by: ListedBy, since: float | None = None) -> AsyncIterator[Sequence[CloudImage]]:
         """The same page by page, each within the rate; the token of the first is the work item's own."""
-        early = None if since is None else since - lookup.CLOCK_SKEW
         tag = plan_tag(self.plan.name) if by is ListedBy.TAG else None
-        query = ImageQuery(tag=tag, created_since=early)
+        query = ImageQuery(tag=tag, created_since=since)
         new = NewEntries()
         page, count = await self.worker.cloud.images(query), 1
         new.of_page(image.id for image in page.images)
@@ -138,6 +148,9 @@ class Listing:
             page, count = await self.worker.cloud.images(query, after=page.next), count + 1
             new.of_page(image.id for image in page.images)
             yield page.images
+        if since is not None:
+            self.worker.sweep_pages = count
         if by is ListedBy.TAG and since is None:
             self.worker.scheduler.list_pages = count
-        self.worker.sweep_pages = count
+        elif by is ListedBy.TAG:
+            self.worker.scheduler.recent_pages = count

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import anyio
 
-from migrator.domain.cloud import Fault, JobStatus, RateHint
+from migrator.domain.cloud import CloudImage, Fault, JobStatus, RateHint
 from migrator.domain.errors import RetryableError, Unreachable
 from migrator.domain.image import USUAL, Decided
 from migrator.domain.plan import Polling, Target
@@ -19,9 +19,11 @@ from migrator.pacing.clock_jump import ClockJump
 from migrator.pacing.doubt import Doubt
 from migrator.pacing.poll_schedule import History, next_poll
 from migrator.pacing.scheduler import SWEEP_KEY, Idle, Scheduler, WorkItem
+from migrator.pacing.service_clock import ServiceClock
 from migrator.pacing.sweep import TRIAL, Hints
 from migrator.pacing.visibility import Visibility
 from migrator.workflow.beliefs import ServiceSeen
+from migrator.workflow.lookup import began_at
 from migrator.workflow.states import State
 from migrator.workflow.transitions import Step
 from migrator.workflow.visibility_delay import ListedBy
@@ -76,8 +78,7 @@ class TargetWorker:
         self.reached = False
         """Whether the service has answered at all in this run."""
         self._outage_since: float | None = None
-        self._outages = 0
-        self._next_try = 0.0
+        self._outages, self._next_try = 0, 0.0
         self._sweeping, self._sweep_at = False, inf
         """Whether one list is planned, or under way; and when it is due."""
         self._queued: dict[str, float] = {}
@@ -92,7 +93,8 @@ class TargetWorker:
         """Questions that the service refuses for good: since when, and how often in a row."""
         self.jobs: dict[str, str] = {}
         """Whose job each job id is: an answer that names another image's is not about what was asked."""
-        self.clock_jump = ClockJump(clock.now(), clock.monotonic())
+        self._opened_at = clock.now()
+        self.clock_jump, self.service_clock = ClockJump(self._opened_at, clock.monotonic()), ServiceClock()
         self._blind: set[str] = set()
         """Keys of running jobs whose end nobody can tell."""
         self.sweep_pages = 1
@@ -352,9 +354,23 @@ class TargetWorker:
         tick = self._clock.monotonic()
         jump = self.clock_jump.seen(self._clock.now(), tick)
         if jump:
+            self.service_clock.jumped()
             for doubt in self.doubts.values():
                 doubt.restart(tick)
         return jump
+
+    def submitted(self, state: State) -> bool:
+        """Whether this run asked for the import whose job the image's is."""
+        if not state.attempts or state.job_id is None:
+            return False
+        last = state.attempts[-1]
+        return last.job_id == state.job_id and last.began_at >= self._opened_at
+
+    def shown(self, state: State, image: CloudImage) -> None:
+        """The image of a job was read back."""
+        self.visibility.shown(state.key, image, self._clock.monotonic())
+        if self.submitted(state) and image.id == state.image_id:
+            self.service_clock.made(began_at(state), image.created_at)
 
     def evidence_grows(self, key: str) -> bool:
         """Whether other jobs of this target run, or can begin, that may tell how soon lists show them.

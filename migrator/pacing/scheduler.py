@@ -107,8 +107,9 @@ class Scheduler:
         )
         self.open = True
         """Whether new images may be submitted."""
-        self.list_pages = 1
-        """Requests that one list of everything this plan imported takes; what a shared answer costs."""
+        self.list_pages = self.recent_pages = 1
+        """Requests that one list of everything this plan imported takes, and one of what it imported lately:
+        what a shared answer costs."""
         self._requests_allowed = limits.max_requests
         self._queries_allowed = max(1, limits.max_requests - 1)
         self._submitting = self._asking = 0
@@ -314,7 +315,7 @@ class Scheduler:
             soon = now + self._together
             live = [entry for entry in heap if self._current.get(entry[2]) == entry[1]]
             others = [entry for entry in live if entry[0] <= soon]
-            if len(others) >= self.list_pages:
+            if len(others) >= (self.recent_pages if step is Step.VERIFY else self.list_pages):
                 keys += [key for _, _, key in sorted(others)]
                 heap[:] = [entry for entry in live if entry[0] > soon]
                 heapq.heapify(heap)

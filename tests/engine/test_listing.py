@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 import pytest
 
 from migrator.domain.cloud import CloudImage, ImagePage, ImageQuery
-from migrator.engine.listing import Listing
-from migrator.workflow.events import AttemptBegan, ImageVerified, JobAccepted, JobSucceeded
+from migrator.engine.context import Context
+from migrator.engine.handlers.verify import verify
+from migrator.pacing.scheduler import WorkItem
+from migrator.workflow.events import AttemptBegan, ImageEvent, ImageVerified, JobAccepted, JobSucceeded
 from migrator.workflow.resume import marker
+from migrator.workflow.transitions import Step
 from migrator.workflow.visibility_delay import ListedBy
 from tests.engine.conftest import Bench
-from tests.fakes import FakeCloud
+from tests.fakes import FakeClock, FakeCloud
 
 pytestmark = pytest.mark.anyio
 
@@ -36,18 +39,18 @@ def image(bench: Bench, id_: str, name: str, status: str, of: str | None = None)
     return CloudImage(id=id_, name=name, status=status, tags=mark.tags)
 
 
-async def running(bench: Bench) -> Listing:
+async def running(bench: Bench, began_at: float = 1.0) -> Context:
     """What lists of the target are read with, while all three imports run."""
     keys = await bench.open()
     for key in keys:
         digest = bench.ledger.planned[key].digest
         await bench.journal.append(
-            AttemptBegan(at=1.0, key=key, attempt=1, digest=digest),
-            JobAccepted(at=2.0, key=key, job_id=f"job-{key}"),
+            AttemptBegan(at=began_at, key=key, attempt=1, digest=digest),
+            JobAccepted(at=began_at + 1.0, key=key, job_id=f"job-{key}"),
         )
     assert bench.engine is not None
     bench.engine._open_targets(keys)
-    return bench.engine.drivers["north"].context.listing
+    return bench.engine.drivers["north"].context
 
 
 def names(bench: Bench) -> list[str]:
@@ -69,7 +72,7 @@ async def test_the_status_of_each_image_is_the_same_however_a_list_is_cut(size: 
             image(bench, "i-5", "renamed since", "active", of=third),
         ],
     )
-    listing = await running(bench)
+    listing = (await running(bench)).listing
 
     found = await listing.statuses(set(bench.ledger.states), ListedBy.TAG, None)
 
@@ -86,7 +89,7 @@ async def test_of_a_list_that_verifies_many_only_what_may_still_be_asked_about_i
         image(bench, "of one that is asked about", third, "queued"),
         CloudImage(id="of no name of the plan", name="renamed since", status="saving", tags={}),
     ]
-    listing = await running(bench)
+    listing = (await running(bench)).listing
     over = (
         JobSucceeded(at=3.0, key=f"north/{second}", image_id="i"),
         ImageVerified(at=4.0, key=f"north/{second}", image_id="i"),
@@ -106,6 +109,37 @@ async def test_images_that_nobody_asks_about_are_left_out():
     bench = Bench()
     first, second, _ = names(bench)
     bench.cloud = Pages(shown=[image(bench, "i-1", first, "active"), image(bench, "i-2", second, "active")])
-    listing = await running(bench)
+    listing = (await running(bench)).listing
 
     assert await listing.statuses({f"north/{second}"}, ListedBy.TAG, None) == {f"north/{second}": "active"}
+
+
+@pytest.mark.parametrize(
+    ("began_at", "known"),
+    [
+        pytest.param(FakeClock.START - 1.0, False, id="by an earlier run"),
+        pytest.param(FakeClock.START + 1.0, True, id="by this run"),
+    ],
+)
+async def test_a_list_begins_late_only_for_imports_that_this_run_asked_for(began_at: float, known: bool):
+    context = await running(Bench(), began_at)
+
+    assert (context.listing.since(context.ledger.states) is not None) is known
+
+
+async def test_a_job_that_ended_while_a_list_was_read_is_not_missing_because_that_list_begins_after_it():
+    bench = Bench()
+    first, second, third = names(bench)
+    bench.cloud = Pages(shown=[image(bench, "i-1", first, "active"), image(bench, "i-2", second, "active")])
+    context = await running(bench, FakeClock.START + 1.0)
+    keys = tuple(context.ledger.states)
+    for number, key in enumerate(keys, 1):
+        await bench.journal.append(JobSucceeded(at=FakeClock.START + 9.0, key=key, image_id=f"i-{number}"))
+    context.worker.scheduler.ask(f"north/{third}", Step.VERIFY, 0.0)
+
+    results = [one async for one in verify(context, WorkItem(Step.VERIFY, keys[:2]))]
+
+    judged = [event.key for one in results for event in one.events if isinstance(event, ImageEvent)]
+    assert [key for key in keys if key in judged] == list(keys[:2])
+    assert {key: wait for one in results for key, wait in one.after.items()} == {f"north/{third}": 0.0}
+    assert context.worker.watch(context.state(f"north/{third}")).unverified_since is None

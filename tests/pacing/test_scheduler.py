@@ -130,13 +130,26 @@ def test_a_list_that_is_read_may_answer_for_those_who_came_due_meanwhile():
     assert [item.keys for item in turns(scheduler, 9.0)] == [("poll",), ("later",)]
 
 
-def test_a_long_list_is_not_read_for_a_few_images():
+@pytest.mark.parametrize("step", [Step.VERIFY, Step.LOOK_UP])
+def test_a_long_list_is_not_read_for_a_few_images(step):
+    scheduler = Scheduler(FAST, [], 0.0)
+    if step is Step.VERIFY:
+        scheduler.recent_pages = 10
+    else:
+        scheduler.list_pages = 10
+    for number in range(5):
+        scheduler.ask(str(number), step, 1.0)
+
+    assert [len(item.keys) for item in turns(scheduler, 1.0)] == [1, 1, 1, 1, 1]
+
+
+def test_what_was_imported_long_ago_makes_no_list_longer_that_verifies():
     scheduler = Scheduler(FAST, [], 0.0)
     scheduler.list_pages = 10
     for number in range(5):
         scheduler.ask(str(number), Step.VERIFY, 1.0)
 
-    assert [len(item.keys) for item in turns(scheduler, 1.0)] == [1, 1, 1, 1, 1]
+    assert [len(item.keys) for item in turns(scheduler, 1.0)] == [5]
 
 
 def test_polls_leave_one_request_slot_to_submissions():

@@ -28,17 +28,18 @@ async def verify(context: Context, item: WorkItem) -> AsyncGenerator[Result, Non
 
 
 async def _verify_many(context: Context, keys: tuple[str, ...], asked: float) -> AsyncGenerator[Result, None]:
-    """One list for many images.
+    """One list for many images: of what was made lately, and of everything where that does not show them all.
 
     What stands on a page under the very id that its job told is judged while the next page is on its way:
     neither the service nor the journal waits for the other.
     """
     listing, worker = context.listing, context.worker
-    found = dict.fromkeys(keys, NOTHING_LISTED)
-    if listing.marked:
-        by_id = {context.state(key).image_id: key for key in keys}
-        left, images = dict.fromkeys(keys), list[CloudImage]()
-        async for page in listing.pages(ListedBy.TAG):
+    left = dict.fromkeys(keys)
+    recent = listing.since(keys)
+    for since in dict.fromkeys((recent, None)) if listing.marked else ():
+        by_id = {context.state(key).image_id: key for key in left}
+        images: list[CloudImage] = []
+        async for page in listing.pages(ListedBy.TAG, since):
             here = {image.id: key for image in page if (key := by_id.pop(image.id, None))}
             for key in here.values():
                 del left[key]
@@ -47,15 +48,26 @@ async def _verify_many(context: Context, keys: tuple[str, ...], asked: float) ->
                 result = _verdicts(context, listing.matches(here.values(), page), asked)
                 result.beside = True
                 yield result
-        found = listing.matches(left, images)
-        if all(matches.ours for matches in found.values()):
-            # A job that ended while a long list was read is in it, most likely: it need not wait for another.
-            late = worker.scheduler.joining(Step.VERIFY, context.clock.monotonic())
-            yield _verdicts(context, found | listing.matches(late, images), asked)
+        shown = {key: found for key, found in listing.matches(left, images).items() if found.ours}
+        for key in shown:
+            del left[key]
+        if shown:
+            yield _verdicts(context, shown, asked)
+        if not left:
+            yield _late_ones(context, images, asked)
             return
         await worker.another_question()
-    found |= await listing.by_name([key for key in found if not found[key].ours], alone=False)
+    found = dict.fromkeys(left, NOTHING_LISTED) | await listing.by_name(list(left), alone=False)
     yield _verdicts(context, found, asked)
+
+
+def _late_ones(context: Context, images: list[CloudImage], asked: float) -> Result:
+    """Jobs that ended while a long list was read are in it, most likely: they need not wait for another."""
+    late = context.worker.scheduler.joining(Step.VERIFY, context.clock.monotonic())
+    found = context.listing.matches(late, images)
+    result = _verdicts(context, {key: one for key, one in found.items() if one.ours}, asked)
+    result.after.update((key, 0.0) for key in late if not found[key].ours)
+    return result
 
 
 def unchecked(context: Context, state: State) -> ImageEvent | None:
@@ -92,7 +104,7 @@ def _verdict(context: Context, state: State, image: CloudImage | None, asked: fl
     key, now, worker = state.key, context.now(), context.worker
     tick = context.clock.monotonic()
     if image is not None:
-        worker.visibility.shown(key, image, tick)
+        worker.shown(state, image)
     else:
         worker.visibility.unlisted(key, tick)
     planned = context.ledger.planned[key].image
