@@ -113,7 +113,7 @@ class Listing:
                 yield image
 
     async def statuses(self, keys: AbstractSet[str], by: ListedBy, since: float | None) -> dict[str, str]:
-        """The status of the images of `keys`, as far as a list shows them, by key.
+        """The status of the images of `keys`, as far as a sweep shows them, by key.
 
         A list of a large plan is long and comes often: of each page no more is kept, and only images that
         bear no name of the plan are compared with all of `keys`, which may change meanwhile.
@@ -127,12 +127,15 @@ class Listing:
                 if matches.ours:
                     best[key] = lookup.better(best.get(key), matches.ours[0].status)
 
+        count = 0
         async for page in self.pages(by, since):
+            count += 1
             named = [f"{target}/{image.name}" for image in page]
             take_in({key for key in named if key in keys}, page)
             strays += [image for key, image in zip(named, page, strict=True) if key not in known]
         if strays:
             take_in(keys, strays)
+        self.worker.sweep_pages = count
         return {key: status for key, status in best.items() if key in keys}  # it may be fewer by now
 
     async def pages(self, by: ListedBy, since: float | None = None) -> AsyncIterator[Sequence[CloudImage]]:
@@ -148,9 +151,5 @@ class Listing:
             page, count = await self.worker.cloud.images(query, after=page.next), count + 1
             new.of_page(image.id for image in page.images)
             yield page.images
-        if since is not None:
-            self.worker.sweep_pages = count
         if by is ListedBy.TAG and since is None:
             self.worker.scheduler.list_pages = count
-        elif by is ListedBy.TAG:
-            self.worker.scheduler.recent_pages = count

@@ -1,6 +1,7 @@
 """A list of everything is read page by page: what it says of each image is the same however it is cut."""
 
 from dataclasses import dataclass, field
+from math import ceil
 
 import pytest
 
@@ -77,6 +78,7 @@ async def test_the_status_of_each_image_is_the_same_however_a_list_is_cut(size: 
     found = await listing.statuses(set(bench.ledger.states), ListedBy.TAG, None)
 
     assert found == {f"north/{first}": "active", f"north/{second}": "queued", f"north/{third}": "active"}
+    assert listing.worker.sweep_pages == ceil(6 / size)
 
 
 async def test_of_a_list_that_verifies_many_only_what_may_still_be_asked_about_is_kept():
@@ -143,3 +145,4 @@ async def test_a_job_that_ended_while_a_list_was_read_is_not_missing_because_tha
     assert [key for key in keys if key in judged] == list(keys[:2])
     assert {key: wait for one in results for key, wait in one.after.items()} == {f"north/{third}": 0.0}
     assert context.worker.watch(context.state(f"north/{third}")).unverified_since is None
+    assert context.worker.scheduler.recent_pages == 2

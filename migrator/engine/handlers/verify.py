@@ -39,7 +39,9 @@ async def _verify_many(context: Context, keys: tuple[str, ...], asked: float) ->
     for since in dict.fromkeys((recent, None)) if listing.marked else ():
         by_id = {context.state(key).image_id: key for key in left}
         images: list[CloudImage] = []
+        pages = 0
         async for page in listing.pages(ListedBy.TAG, since):
+            pages += 1
             here = {image.id: key for image in page if (key := by_id.pop(image.id, None))}
             for key in here.values():
                 del left[key]
@@ -48,6 +50,8 @@ async def _verify_many(context: Context, keys: tuple[str, ...], asked: float) ->
                 result = _verdicts(context, listing.matches(here.values(), page), asked)
                 result.beside = True
                 yield result
+        if since is not None:
+            worker.scheduler.recent_pages = pages
         shown = {key: found for key, found in listing.matches(left, images).items() if found.ours}
         for key in shown:
             del left[key]
