@@ -47,7 +47,10 @@ class Written:
 
     paths: Sequence[Path] = ()
     spent: Mapping[str, float] = field(default_factory=dict)
-    """Seconds of a processor that each format takes by itself, the Summary included."""
+    """Seconds of a processor that each format took."""
+
+    summed: float = 0.0
+    """Seconds of a processor that the Summary took, which all of them show."""
 
 
 async def write_reports(
@@ -95,10 +98,10 @@ def write_of(make: Callable[[], Summary], folder: Path, formats: Collection[str]
             failure = failure or error
         else:
             paths.append(path)
-            spent[suffix] = summed + time.thread_time() - began
+            spent[suffix] = time.thread_time() - began
     if failure is not None:
         raise failure
-    return Written(paths=paths, spent=spent)
+    return Written(paths=paths, spent=spent, summed=summed)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ from migrator.engine import Engine
 from migrator.engine.notifier import Notifier
 from migrator.engine.preflight import PreflightResult
 from migrator.journal.port import Journal
-from migrator.pacing.affordable import RefreshSchedule
+from migrator.pacing.affordable import RefreshSchedule, pause
 from migrator.pacing.watcher import Watcher
 from migrator.reports.formats import FORMATS
 from migrator.workflow.events import Event, ImageEvent, JobRestored, RunBegan, RunEnded
@@ -64,17 +64,17 @@ Given = TypeVarTuple("Given")
 
 log = structlog.get_logger()
 
-REPORT_EVERY = 30.0
-"""Seconds between two rewrites of a report while a run goes on, at least."""
+REPORT_FIRST, REPORT_EVERY = 30.0, 120.0
+"""Seconds until reports are first written while a run goes on, and between two rewrites of one, at least."""
+
+METRICS_EVERY = 30.0
+"""Seconds between two rewrites of the metrics, at least."""
 
 FIRST_EVENTS = 5_000
 """Events in one commit, while a run writes down what its plan lists."""
 
-REPORT_SHARE = 0.005
-"""Of a core: what all reports and the metrics together may take while a run goes on."""
-
-METRICS = "metrics"
-"""What is made in turn with the reports."""
+REPORT_SHARE, METRICS_SHARE = 0.004, 0.001
+"""Of a core: what all reports together, and the metrics, may take while a run goes on."""
 
 _STOPS = {
     signal.SIGINT: StopReason.INTERRUPT,
@@ -300,6 +300,7 @@ class _Session:
         """The engine's run, with everything that goes on beside it; `opened` is when the journal was."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._refresh_reports)
+            group.start_soon(self._refresh_metrics)
             group.start_soon(_beside, "progress", progress.show)
             if self.options.max_duration is not None:
                 left = self.options.max_duration - (self.clock.monotonic() - opened)
@@ -309,22 +310,29 @@ class _Session:
         return end
 
     async def _refresh_reports(self) -> None:
-        """Rewrite each report, and the metrics, as often as it can be afforded; until cancelled."""
-        names = [*(FORMATS if self.reports else ()), *([METRICS] if self.measured.wanted else [])]
-        turns = RefreshSchedule(names, share=REPORT_SHARE, least=REPORT_EVERY, now=self.clock.monotonic())
+        """Rewrite each report as often as it can be afforded; until cancelled."""
+        names, clock = FORMATS if self.reports else (), self.clock
+        turns = RefreshSchedule(
+            names, share=REPORT_SHARE, first=REPORT_FIRST, least=REPORT_EVERY, now=clock.monotonic()
+        )
         while True:
-            await anyio.sleep(turns.wait(self.clock.monotonic()))
-            due = turns.due(self.clock.monotonic())
-            spent = dict.fromkeys(due, 0.0)
-            if METRICS in due:
-                spent[METRICS] = await self.write_metrics(running=True)
-            formats = [name for name in due if name != METRICS]
+            await anyio.sleep(turns.wait(clock.monotonic()))
+            due = turns.due(clock.monotonic())
             try:
-                spent.update((await self.write_reports(running=True, formats=formats)).spent)
+                written = await self.write_reports(running=True, formats=due)
             except ReportError as error:
                 # The run and its journal go on; the next refresh may succeed.
                 log.error("report.stale", reason=str(error))
-            turns.made(spent, self.clock.monotonic())
+                turns.made(dict.fromkeys(due, 0.0), clock.monotonic())
+            else:
+                turns.made(written.spent, clock.monotonic(), common=written.summed)
+
+    async def _refresh_metrics(self) -> None:
+        """Rewrite the metrics as often as they can be afforded; until cancelled."""
+        spent = 0.0
+        while self.measured.wanted:
+            await anyio.sleep(pause(spent, share=METRICS_SHARE, least=METRICS_EVERY))
+            spent = await self.write_metrics(running=True)
 
     async def end(self, run_id: str, end: Ending, observe: Callable[[Event], None]) -> None:
         """Record how the run ended, and say it."""
