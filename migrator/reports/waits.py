@@ -74,10 +74,12 @@ def waits(
     """What keeps the unfinished images of `pairs`, the most urgent first; empty when nothing is left."""
     halted = still.halted
     counts = dict.fromkeys(Phase, 0)
-    held_ones = 0
+    held_ones, late = 0, 0.0
     for _, state in pairs:
         counts[state.phase] += 1
         held_ones += state.held
+        if state.phase is Phase.IN_DOUBT and not state.attempts[-1].final:
+            late = plan.policy.late
     if not any(count for phase, count in counts.items() if phase not in FINISHED):
         return _after_imports(pairs)
     sentences = [f"target {one_line(name)} stopped: {with_remedy(fault)}" for name, fault in halted.items()]
@@ -97,7 +99,7 @@ def waits(
             fault = Fault(message=cause.message, code=cause.code, remedy=cause.remedy)
             sentences.append(f"{cause.count:,} {CAUSES[cause.kind]}: {with_remedy(fault)}")
     if (in_doubt := counts[Phase.IN_DOUBT] - held_ones) > 0:
-        sentences.append(doubtful(in_doubt, still.settle))
+        sentences.append(doubtful(in_doubt, late + still.settle))
     if held_ones:
         sentences.append(held(held_ones))
     return (*sentences, *_after_imports(pairs))
@@ -204,12 +206,13 @@ def _held_by_rate(targets: Mapping[str, _Target], plan: Plan, seconds: float) ->
             yield f"{one.ready:,} {wait} for the submit rate of {one_line(name)}: {rate} (submit_rate)"
 
 
-def doubtful(count: int, settle: float) -> str:
-    """What attempts in doubt wait for."""
+def doubtful(count: int, seconds: float) -> str:
+    """What attempts in doubt wait for, `seconds` at most: one may still be accepted, and then lists may take
+    long to show it."""
     word = STATUSES[Phase.IN_DOUBT].word
-    if settle == inf:
+    if seconds == inf:
         return f"{count:,} {word}: looked up until other jobs have shown how soon lists show them"
-    return f"{count:,} {word}: looked up for up to {span(settle)} before they are sent again"
+    return f"{count:,} {word}: looked up for up to {span(seconds)} before they are sent again"
 
 
 def held(count: int) -> str:

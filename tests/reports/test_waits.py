@@ -6,7 +6,7 @@ import json
 import pytest
 
 from migrator.domain.cloud import Fault
-from migrator.domain.plan import Wave
+from migrator.domain.plan import Policy, Wave
 from migrator.domain.zone import zone
 from migrator.reports.formats import FORMATS
 from migrator.reports.headline import headline, next_step
@@ -223,3 +223,16 @@ def test_shares_and_copies_are_waited_for_after_the_last_image():
         "1 share or copy in doubt: looked up before anything is sent again",
         "1 share or copy to go, at most five of a target at once",
     )
+
+
+@pytest.mark.parametrize(
+    ("final", "seconds"), [(True, "2 min"), (False, "17 min")], ids=["answered", "without a final answer"]
+)
+def test_an_attempt_in_doubt_waits_while_it_may_be_accepted_and_then_for_lists(final: bool, seconds: str):
+    plan = plan_for().model_copy(update={"policy": Policy(settle=120.0)})
+    began = AttemptBegan(at=START, key="north/web-0", attempt=1, digest="planned")
+    unknown = AttemptUnknown(at=START, key="north/web-0", fault=Fault(message="no answer"), final=final)
+
+    facts = summary(fold([BEGAN, *listed(1), began, unknown]), plan=plan, now=START + 1.0)
+
+    assert f"1 in doubt: looked up for up to {seconds} before they are sent again" in facts.waits
