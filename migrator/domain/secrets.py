@@ -91,7 +91,7 @@ class _Form:
             return "".join(_of_base64(char) if self.base64 else _spelled(char) for char in first)
         if self.base64:
             return "".join({"+": "[+-]", "/": "[/_]"}.get(char) or char for char in first)
-        return re.escape(first)
+        return re.escape(first).replace(r"\ ", "[ +]")  # a form without a "%" has its "+" all the same
 
     def end(self, text: str, start: int, words: Iterable[Words]) -> int | None:
         """Where it ends in `text`, in which it begins at `start`; None when that is not enough of it."""

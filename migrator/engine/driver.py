@@ -123,6 +123,7 @@ class Driver:
         try:
             if item.shared:
                 await self._ask_for_many(item, answered)
+                self.worker.scheduler.list_ended(item.step, well=True)
             else:
                 async with aclosing(HANDLERS[item.step](self.context, item)) as results:
                     async for result in results:
@@ -131,6 +132,8 @@ class Driver:
             self.worker.rejected.pop(item.step, None)
         except (RetryableError, RejectedError) as error:
             left = [key for key in item.keys if key not in answered]
+            if item.shared:
+                self.worker.scheduler.list_ended(item.step, well=False)
             await self._carry_out(trouble.unanswered(self.context, item.step, left, error), item)
         except TargetHaltedError as error:
             self._log.error(

@@ -133,6 +133,8 @@ class Scheduler:
         self._current: dict[str, int] = {}
         """The serial number of each image's question; others in the heaps are outdated."""
         self._together = together
+        self._failed_lists = dict.fromkeys(_SHARED, 0)
+        """Lists on behalf of many images that failed one after the other, by step."""
 
     @property
     def waiting(self) -> int:
@@ -205,6 +207,10 @@ class Scheduler:
     def asking(self, key: str) -> bool:
         """Whether a question about an image is under way, rather than planned."""
         return key not in self._current
+
+    def list_ended(self, step: Step, *, well: bool) -> None:
+        """A list on behalf of many images was read to its end, or failed."""
+        self._failed_lists[step] = 0 if well else self._failed_lists[step] + 1
 
     def joining(self, step: Step, now: float) -> tuple[str, ...]:
         """Images that have come due for `step` since a work item of it began, taken off the schedule.
@@ -311,7 +317,9 @@ class Scheduler:
     def _due_together(self, step: Step, now: float) -> tuple[str, ...]:
         heap = self._due[step]
         keys = [heapq.heappop(heap)[2]]
-        if step in _SHARED:
+        if self._failed_lists.get(step, 0) >= LISTS_TRIED:
+            self._failed_lists[step] = 0  # this image by itself: else a list that always fails would be all
+        elif step in _SHARED:
             soon = now + self._together
             live = [entry for entry in heap if self._current.get(entry[2]) == entry[1]]
             others = [entry for entry in live if entry[0] <= soon]
@@ -338,6 +346,9 @@ _NOBODY = _Line()
 
 SWEEP_KEY = ""
 """A sweep is about no image in particular."""
+
+LISTS_TRIED = 3
+"""Lists that may fail one after the other, until one image is asked for alone."""
 
 _QUESTIONS = (Step.VERIFY, Step.LOOK_UP, Step.FOLLOW, Step.SWEEP, Step.POLL)
 _SHARED = frozenset({Step.VERIFY, Step.LOOK_UP, Step.FOLLOW})

@@ -60,6 +60,11 @@ def test_a_whole_secret_leaves_nothing_of_itself(secret, way):
     assert all(written[at : at + 6] not in shown for at in range(8, len(written) - 14))
 
 
+@pytest.mark.parametrize("text", ["my+pass+word", "name=a my+pass+word", "my+pass word", "my pass word"])
+def test_a_space_in_a_form_is_a_plus(text):
+    assert "pass" not in door("my pass word").masked(text)
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("secret", [PASSWORD, TOKEN, KEY], ids=["password", "token", "key"])
 @pytest.mark.parametrize("length", [LEAST, LEAST + 1, LEAST + 2, 15])

@@ -143,6 +143,25 @@ def test_a_long_list_is_not_read_for_a_few_images(step):
     assert [len(item.keys) for item in turns(scheduler, 1.0)] == [1, 1, 1, 1, 1]
 
 
+def test_lists_that_fail_in_a_row_leave_room_for_one_image_by_itself():
+    scheduler = Scheduler(FAST, [], 0.0)
+
+    def asked() -> int:
+        for number in range(5):
+            scheduler.ask(str(number), Step.VERIFY, 0.0)
+        item = scheduler.next(1.0)
+        assert isinstance(item, WorkItem)
+        if item.shared:
+            scheduler.list_ended(item.step, well=False)
+        scheduler.ended(item)
+        return len(item.keys)
+
+    assert [asked() for _ in range(8)] == [5, 5, 5, 1, 5, 5, 5, 1]
+
+    scheduler.list_ended(Step.VERIFY, well=True)
+    assert [asked() for _ in range(3)] == [5, 5, 5]
+
+
 def test_what_was_imported_long_ago_makes_no_list_longer_that_verifies():
     scheduler = Scheduler(FAST, [], 0.0)
     scheduler.list_pages = 10
