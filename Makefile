@@ -26,11 +26,14 @@ help:
 	@echo "make clean   remove the virtual environments and the caches"
 
 # $(call fill,environment,files): the packages of the files, then the program, built by what they brought.
+# Each file names all that is needed. Without --no-deps, pip before 23.3 looks anew for a package that another wants
+# with an extra, takes the newest, and refuses it as not pinned.
 define fill
 @$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "migrator needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
 $(PYTHON) -m venv $(1)
-$(1)/bin/python -m pip install --disable-pip-version-check --require-hashes $(addprefix -r requirements/,$(2))
+$(1)/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes $(addprefix -r requirements/,$(2))
 $(1)/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
+$(1)/bin/python -m pip --disable-pip-version-check check
 endef
 
 # One environment that grows: what the program needs, and what its development needs besides.
@@ -81,7 +84,7 @@ test-oldest: $(OLDEST)/.ready
 DOCS := $(VENV)/docs
 $(DOCS)/.ready: requirements/docs.txt
 	$(PYTHON) -m venv $(DOCS)
-	$(DOCS)/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	$(DOCS)/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r requirements/docs.txt
 	@touch $@
 
 SITE := $(DOCS)/bin/python -m sphinx --conf-dir docs/site --doctree-dir build/doctrees --fail-on-warning --keep-going --quiet
@@ -98,7 +101,7 @@ links: $(DOCS)/.ready
 RELEASE := $(VENV)/release
 $(RELEASE)/.ready: requirements/release.txt
 	$(PYTHON) -m venv $(RELEASE)
-	$(RELEASE)/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements/release.txt
+	$(RELEASE)/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r requirements/release.txt
 	@touch $@
 
 release: $(RELEASE)/.ready

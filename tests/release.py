@@ -174,7 +174,7 @@ def install_wheel(wheel: Path, folder: Path) -> tuple[Path, dict[str, str]]:
     """The wheel over what requirements/run.txt pins; the interpreter, and the hash of each package's file."""
     python = empty_environment(folder)
     report = folder / "report.json"
-    install(python, "--require-hashes", "-r", ROOT / "requirements/run.txt", "--report", report)
+    install(python, "--no-deps", "--require-hashes", "-r", ROOT / "requirements/run.txt", "--report", report)
     install(python, "--no-deps", wheel)
     run(sys.executable, "-m", "pip", "--python", python, "check")
     read = json.loads(report.read_text("utf-8"))["install"]

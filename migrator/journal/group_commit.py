@@ -26,10 +26,10 @@ from migrator.workflow.states import State
 PATIENCE = 0.002
 """Seconds that the first caller of a batch waits at most for others, where they come at once or seldom."""
 
-COMPANY = 4
-"""How many others are worth waiting for where callers come one by one: a commit costs as much for five."""
+COMPANY = 3
+"""How many others are worth waiting for where callers come one by one: a commit costs as much for four."""
 
-MOST = 0.05
+MOST = 0.02
 """Seconds for which nobody waits longer, however many would come."""
 
 TRIAL_EVERY = 32
