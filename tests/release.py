@@ -185,6 +185,16 @@ def install_wheel(wheel: Path, folder: Path) -> tuple[Path, dict[str, str]]:
     return python, hashes
 
 
+def install_oldest(wheel: Path, folder: Path) -> Path:
+    """The wheel with the lowest versions that pyproject.toml allows; the interpreter."""
+    python = empty_environment(folder)
+    pins = re.findall(r"^[a-z0-9-]+==\S+", (ROOT / "requirements/oldest.txt").read_text("utf-8"), re.MULTILINE)
+    lowest = folder / "lowest.txt"
+    lowest.write_text("".join(f"{pin}\n" for pin in pins))
+    install(python, "--constraint", lowest, wheel)
+    return python
+
+
 def try_program(python: Path, folder: Path, number: str) -> None:
     """The commands of somebody who has just installed it, in an empty folder."""
     folder.mkdir()
@@ -193,6 +203,7 @@ def try_program(python: Path, folder: Path, number: str) -> None:
         raise Refused(f"--version says {said!r}")
     run(program, "init", "plan.toml", cwd=folder, env=env)
     run(program, "validate", "plan.toml", cwd=folder, env=env)
+    run(program, "run", "plan.toml", "--simulate", cwd=folder, env=env)
     run(program, "schema", "report", cwd=folder, env=env)
     (site,) = python.parent.parent.glob("lib/python3.*/site-packages")
     if missing := [name for name in NEEDED if not (site / name).is_file()]:
@@ -310,6 +321,10 @@ def release(folder: Path, *, rehearsal: bool) -> None:
         other = empty_environment(folder / "sdist")
         install(other, source)
         try_program(other, folder / "of-sdist", number)
+    with step("the wheel in one more, with the lowest that it allows"):
+        lowest = install_oldest(wheel, folder / "lowest")
+        try_program(lowest, folder / "of-lowest", number)
+        try_demo(lowest, folder / "of-lowest")
     with step("the demo from the wheel, in an empty folder"):
         try_demo(python, folder / "of-wheel")
     with step("nobody, a tree that cannot be written, one volume"):
