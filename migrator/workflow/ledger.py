@@ -22,7 +22,7 @@ from migrator.workflow.events import (
     TargetHalted,
     VisibilityLearned,
 )
-from migrator.workflow.plan_facts import PlanFacts
+from migrator.workflow.plan_facts import PlanFacts, Provenance
 from migrator.workflow.states import State
 from migrator.workflow.transitions import ImpossibleTransition, advance
 from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays
@@ -79,6 +79,9 @@ class Ledger:
     plan: PlanFacts | None = None
     """What the plan of the latest run says of itself; None where no run recorded it."""
 
+    provenance: Provenance | None = None
+    """What the latest run said its images came from, which may be ahead of what is written down."""
+
     learned: dict[tuple[str, ListedBy], VisibilityDelays] = field(default_factory=dict)
     """What each target's jobs taught about its lists."""
 
@@ -96,15 +99,24 @@ class Ledger:
         """What tells this journal from another of the same plan; None before any run."""
         return self.runs[0].run if self.runs else None
 
+    @property
+    def came_from(self) -> Provenance | None:
+        """What the images came from, where every one of them is written down; None where nothing tells."""
+        found = self.provenance
+        return found if found is not None and found.events <= self.events else None
+
     def apply(self, event: Event) -> None:
         """Take one more fact in. Raises ImpossibleTransition when it cannot follow what is already known."""
         if isinstance(event, ImageEvent):
             self.take(event, after(self.states.get(event.key), event))
             return
         match event:
-            case RunBegan(at=at, run=run, version=version, host=host, pid=pid, plan=plan):
+            case RunBegan(
+                at=at, run=run, version=version, host=host, pid=pid, plan=plan, provenance=provenance
+            ):
                 self.runs.append(Run(run=run, began_at=at, version=version, host=host, pid=pid))
                 self.plan = plan or self.plan
+                self.provenance = provenance
             case RunEnded(at=at, run=run, reason=reason, exit_code=exit_code):
                 last = self._last(event)
                 if last.run != run:
