@@ -51,15 +51,16 @@ class PlanRead:
         """
         if self.whole is None or self.sources is None:
             return self
-        images = images_as_planned(ledger, self.sources)
-        if images is None:
+        known = images_as_planned(ledger, self.sources)
+        if known is None:
             found = self.whole()
             for warning in found.warnings.lines:
                 if warning not in self.warnings.lines:
                     console.warn(warning)
         else:
+            images, sources = known
             plan = self.plan.model_copy(update={"images": images})
-            found = replace(self, plan=plan, whole=None)
+            found = replace(self, plan=plan, sources=sources, whole=None)
         SECRETS.spare(partial(own_words, found.plan))
         return found
 

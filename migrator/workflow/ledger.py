@@ -1,6 +1,6 @@
 """The journal folded: one state for each image, and what each run said of itself."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -64,6 +64,10 @@ class Notification(Struct, frozen=True, kw_only=True):
     """It was delivered, or is owed no longer."""
 
 
+_MANY = 4
+"""One in so many: as many images are passed over in the time in which one is looked up by its key."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Ledger:
     """All that is known, by key. Only `apply` and `take` change it."""
@@ -104,6 +108,28 @@ class Ledger:
         """What the images came from, where every one of them is written down; None where nothing tells."""
         found = self.provenance
         return found if found is not None and found.events <= self.events else None
+
+    def images(self) -> Iterator[tuple[str, Planned, State]]:
+        """Key, plan and state of every image, in the order first seen; the ledger must not change meanwhile.
+
+        Of a million images to look up each by its key takes ten times as long.
+        """
+        for (key, item), state in zip(self.planned.items(), self.states.values(), strict=True):
+            # They are mostly in one order, but nobody has to keep them so.
+            yield key, item, state if state.key == key else self.states[key]
+
+    def images_of(self, keys: Sequence[str]) -> Iterator[tuple[str, Planned, State]]:
+        """The same of these `keys`, in their order: quickly where that is the ledger's, and they are many."""
+        rest = iter(keys)
+        wanted = next(rest, None)
+        if len(keys) * _MANY >= len(self.planned):
+            for found in self.images():
+                if found[0] == wanted:
+                    yield found
+                    wanted = next(rest, None)
+        while wanted is not None:
+            yield wanted, self.planned[wanted], self.states[wanted]
+            wanted = next(rest, None)
 
     def apply(self, event: Event) -> None:
         """Take one more fact in. Raises ImpossibleTransition when it cannot follow what is already known."""

@@ -30,6 +30,9 @@ class Sources(NamedTuple):
     lists: str
     """As `Provenance.lists`."""
 
+    images: str = ""
+    """As `Provenance.images`, where it is known already."""
+
 
 def plan_digest(data: bytes, program: Sequence[str]) -> str:
     """A digest of a plan's file, and of what tells the `program` from one that might read it otherwise."""
@@ -69,24 +72,25 @@ def provenance(
     return Provenance(
         plan=sources.plan,
         lists=sources.lists,
-        images=images_digest(items),
+        images=sources.images or images_digest(items),
         events=ledger.events + coming,
     )
 
 
-def images_as_planned(ledger: Ledger, sources: Sources) -> tuple[Image, ...] | None:
-    """The images that would be made of `sources`, as the journal has them.
+def images_as_planned(ledger: Ledger, sources: Sources) -> tuple[tuple[Image, ...], Sources] | None:
+    """The images that would be made of `sources`, as the journal has them, and their digest with the others.
 
     None where the journal does not certainly have all of them, and no others, in the plan's order.
     """
     found = ledger.came_from
-    if found is None or Sources(found.plan, found.lists) != sources:
+    if found is None or (found.plan, found.lists) != (sources.plan, sources.lists):
         return None
     if any(state.removed for state in ledger.states.values()):
         return None
     if found.images != images_digest(ledger.planned):
         return None
-    return tuple(item.image for item in ledger.planned.values())
+    images = tuple(item.image for item in ledger.planned.values())
+    return images, sources._replace(images=found.images)
 
 
 def images_digest(items: Mapping[str, Planned]) -> str:

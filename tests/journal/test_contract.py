@@ -324,6 +324,25 @@ async def test_known_images_are_not_held_twice_and_edited_ones_are_not_mistaken_
     assert ledger.planned[db.key] == Planned(image=db, digest="d1")
 
 
+async def test_what_images_have_in_common_is_kept_once_although_no_plan_is_known(place, journal, reopen):
+    labels = {"owner": "li.wei of the team that moves"}
+    one, other = (
+        replace(image, os_version="CentOS 7.6 64bit", wave="the first wave", labels=labels)
+        for image in (WEB, replace(WEB, name="web-02"))
+    )
+    await journal.append(planned(one), planned(other))
+
+    ledger = await (await reopen()).ledger()
+
+    found = [item.image for item in ledger.planned.values()]
+    assert found == [one, other]
+    if place.store != "memory":
+        texts = [
+            (one.target, one.os_version, one.wave, one.source.bucket, *one.labels.values()) for one in found
+        ]
+        assert all(first is second for first, second in zip(*texts, strict=True))
+
+
 async def test_the_events_of_one_image_are_its_own_only(journal):
     await journal.append(run("r1"), planned(WEB), planned(DATA), began(WEB))
 

@@ -23,7 +23,7 @@ from migrator.domain.cloud import Fault
 from migrator.domain.empty import EMPTY
 from migrator.domain.image import Image
 from migrator.domain.units import Moment
-from migrator.journal.codec import image_text, images_text, read_event, read_image
+from migrator.journal.codec import image_text, images_text, read_event, read_image, share_texts
 from migrator.journal.sqlite.kinds import KINDS
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Planned
@@ -226,6 +226,8 @@ def planned_of(known: Mapping[str, Image], rows: Sequence[PlannedRow]) -> dict[s
     """What these rows say; images that equal a known one are that one. Raises ValueError."""
     if not known:
         items = _read_many_planned(f"[{','.join(body for _, _, body in rows)}]")
+        for item in items:
+            share_texts(item.image)
         return {key: item for (_, key, _), item in zip(rows, items, strict=True)}
     bodies = [_read_planned(body) for _, _, body in rows]
     texts = [bytes(body.image).decode() for body in bodies]
