@@ -4,7 +4,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
+from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -28,6 +29,9 @@ from migrator.workflow.provenance import ListsDigest, Sources, images_as_planned
 
 _READERS = ("pydantic", "pydantic-core", "tomli", "openpyxl", "msgspec")
 """Packages that have a say in what becomes of a plan and its lists."""
+
+_PARTS = ("plan", "ims", "domain", "io", "data")
+"""Parts of this program that have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +127,18 @@ def _lists_digest(folder: Path, files: Sequence[str]) -> str:
 
 def _program() -> list[str]:
     """What tells this program from one that might read a plan otherwise."""
-    return [__version__, sys.version, *(_version(name) for name in _READERS)]
+    return [__version__, sys.version, _code(), *(_version(name) for name in _READERS)]
+
+
+@cache
+def _code() -> str:
+    """A digest of the parts that read plans: what is between two releases bears the number of the first."""
+    digest = blake2b(digest_size=16)
+    for part in _PARTS:
+        for path in sorted((Path(__file__).parents[1] / part).rglob("*.*")):
+            if path.suffix in (".py", ".json"):
+                digest.update(blake2b(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _version(package: str) -> str:

@@ -130,7 +130,12 @@ def test_whatever_changed_is_read_and_known_from_then_on(desk, whole, change, im
 
 
 @pytest.mark.parametrize(
-    ("what", "other"), [("__version__", "9.9.9"), ("_version", lambda package: f"{package} 9")]
+    ("what", "other"),
+    [
+        ("__version__", "9.9.9"),
+        ("_version", lambda package: f"{package} 9"),
+        ("_code", lambda: "patched"),
+    ],
 )
 def test_another_program_reads_the_plan_by_itself(desk, whole, monkeypatch, what, other):
     it = desk()
