@@ -85,19 +85,30 @@ def test_what_a_run_says_does_not_depend_on_where_its_images_come_from(desk, who
     assert "1 image was edited in the plan after import" in said["known"][1]
 
 
+BY_THE_WAY = ("JobProgressed", "VisibilityLearned")
+"""Events that come or not as time passes."""
+
+
 def told(it: Desk, name: str, result: Result) -> tuple[int, str, list[tuple[str, str]], Any]:
-    """Exit code, stderr, events and images of a run, but for its name, times, and ids of the service."""
+    """Exit code, stderr, events and images of a run, but for its name, what the service chose, and what goes
+    by the clock."""
 
     def plain(text: str) -> str:
         text = text.replace(it.url, "URL").replace(name, "NAME")
+        text = re.sub(r"^\d+/\d+ done.*\n", "", text, flags=re.MULTILINE)
         return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z?", "TIME", text)
 
     report = json.loads((it.reports / name / "report.json").read_text())
     images = [
-        {key: value for key, value in image.items() if not re.search(r"_at$|_id$|seconds|attempts", key)}
+        {
+            key: value
+            for key, value in image.items()
+            if not re.search(r"_at$|_id$|seconds|attempts|progress", key)
+        }
         for image in report["images"]
     ]
-    lines = sorted((line.get("event", ""), line.get("key", "")) for line in result.objects)
+    events = [(line.get("event", ""), line.get("key", "")) for line in result.objects]
+    lines = sorted(event for event in events if event[0] not in BY_THE_WAY)
     return result.code, plain(result.err), lines, json.loads(plain(json.dumps(images)))
 
 
@@ -145,6 +156,27 @@ def test_another_program_reads_the_plan_by_itself(desk, whole, monkeypatch, what
     result = it("run", path)
 
     assert (result.code, len(whole), done(it)) == (0, 1, True)
+
+
+def test_a_program_is_told_from_another_of_its_version_by_what_reads_plans(tmp_path, monkeypatch):
+    for part in ("cli", "plan", "data"):
+        (tmp_path / part).mkdir()
+    rule, other = tmp_path / "plan" / "rules.py", tmp_path / "cli" / "plan_read.py"
+    monkeypatch.setattr(plan_read, "__file__", str(other))
+
+    def code(**texts: str) -> str:
+        rule.write_text(texts.get("rule", "as it was"))
+        (tmp_path / "data" / "systems.json").write_text(texts.get("data", "{}"))
+        other.write_text(texts.get("other", ""))
+        plan_read._code.cache_clear()
+        return plan_read._code()
+
+    try:
+        same, rules, data = code(other="output"), code(rule="patched"), code(data="[]")
+        assert code() == same
+        assert len({same, rules, data}) == 3
+    finally:
+        plan_read._code.cache_clear()
 
 
 def test_a_plan_without_one_of_its_images_is_read(desk, whole):
