@@ -219,8 +219,8 @@ def run(
     console: Console,
 ) -> int:
     """Start or resume a plan; live progress, reports at the end."""
+    from migrator.cli.plan_read import read_to_go_on, read_whole
     from migrator.cli.session import run as run_session
-    from migrator.cli.wiring import load
     from migrator.domain.errors import UsageError
 
     if dry_run + detach + (fault_profile is not None) > 1:
@@ -229,7 +229,11 @@ def run(
         from migrator.journal.stores import expect_postgres
 
         expect_postgres()
-    found, warnings = load(plan)
+    if dry_run or detach or fault_profile is not None or only is not None or again:
+        read = read_whole(plan)  # these look at images before a journal is opened, if ever one is
+    else:
+        read = read_to_go_on(plan, Options(reports_dir=reports_dir, journal=journal))
+    found, warnings = read.plan, read.warnings
     for warning in warnings.lines:
         console.warn(warning)
     options = Options(
@@ -265,7 +269,7 @@ def run(
         rehearsal = run_virtually(rehearse, found, options, console, fault_profile, keep)
         show(rehearsal, warnings, console)
         return rehearsal.exit_code
-    return run_async(run_session, found, options, console)
+    return run_async(run_session, found, options, console, None, read)
 
 
 @app.command()

@@ -60,7 +60,7 @@ class Progress:
         self._waves: defaultdict[str, Counter[Phase]] = defaultdict(Counter)
         self._waves.update((wave.name, Counter()) for wave in plan.waves)
         self._targets: defaultdict[str, Counter[Phase]] = defaultdict(Counter)
-        images = ((item.image, ledger.states[key].phase) for key, item in ledger.planned.items())
+        images = ((item.image, state.phase) for _, item, state in ledger.images())
         groups = Counter((image.wave, image.target, phase) for image, phase in images)
         for (wave, target, phase), count in groups.items():
             for counts in (self._counts, self._waves[wave or ""], self._targets[target]):

@@ -34,6 +34,7 @@ def snapshot(ledger: Ledger) -> Ledger:
         states=dict(ledger.states),
         runs=[replace(run, halted=dict(run.halted)) for run in ledger.runs],
         plan=ledger.plan,
+        provenance=ledger.provenance,
         learned=copy(ledger.learned),
         notifications=copy(ledger.notifications),
         events=ledger.events,

@@ -3,11 +3,8 @@
 import asyncio
 import os
 import random
-import secrets
 import shlex
 import signal
-import socket
-import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +13,18 @@ from typing import TypeVarTuple
 import anyio
 import structlog
 
-from migrator import __version__
 from migrator.cli.beside import CODES, handled
-from migrator.cli.common import Console, plural
+from migrator.cli.common import Console
 from migrator.cli.earlier import later_report, say_begun
 from migrator.cli.journals import journal_of, open_journal, plan_folder
 from migrator.cli.measuring import Measured
 from migrator.cli.notifying import notifier, obstacles, open_senders, owed_at_begin, say_undelivered
 from migrator.cli.options import Options
+from migrator.cli.plan_read import PlanRead
 from migrator.cli.preflight import preflight_before_run
 from migrator.cli.progress import Progress
 from migrator.cli.reporting import Written, snapshot, write_reports
+from migrator.cli.run_began import first_line, journal_is_behind, run_began, say_what_is_left
 from migrator.cli.service import ServiceWatch
 from migrator.cli.wiring import Surroundings, TargetServices, clock_for, open_clouds
 from migrator.cli.work import (
@@ -35,10 +33,8 @@ from migrator.cli.work import (
     check_same_plan,
     choose,
     decided_offline,
-    edited,
     ending_of_plan,
     events_at_start,
-    failed_ones,
     selected_keys,
 )
 from migrator.domain import collector
@@ -53,9 +49,9 @@ from migrator.journal.port import Journal
 from migrator.pacing.affordable import RefreshSchedule, pause
 from migrator.pacing.watcher import Watcher
 from migrator.reports.formats import FORMATS
-from migrator.workflow.events import Event, ImageEvent, JobRestored, RunBegan, RunEnded
+from migrator.workflow.events import Event, ImageEvent, RunEnded
 from migrator.workflow.ledger import Ledger, Planned
-from migrator.workflow.plan_facts import facts_of
+from migrator.workflow.provenance import Sources
 from migrator.workflow.restore import LaterReport, restored
 from migrator.workflow.resume import listed, planned
 from migrator.workflow.verdict import Ending, StopReason
@@ -84,9 +80,14 @@ _STOPS = {
 
 
 async def run(
-    plan: Plan, options: Options, console: Console, surroundings: Surroundings | None = None
+    plan: Plan,
+    options: Options,
+    console: Console,
+    surroundings: Surroundings | None = None,
+    read: PlanRead | None = None,
 ) -> int:
-    """Start or resume a plan, and return the exit code. Raises MigratorError before the first request."""
+    """Start or resume a plan, and return the exit code; `read` says how it was read, which may be without
+    its images. Raises MigratorError before the first request."""
     collector.spared()  # the plan
     check_keys(plan, options)
     clock = surroundings.clock if surroundings else clock_for(plan, options.environ)
@@ -100,6 +101,9 @@ async def run(
     ):
         journal, opened = measured.journal(opened_journal, clock.monotonic), clock.monotonic()
         ledger = await journal.ledger(listed(plan))
+        if read is not None:
+            read = read.completed(ledger, console)
+            plan = read.plan
         check_same_plan(plan, ledger)
         session = _Session(
             plan=plan,
@@ -109,6 +113,7 @@ async def run(
             journal=journal,
             ledger=ledger,
             items=planned(plan, ledger.planned),
+            sources=None if read is None else read.sources,
             selected=selected_keys(plan, ledger, options),
             reports=surroundings is None or surroundings.reports,
             decided=surroundings.decided if surroundings else None,
@@ -158,6 +163,9 @@ class _Session:
     ledger: Ledger
     items: dict[str, Planned]
     """What the plan lists, until the journal knows it."""
+
+    sources: Sources | None
+    """What that is made of."""
 
     selected: frozenset[str] | None
     """Keys that the options select; None for all."""
@@ -224,20 +232,12 @@ class _Session:
     async def begin(self) -> tuple[str, Work]:
         """Record that the run began, and what it changes before it acts; its id, and the work."""
         plan, ledger, clock, console = self.plan, self.ledger, self.clock, self.console
-        run_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(clock.now()))}-{secrets.token_hex(3)}"
-        facts = facts_of(plan)
-        began = RunBegan(
-            at=clock.now(),
-            run=run_id,
-            version=__version__,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            plan=None if facts == ledger.plan else facts,
-        )
         resumed = bool(ledger.runs)
         folder = plan_folder(self.options.reports_dir, plan.name)
         later = later_report(folder, plan.name, ledger)
-        events = list(events_at_start(self.items, ledger, self.options, clock.now(), self.selected))
+        now = clock.now()
+        events = list(events_at_start(self.items, ledger, self.options, now, self.selected))
+        began = run_began(plan, self.items, ledger, self.sources, now, coming=1 + len(events))
         taken_in = [] if later is None else self._restored(later, events)
         watcher, owed = self._owed((began, *events, *taken_in))
         first = [began, *events, *taken_in, *owed]
@@ -250,7 +250,7 @@ class _Session:
         if watcher is not None:
             self.notifier.watch(watcher)
         if later is not None:
-            console.warn(_journal_is_behind(taken_in))
+            console.warn(journal_is_behind(taken_in))
         await self.write_metrics(running=True)
         if self.reports:
             try:
@@ -258,23 +258,10 @@ class _Session:
             except (ReportError, OSError) as error:
                 log.error("report.stale", reason=str(error))
         work = choose(plan, ledger, self.options.limit, self.selected)
-        if self.selected is not None:
-            console.say(f"{len(self.selected)} of {plural(len(plan.images), 'image')} selected for this run")
-            if failed := failed_ones(ledger, self.selected):
-                console.warn(
-                    f"{plural(failed, 'selected image')} failed before; failed images are tried again only "
-                    "with --retry-failed"
-                )
-        for sentence in edited(ledger):
-            console.warn(sentence)
-        for target, count in work.orphaned.items():
-            console.warn(
-                f"{plural(count, 'image')} of target {target} cannot be followed, because the plan no longer "
-                f"has it; put [targets.{target}] back to go on with {'it' if count == 1 else 'them'}"
-            )
-        log.info("run.began", plan=plan.name, run=run_id, images=len(plan.images), left=len(work.keys))
-        console.say(_first_line(plan, len(work.keys), resumed=resumed))
-        return run_id, work
+        say_what_is_left(plan, ledger, work, self.selected, console)
+        log.info("run.began", plan=plan.name, run=began.run, images=len(plan.images), left=len(work.keys))
+        console.say(first_line(plan, len(work.keys), resumed=resumed))
+        return began.run, work
 
     def _owed(self, first: Sequence[Event]) -> tuple[Watcher | None, list[Event]]:
         """What somebody is to be told when the run has begun, and who watches what is next."""
@@ -426,24 +413,8 @@ async def _stop_in_time(engine: Engine, clock: Clock, seconds: float, drain: boo
     engine.stop(StopReason.TIME, drain=drain)
 
 
-def _journal_is_behind(taken_in: Sequence[ImageEvent]) -> str:
-    jobs = sum(isinstance(event, JobRestored) for event in taken_in)
-    doubts = len(taken_in) - jobs
-    what = [
-        f"{plural(jobs, 'job')} taken from the report" if jobs else "",
-        f"{plural(doubts, 'image')} looked up before anything is sent for them" if doubts else "",
-    ]
-    said = ", ".join(filter(None, what)) or "nothing of it was missing"
-    return f"the journal is older than the report beside it: {said}"
-
-
 def _where(paths: Sequence[Path]) -> str:
     """One line about all reports: the one for people first."""
     first = next((path for path in paths if path.suffix == ".html"), paths[0])
     others = " ".join(path.suffix for path in paths if path != first)
     return f"report: {first}, and beside it {others}"
-
-
-def _first_line(plan: Plan, left: int, *, resumed: bool) -> str:
-    verb = "resuming" if resumed else "starting"
-    return f"{verb} {plan.name}: {left} of {len(plan.images)} images to do"

@@ -44,16 +44,21 @@ def load(path: Path) -> tuple[Plan, Grouped]:
     return plan, grouped(warnings)
 
 
-def sheets_beside(folder: Path) -> Opener:
-    """Opens spreadsheets whose paths are relative to a plan's folder."""
+def sheets_beside(folder: Path, seen: Callable[[str, bytes], None] | None = None) -> Opener:
+    """Opens spreadsheets whose paths are relative to a plan's folder.
+
+    `seen` is called with the identity and the content of each.
+    """
 
     def open_sheet(file: str, how: How) -> Sheet:
         from migrator.io.spreadsheets import guessed, rows_of  # most plans have none
 
         path = str(folder / file)
-        data = read_inventory_bytes(path)
+        data, identity = read_inventory_bytes(path), os.path.realpath(path)
+        if seen is not None:
+            seen(identity, data)
         rows, guess = rows_of(data, path=path, how=how), guessed(data, how)
-        return Sheet(path=path, identity=os.path.realpath(path), rows=rows, guess=guess)
+        return Sheet(path=path, identity=identity, rows=rows, guess=guess)
 
     return open_sheet
 

@@ -13,7 +13,7 @@ from migrator.domain.units import Moment
 from migrator.ims.methods import method_for, wish_of
 from migrator.workflow.events import ImageEvent
 from migrator.workflow.ledger import Ledger, Planned
-from migrator.workflow.resume import drifted, startup_events, work_left
+from migrator.workflow.resume import drifted, images_left, startup_events
 from migrator.workflow.states import Phase, State
 from migrator.workflow.verdict import Ending, ending
 
@@ -154,11 +154,11 @@ def choose(plan: Plan, ledger: Ledger, limit: int | None, selected: Container[st
     keys: list[str] = []
     orphaned: Counter[str] = Counter()
     fresh = left_out = 0
-    for key in work_left(ledger):
-        target = ledger.planned[key].image.target
-        if target not in plan.targets:
+    targets, pending = plan.targets, Phase.PENDING
+    for key, item, state in images_left(ledger):
+        if (target := item.image.target) not in targets:
             orphaned[target] += 1
-        elif ledger.states[key].phase is not Phase.PENDING:
+        elif state.phase is not pending:
             keys.append(key)
         elif (limit is None or fresh < limit) and (selected is None or key in selected):
             fresh += 1

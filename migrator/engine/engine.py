@@ -130,10 +130,15 @@ class Engine:
             waves = Waves(self.plan.waves, images)
             waves.elsewhere(self._elsewhere.waves)
             self._waves = WaveGate(waves, self.clock, self.log, patient=self._patient)
-        self._open_targets([key for key in chosen if states[key].phase not in FINISHED])
-        for key in chosen:
-            if states[key].phase is Phase.SUCCEEDED:
-                self.after.add(key)
+        unfinished, succeeded = [], []
+        for key, _, state in self.ledger.images_of(chosen):
+            if state.phase not in FINISHED:
+                unfinished.append(key)
+            elif state.phase is Phase.SUCCEEDED:
+                succeeded.append(key)
+        self._open_targets(unfinished)
+        for key in succeeded:
+            self.after.add(key)
         self._waves.update()
         async with anyio.create_task_group() as everything:
             everything.start_soon(self._cut_short, everything.cancel_scope, name="grace")
@@ -245,13 +250,16 @@ class Engine:
     def _open_targets(self, chosen: list[str]) -> None:
         waiting: dict[str, list[str]] = {name: [] for name in self.plan.targets}
         begun: dict[str, list[str]] = {name: [] for name in self.plan.targets}
-        planned, states = self.ledger.planned, self.ledger.states
-        for key in chosen:
-            of_target = waiting if states[key].phase is Phase.PENDING else begun
-            of_target[planned[key].image.target].append(key)
+        jobs: dict[str, dict[str, str]] = {name: {} for name in self.plan.targets}
+        for key, item, state in self.ledger.images_of(chosen):
+            of_target, target_name = waiting if state.phase is Phase.PENDING else begun, item.image.target
+            of_target[target_name].append(key)
+            if state.job_id:
+                jobs[target_name][state.job_id] = key
         for name, target in self.plan.targets.items():
             if waiting[name] or begun[name]:
                 worker = self._worker(target, waiting.pop(name), begun[name])
+                worker.jobs.update(jobs[name])
                 self.drivers[name] = driver = self._driver(worker)
                 self._spread(driver, begun[name])
         self._waves.workers = list(self.workers.values())
@@ -290,7 +298,6 @@ class Engine:
         )
         for key in begun:
             visibility.resumed(states[key], worker.tick_of)
-        worker.jobs.update((job_id, key) for key in chain(waiting, begun) if (job_id := states[key].job_id))
         worker.on_idle = self._waves.nothing_under_way
         return worker
 

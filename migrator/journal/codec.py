@@ -5,10 +5,12 @@ mean: like a new event, it needs a new version of every store's format.
 """
 
 from functools import cache
+from sys import intern
 from typing import Any
 
 from msgspec import MsgspecError, convert, to_builtins
 from msgspec.json import Decoder, Encoder
+from msgspec.structs import force_setattr
 
 from migrator.domain.image import Image
 from migrator.workflow.events import EVENTS, Event
@@ -76,6 +78,19 @@ def read_image(text: str) -> Image:
     """Raises ValueError for JSON that is not an image."""
     image: Image = _decoder(Image).decode(text)
     return image
+
+
+def share_texts(image: Image) -> None:
+    """Keep once what many images have in common, as a plan does; nobody else may have `image` yet."""
+    force_setattr(image, "target", intern(image.target))
+    force_setattr(image.source, "bucket", intern(image.source.bucket))
+    if image.os_version is not None:
+        force_setattr(image, "os_version", intern(image.os_version))
+    if image.wave is not None:
+        force_setattr(image, "wave", intern(image.wave))
+    if image.labels:
+        labels = {intern(name): intern(value) for name, value in image.labels.items()}
+        force_setattr(image, "labels", labels)
 
 
 def _without_half_characters(event: Event) -> Event:

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from math import inf
+from operator import eq
 
 from migrator.domain.errors import JournalError
 from migrator.domain.image import Image
@@ -147,7 +148,10 @@ class GroupCommit:
                 # The store knows the order first seen; what was planned since it was opened is newer than it.
                 planned |= self._ledger.planned
                 # By the keys of the states, so that a million of them are not kept twice.
-                self._ledger.planned = {key: planned[key] for key in self._ledger.states}
+                states = self._ledger.states
+                in_order = len(states) == len(planned) and all(map(eq, states, planned))
+                items = planned.values() if in_order else map(planned.__getitem__, states)
+                self._ledger.planned = dict(zip(states, items, strict=True))
                 self._complete = True
         return self._ledger
 

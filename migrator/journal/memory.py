@@ -21,6 +21,7 @@ from migrator.journal.store import EventRow, Rows
 from migrator.journal.writer import LoopWriter
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger, Planned, fold
+from migrator.workflow.plan_facts import Provenance
 
 
 class MemoryStore:
@@ -124,6 +125,10 @@ class MemoryReader:
 
     async def counts(self, above: int, now: Moment) -> None:
         """`JournalReader.counts`: it is read as a whole."""
+
+    async def came_from(self) -> Provenance | None:
+        """`JournalReader.came_from`."""
+        return fold(await self.events()).came_from
 
     async def unattended(self) -> list[str]:
         """`JournalReader.unattended`."""

@@ -9,6 +9,7 @@ from migrator.domain.image import Image
 from migrator.domain.units import Moment
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger, Planned, Run
+from migrator.workflow.plan_facts import Provenance
 from migrator.workflow.states import Phase, State
 
 NO_IMAGES: Mapping[str, Image] = MappingProxyType({})
@@ -132,6 +133,9 @@ class JournalReader(Protocol):
 
     async def counts(self, above: int, now: Moment) -> JournalCounts | None:
         """A journal of more than `above` images, counted; None where it is smaller."""
+
+    async def came_from(self) -> Provenance | None:
+        """What the images came from, as `Ledger.came_from` has it; without reading any of them."""
 
     async def unattended(self) -> Sequence[str]:
         """Parts of a plan that was handed to workers which nobody works on, and why; a sentence for each

@@ -6,21 +6,24 @@ Nothing here opens a file: spreadsheets are opened by whom `parse_plan` is given
 
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
 
 import tomli
 from pydantic import BaseModel, ValidationError
 
 from migrator.domain import collector
 from migrator.domain.errors import PlanError
-from migrator.domain.plan import MarkerKind, Plan, Policy, Polling, Retry, Target
+from migrator.domain.image import Image
+from migrator.domain.notify import Receiver
+from migrator.domain.plan import MarkerKind, Plan, Policy, Polling, Retry, Target, Wave
 from migrator.domain.sheets import Opener, nowhere
 from migrator.domain.text import SLUG, did_you_mean
 from migrator.domain.units import duration_text
 from migrator.domain.zone import zone_names
 from migrator.plan import syntax
 from migrator.plan.after_import import check_after_import
-from migrator.plan.defaults import read_defaults
+from migrator.plan.defaults import Defaults, read_defaults
 from migrator.plan.forms import PlanFile, PlanTable, keys_of, plan_schema, validator_of
 from migrator.plan.grouping import grouped
 from migrator.plan.images import read_images
@@ -33,7 +36,17 @@ from migrator.plan.targets import check_duration, checked_durations, endpoint, r
 from migrator.plan.waves import check_sizes, read_waves
 from migrator.plan.wording import MISSING
 
-__all__ = ["STARTER", "Problem", "at_endpoint", "parse_plan", "plan_schema"]
+__all__ = [
+    "STARTER",
+    "ParsedPlan",
+    "Problem",
+    "Settings",
+    "at_endpoint",
+    "parse_plan",
+    "parse_settings",
+    "parse_whole",
+    "plan_schema",
+]
 
 _Settings = TypeVar("_Settings", bound=BaseModel)
 
@@ -43,6 +56,28 @@ _PLAN_KEYS = keys_of(PlanTable)
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
+class ParsedPlan(NamedTuple):
+    """What a plan file and its inventories say."""
+
+    plan: Plan
+    problems: list[Problem]
+    """What is worth a second look."""
+
+    settled: bool
+    """None of that is about an image or an inventory."""
+
+
+class Settings(NamedTuple):
+    """What a plan file says but for its images."""
+
+    plan: Plan
+    problems: list[Problem]
+    """What of that is worth a second look."""
+
+    lists: list[str]
+    """The files of its inventories, as written and in their order."""
+
+
 def parse_plan(data: bytes, *, path: str, open_sheet: Opener = nowhere) -> tuple[Plan, list[Problem]]:
     """The plan that a file's content `data` says, and what in it is worth a second look.
 
@@ -50,8 +85,30 @@ def parse_plan(data: bytes, *, path: str, open_sheet: Opener = nowhere) -> tuple
     with its errors, each with its line or its cell, when the plan cannot be run as written; of many of one
     kind, with the first ones and how many more there are.
     """
+    return parse_whole(data, path=path, open_sheet=open_sheet)[:2]
+
+
+def parse_whole(data: bytes, *, path: str, open_sheet: Opener = nowhere) -> ParsedPlan:
+    """Like `parse_plan`, and whether there is anything to be said of the images."""
     with collector.paused():
         return _parse(data, path, open_sheet)
+
+
+def parse_settings(data: bytes, *, path: str) -> Settings:
+    """The same plan without its images, which are not looked at: of a file that `parse_plan` took before.
+
+    Raises PlanError where that is not so, without saying all that is wrong.
+    """
+    with collector.paused():
+        text = _text(data, path)
+        tables = _tables(text, path)
+        found = ProblemCollector()
+        settings = _read_settings(tables, found)
+        problems = found.problems(path, text, {})
+        if found.failed:
+            raise PlanError([str(problem) for problem in problems])
+        lists = [str(table["file"]) for table in tables.get("inventory", [])]
+        return Settings(plan=settings.plan(()), problems=problems, lists=lists)
 
 
 def at_endpoint(plan: Plan, url: str) -> Plan:
@@ -62,11 +119,14 @@ def at_endpoint(plan: Plan, url: str) -> Plan:
     return plan.model_copy(update={"targets": targets})
 
 
-def _parse(data: bytes, path: str, open_sheet: Opener) -> tuple[Plan, list[Problem]]:
+def _parse(data: bytes, path: str, open_sheet: Opener) -> ParsedPlan:
     text = _text(data, path)
     tables = _tables(text, path)
     found = ProblemCollector()
-    plan, names, inventories = _read(tables, open_sheet, found)
+    settings = _read_settings(tables, found)
+    about_settings = found.count
+    plan, names, inventories = _read(tables, settings, open_sheet, found)
+    settled = found.count == about_settings
     problems = found.problems(path, text, names, inventories.place)
     if plan is None:
         wrong = [one for one in problems if one.severity == "error"]
@@ -74,7 +134,7 @@ def _parse(data: bytes, path: str, open_sheet: Opener) -> tuple[Plan, list[Probl
         raise PlanError(
             errors.lines, count=errors.count, found=[one.as_object() for one in wrong[:MOST_FOUND]]
         )
-    return plan, problems
+    return ParsedPlan(plan=plan, problems=problems, settled=settled)
 
 
 MOST_FOUND = 10_000
@@ -122,10 +182,40 @@ def _tables(text: str, path: str) -> dict[str, Any]:
     raise PlanError([str(problem)], found=[problem.as_object()]) from None
 
 
-def _read(
-    tables: dict[str, Any], open_sheet: Opener, found: ProblemCollector
-) -> tuple[Plan | None, dict[int, object], Inventories]:
-    """The plan, or None when anything is wrong; the images that are spoken of, by name; their inventories."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _BarePlan:
+    """What the tables say but for images and inventories, as far as it is well."""
+
+    head: dict[str, Any]
+    retry: Retry
+    polling: Polling
+    policy: Policy
+    targets: dict[str, Target]
+    known: dict[str, None]
+    """The names of all targets, of those that are not well too."""
+
+    waves: list[Wave]
+    turns: list[str]
+    """The names of all waves."""
+
+    receivers: tuple[Receiver, ...]
+    defaults: Defaults
+
+    def plan(self, images: tuple[Image, ...]) -> Plan:
+        """The plan of which nothing is wrong."""
+        return Plan(
+            **self.head,
+            targets=self.targets,
+            retry=self.retry,
+            polling=self.polling,
+            policy=self.policy,
+            waves=tuple(self.waves),
+            notify=self.receivers,
+            images=images,
+        )
+
+
+def _read_settings(tables: dict[str, Any], found: ProblemCollector) -> _BarePlan:
     for key in tables:
         if key not in _TABLES:
             found.refuse({"type": "extra_forbidden", "input": tables[key], "loc": (key,)}, (key,), _TABLES)
@@ -138,6 +228,25 @@ def _read(
     waves, turns = read_waves(tables.get("waves", []), found)
     receivers = read_receivers(tables.get("notify", []), waves=bool(waves), found=found)
     defaults = read_defaults(tables.get("defaults", {}), known, turns, found)
+    return _BarePlan(
+        head=head,
+        retry=retry,
+        polling=polling,
+        policy=policy,
+        targets=targets,
+        known=known,
+        waves=waves,
+        turns=turns,
+        receivers=receivers,
+        defaults=defaults,
+    )
+
+
+def _read(
+    tables: dict[str, Any], settings: _BarePlan, open_sheet: Opener, found: ProblemCollector
+) -> tuple[Plan | None, dict[int, object], Inventories]:
+    """The plan, or None when anything is wrong; the images that are spoken of, by name; their inventories."""
+    known, turns, defaults = settings.known, settings.turns, settings.defaults
     entries = tables.get("images", [])
     lists = tables.get("inventory", [])
     if entries == [] and lists == []:
@@ -151,7 +260,7 @@ def _read(
         defaults,
         known,
         turns,
-        marked=policy.marker is MarkerKind.TAG,
+        marked=settings.policy.marker is MarkerKind.TAG,
         faulty=inventories.faulty,
         blamed={
             "target": [*inventories.wrong["target"], defaults.wrong.get("target")],
@@ -161,24 +270,12 @@ def _read(
         found=found,
     )
     if not found.failed:
-        check_sizes(waves, images, found)
-        check_machines(images, policy, found)
-        check_after_import(images, targets, found)
+        check_sizes(settings.waves, images, found)
+        check_machines(images, settings.policy, found)
+        check_after_import(images, settings.targets, found)
     names = _names(entries, found)
     entries.clear()
-    if found.failed:
-        return None, names, inventories
-    plan = Plan(
-        **head,
-        targets=targets,
-        retry=retry,
-        polling=polling,
-        policy=policy,
-        waves=tuple(waves),
-        notify=receivers,
-        images=tuple(images),
-    )
-    return plan, names, inventories
+    return None if found.failed else settings.plan(tuple(images)), names, inventories
 
 
 def _names(entries: list[Any], found: ProblemCollector) -> dict[int, object]:

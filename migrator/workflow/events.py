@@ -6,7 +6,7 @@ from migrator.domain.cloud import Fault
 from migrator.domain.image import Image
 from migrator.domain.notify import NotifyOn
 from migrator.domain.units import Moment
-from migrator.workflow.plan_facts import PlanFacts
+from migrator.workflow.plan_facts import PlanFacts, Provenance
 from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays
 
 
@@ -259,6 +259,10 @@ class RunBegan(Event, frozen=True, kw_only=True):
     plan: PlanFacts | None = None
     """What its plan says of itself; None where that is what the run before recorded, and in journals of
     versions that recorded nothing of it."""
+
+    provenance: Provenance | None = None
+    """What the plan's images came from; None where those in the journal are not certainly the plan's, each as
+    it is written and in its order, or where something is to be said of them whenever the plan is read."""
 
 
 class RunEnded(Event, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """The journal folded: one state for each image, and what each run said of itself."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -22,7 +22,7 @@ from migrator.workflow.events import (
     TargetHalted,
     VisibilityLearned,
 )
-from migrator.workflow.plan_facts import PlanFacts
+from migrator.workflow.plan_facts import PlanFacts, Provenance
 from migrator.workflow.states import State
 from migrator.workflow.transitions import ImpossibleTransition, advance
 from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays
@@ -64,6 +64,10 @@ class Notification(Struct, frozen=True, kw_only=True):
     """It was delivered, or is owed no longer."""
 
 
+_MANY = 4
+"""One in so many: as many images are passed over in the time in which one is looked up by its key."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Ledger:
     """All that is known, by key. Only `apply` and `take` change it."""
@@ -78,6 +82,9 @@ class Ledger:
 
     plan: PlanFacts | None = None
     """What the plan of the latest run says of itself; None where no run recorded it."""
+
+    provenance: Provenance | None = None
+    """What the latest run said its images came from, which may be ahead of what is written down."""
 
     learned: dict[tuple[str, ListedBy], VisibilityDelays] = field(default_factory=dict)
     """What each target's jobs taught about its lists."""
@@ -96,15 +103,46 @@ class Ledger:
         """What tells this journal from another of the same plan; None before any run."""
         return self.runs[0].run if self.runs else None
 
+    @property
+    def came_from(self) -> Provenance | None:
+        """What the images came from, where every one of them is written down; None where nothing tells."""
+        found = self.provenance
+        return found if found is not None and found.events <= self.events else None
+
+    def images(self) -> Iterator[tuple[str, Planned, State]]:
+        """Key, plan and state of every image, in the order first seen; the ledger must not change meanwhile.
+
+        Of a million images to look up each by its key takes ten times as long.
+        """
+        for (key, item), state in zip(self.planned.items(), self.states.values(), strict=True):
+            # They are mostly in one order, but nobody has to keep them so.
+            yield key, item, state if state.key == key else self.states[key]
+
+    def images_of(self, keys: Sequence[str]) -> Iterator[tuple[str, Planned, State]]:
+        """The same of these `keys`, in their order: quickly where that is the ledger's, and they are many."""
+        rest = iter(keys)
+        wanted = next(rest, None)
+        if len(keys) * _MANY >= len(self.planned):
+            for found in self.images():
+                if found[0] == wanted:
+                    yield found
+                    wanted = next(rest, None)
+        while wanted is not None:
+            yield wanted, self.planned[wanted], self.states[wanted]
+            wanted = next(rest, None)
+
     def apply(self, event: Event) -> None:
         """Take one more fact in. Raises ImpossibleTransition when it cannot follow what is already known."""
         if isinstance(event, ImageEvent):
             self.take(event, after(self.states.get(event.key), event))
             return
         match event:
-            case RunBegan(at=at, run=run, version=version, host=host, pid=pid, plan=plan):
+            case RunBegan(
+                at=at, run=run, version=version, host=host, pid=pid, plan=plan, provenance=provenance
+            ):
                 self.runs.append(Run(run=run, began_at=at, version=version, host=host, pid=pid))
                 self.plan = plan or self.plan
+                self.provenance = provenance
             case RunEnded(at=at, run=run, reason=reason, exit_code=exit_code):
                 last = self._last(event)
                 if last.run != run:

@@ -45,6 +45,22 @@ class PlanFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`policy.marker`."""
 
 
+class Provenance(Struct, frozen=True, kw_only=True):
+    """What the images of a plan came from, by digests: while all that is the same, so are the images."""
+
+    plan: str
+    """Digest of the plan's own file, and of the program that read it."""
+
+    lists: str
+    """Digest of the inventories that the plan names."""
+
+    images: str
+    """Digest of the images themselves, each complete, in the plan's order."""
+
+    events: int
+    """How many facts the journal holds, at least, once every image is written down."""
+
+
 def facts_of(plan: Plan) -> PlanFacts:
     """What a run of this plan records."""
     return PlanFacts(

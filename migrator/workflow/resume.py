@@ -4,7 +4,7 @@ from base64 import b32encode
 from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from operator import is_
+from operator import eq, is_
 from types import MappingProxyType
 
 from msgspec.json import encode
@@ -130,8 +130,7 @@ def startup_events(
 
     `retry_failed` reopens failed images only as far as they are `selected`; all of them if that is None.
     """
-    for key, item in plan_images.items():
-        known, state = ledger.planned.get(key), ledger.states.get(key)
+    for key, item, known, state in _beside(plan_images, ledger):
         changed = known is not item and known != item
         if changed or (state is not None and state.removed):
             yield ImagePlanned(at=now, key=key, image=item.image, digest=item.digest)
@@ -148,6 +147,8 @@ def startup_events(
         elif state.steps:
             again_too = retry_failed and (selected is None or key in selected)
             yield from _steps_at_start(state, now, retry_failed=again_too)
+    if _are_all(plan_images, ledger):
+        return
     for key, state in ledger.states.items():
         if key in plan_images:
             continue
@@ -157,6 +158,26 @@ def startup_events(
             yield JobReattached(at=now, key=key)
         if not state.removed:
             yield ImageRemoved(at=now, key=key)
+
+
+def _are_all(plan_images: Mapping[str, Planned], ledger: Ledger) -> bool:
+    """Whether a plan's images are those of the ledger, the very same and in their order."""
+    planned_ones = ledger.planned
+    return (
+        len(plan_images) == len(planned_ones)
+        and all(map(is_, plan_images.values(), planned_ones.values()))
+        and all(map(eq, plan_images, planned_ones))
+    )
+
+
+def _beside(
+    plan_images: Mapping[str, Planned], ledger: Ledger
+) -> Iterator[tuple[str, Planned, Planned | None, State | None]]:
+    """Key, image as the plan lists it, as it was last planned, and state, of each of a plan's images."""
+    if _are_all(plan_images, ledger):
+        return ((key, item, item, state) for key, item, state in ledger.images())
+    planned_ones, states = ledger.planned, ledger.states
+    return ((key, item, planned_ones.get(key), states.get(key)) for key, item in plan_images.items())
 
 
 def _steps_at_start(state: State, now: Moment, *, retry_failed: bool) -> Iterator[ImageEvent]:
@@ -173,13 +194,18 @@ def work_left(ledger: Ledger) -> list[str]:
 
     An image that left the plan is still followed while its job may be running, but never submitted again.
     """
-    planned_ones = ledger.planned
-    return [
-        key
-        for key, state in ledger.states.items()
-        if state.phase not in FINISHED
-        or (state.phase is Phase.SUCCEEDED and left(planned_ones[key].image, state))
-    ]
+    return [key for key, _, _ in images_left(ledger)]
+
+
+def images_left(ledger: Ledger) -> Iterator[tuple[str, Planned, State]]:
+    """The same images: key, plan and state of each."""
+    finished, succeeded = FINISHED, Phase.SUCCEEDED
+    return (
+        found
+        for found in ledger.images()
+        if (phase := found[2].phase) not in finished
+        or (phase is succeeded and left(found[1].image, found[2]))
+    )
 
 
 def drifted(ledger: Ledger) -> list[str]:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.conftest import Desk
 from tests.cli.test_commands import *  # noqa: F403
+from tests.cli.test_going_on import *  # noqa: F403
 from tests.cli.test_reconcile import *  # noqa: F403
 from tests.cli.test_select import *  # noqa: F403
 from tests.journal.conftest import NEEDS_POSTGRES

@@ -73,7 +73,7 @@ from migrator.workflow.events import (
     VerificationFailed,
 )
 from migrator.workflow.ledger import Ledger, Planned, after, fold
-from migrator.workflow.plan_facts import PlanFacts, TargetFacts
+from migrator.workflow.plan_facts import PlanFacts, Provenance, TargetFacts
 from migrator.workflow.states import Phase, State
 from migrator.workflow.transitions import TRANSITIONS, ImpossibleTransition
 from tests.journal.conftest import NEEDS_POSTGRES
@@ -322,6 +322,25 @@ async def test_known_images_are_not_held_twice_and_edited_ones_are_not_mistaken_
     assert ledger.planned[WEB.key].image is known[WEB.key]
     assert ledger.planned[DATA.key] == Planned(image=DATA, digest="d1")
     assert ledger.planned[db.key] == Planned(image=db, digest="d1")
+
+
+async def test_what_images_have_in_common_is_kept_once_although_no_plan_is_known(place, journal, reopen):
+    labels = {"owner": "li.wei of the team that moves"}
+    one, other = (
+        replace(image, os_version="CentOS 7.6 64bit", wave="the first wave", labels=labels)
+        for image in (WEB, replace(WEB, name="web-02"))
+    )
+    await journal.append(planned(one), planned(other))
+
+    ledger = await (await reopen()).ledger()
+
+    found = [item.image for item in ledger.planned.values()]
+    assert found == [one, other]
+    if place.store != "memory":
+        texts = [
+            (one.target, one.os_version, one.wave, one.source.bucket, *one.labels.values()) for one in found
+        ]
+        assert all(first is second for first, second in zip(*texts, strict=True))
 
 
 async def test_the_events_of_one_image_are_its_own_only(journal):
@@ -610,6 +629,24 @@ async def test_what_a_run_records_of_its_plan_is_there_for_readers_and_after_reo
     assert (await location.read().ledger()).plan == FACTS
     again = await reopen()
     assert (await again.ledger()).plan == FACTS
+
+
+async def test_what_the_images_came_from_is_told_once_all_of_them_are_there_and_by_the_latest_run_alone(
+    place, location, journal, reopen
+):
+    found = Provenance(plan="p", lists="l", images="i", events=3)
+    await journal.append(replace(run("r1"), provenance=found))
+    await journal.append(planned(WEB))
+    told = [await location.read().came_from()]
+
+    await journal.append(planned(DATA))
+    told.append(await location.read().came_from())
+    again = await reopen()
+    told.append((await again.ledger()).came_from)
+    await again.append(run("r2"))
+    told += [await location.read().came_from(), (await again.ledger()).came_from]
+
+    assert told == [None, found, found, None, None]
 
 
 async def test_a_ledger_is_gone_on_with_at_the_cost_of_what_is_new(location, journal):

@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from migrator.domain.cloud import Fault
 from migrator.workflow.events import (
@@ -39,6 +40,27 @@ def test_images_stay_in_the_order_in_which_they_were_first_seen():
 
     assert list(ledger.planned) == list(ledger.states) == ["north/web-01", "north/db-01"]
     assert ledger.planned["north/web-01"] == Planned(image=WEB, digest="d2")
+
+
+def test_images_are_passed_over_each_with_its_own_state_in_whatever_order_those_are():
+    ledger = fold([planned(WEB), planned(DB), ImageRemoved(at=2.0, key=DB.key)])
+    turned = Ledger(planned=ledger.planned, states=dict(reversed(ledger.states.items())))
+
+    assert list(turned.images()) == list(ledger.images())
+    assert [(key, item.image, state.removed) for key, item, state in turned.images()] == [
+        (WEB.key, WEB, False),
+        (DB.key, DB, True),
+    ]
+
+
+@given(keys=st.lists(st.integers(0, 11), max_size=20))
+def test_some_images_are_found_in_the_order_in_which_they_are_asked_for(keys):
+    ledger = fold([planned(image(f"web-{number:02}")) for number in range(12)])
+    asked = [f"north/web-{number:02}" for number in keys]
+
+    found = list(ledger.images_of(asked))
+
+    assert found == [(key, ledger.planned[key], ledger.states[key]) for key in asked]
 
 
 def test_an_image_that_was_removed_is_remembered_as_it_was_last_listed():

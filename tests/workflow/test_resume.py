@@ -30,7 +30,7 @@ from migrator.workflow.events import (
     JobReattached,
     JobSucceeded,
 )
-from migrator.workflow.ledger import Ledger, fold
+from migrator.workflow.ledger import Ledger, Planned, fold
 from migrator.workflow.resume import (
     INTERRUPTED,
     Listed,
@@ -143,6 +143,18 @@ def test_any_other_plan_is_compared_image_by_image(images):
 
     assert list(found) == [one.key for one in images]
     assert found == planned(plan_for(images=images))
+
+
+@given(past=histories())
+def test_a_plan_that_is_the_journals_own_is_begun_like_one_that_equals_it(past):
+    ledger = fold(past)
+    again = frozenset(list(ledger.planned)[::2])
+    equal = {key: Planned(image=item.image, digest=item.digest) for key, item in ledger.planned.items()}
+
+    def begun(items: dict[str, Planned]) -> list[ImageEvent]:
+        return list(startup_events(items, ledger, NOW, retry_failed=True, again=again))
+
+    assert begun(dict(ledger.planned)) == begun(equal)
 
 
 @pytest.mark.parametrize(

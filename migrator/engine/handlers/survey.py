@@ -13,7 +13,8 @@ from migrator.workflow.visibility_delay import ListedBy
 async def survey(context: Context) -> Result:
     """Adopt, skip or refuse the images that are to be submitted and exist already."""
     listing, worker, states = context.listing, context.worker, context.ledger.states
-    fresh = [key for key in worker.scheduler.keys if states[key].phase is Phase.PENDING]
+    lined, pending = context.ledger.images_of(worker.scheduler.keys), Phase.PENDING
+    fresh = [key for key, _, state in lined if state.phase is pending]
     result = Result()
     if not fresh:
         return result

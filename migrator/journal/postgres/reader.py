@@ -18,6 +18,7 @@ from migrator.journal.postgres.errors import damaged, explained
 from migrator.journal.postgres.handover import unattended
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger, Planned, fold
+from migrator.workflow.plan_facts import Provenance
 from migrator.workflow.states import Phase
 
 Answer = TypeVar("Answer")
@@ -50,6 +51,10 @@ class PostgresReader:
     async def counts(self, above: int, now: Moment) -> JournalCounts | None:
         """`JournalReader.counts`."""
         return await asyncio.to_thread(self._snapshot, lambda one, held: counted(one, held, above, now))
+
+    async def came_from(self) -> Provenance | None:
+        """`JournalReader.came_from`."""
+        return await asyncio.to_thread(self._snapshot, _came_from)
 
     async def unattended(self) -> list[str]:
         """`JournalReader.unattended`."""
@@ -126,6 +131,12 @@ class PostgresReader:
             raise damaged(self._name, f"{kept.events} events were written, and {folded.events} are there")
         if _orders(folded) != _orders(kept):
             raise damaged(self._name, "the images are not in the order in which they were planned")
+
+
+def _came_from(connection: Connection, held: Claim) -> Provenance | None:
+    ledger = store.general(connection, held)
+    ledger.events = store.appended(connection, held)
+    return ledger.came_from
 
 
 _ENDS = (

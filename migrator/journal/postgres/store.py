@@ -15,7 +15,14 @@ from migrator.domain import collector
 from migrator.domain.errors import JournalError, JournalFenced, JournalWentBack
 from migrator.domain.image import Image
 from migrator.domain.units import Moment
-from migrator.journal.codec import image_text, read_event, read_image, read_state, state_text
+from migrator.journal.codec import (
+    image_text,
+    read_event,
+    read_image,
+    read_state,
+    share_texts,
+    state_text,
+)
 from migrator.journal.postgres.claim import Claim, claim, release
 from migrator.journal.postgres.connection import Connection, Database
 from migrator.journal.postgres.errors import (
@@ -332,7 +339,11 @@ def read_planned(connection: Connection, held: Claim, known: Mapping[str, Image]
         for key, digest, text in cursor:
             listed = known.get(key)
             same = listed is not None and image_text(listed) == text
-            image = listed if same and listed is not None else read_image(text)
+            if same and listed is not None:
+                image = listed
+            else:
+                image = read_image(text)
+                share_texts(image)
             planned[key] = Planned(image=image, digest=digest.decode())
     return planned
 

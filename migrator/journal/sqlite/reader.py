@@ -19,6 +19,7 @@ from migrator.journal.sqlite.content import (
     expect,
     expect_same,
     read_events,
+    read_general,
     read_more,
 )
 from migrator.journal.sqlite.earlier import EarlierRows, is_earlier
@@ -26,6 +27,7 @@ from migrator.journal.sqlite.errors import explained
 from migrator.journal.sqlite.rows import PlannedRow, planned_of
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Ledger, Planned, fold
+from migrator.workflow.plan_facts import Provenance
 
 
 class SqliteReader:
@@ -54,6 +56,10 @@ class SqliteReader:
         """`JournalReader.counts`."""
         return await asyncio.to_thread(self._counts, above, now)
 
+    async def came_from(self) -> Provenance | None:
+        """`JournalReader.came_from`."""
+        return await asyncio.to_thread(self._came_from)
+
     async def unattended(self) -> list[str]:
         """`JournalReader.unattended`."""
         return []
@@ -79,6 +85,16 @@ class SqliteReader:
             content = Content.fetched(KeptRows(self.path, connection), images=False)
         ledger = content.ledger({})
         return counted(ledger.states, ledger.runs, now, self._planned)
+
+    def _came_from(self) -> Provenance | None:
+        with database.snapshot(self.path) as connection, explained(self.path):
+            if is_earlier(connection):
+                return None  # no program that wrote those recorded it
+            rows = KeptRows(self.path, connection)
+            totals, general = rows.totals(), Fetched[KeptEvent](rows.general())
+        ledger = read_general(self.path, totals, general)
+        ledger.events = totals.events
+        return ledger.came_from
 
     def _planned(self, keys: Sequence[str]) -> dict[str, Planned]:
         """Some images: of most, nobody wants to know what they are."""

@@ -23,7 +23,7 @@ from migrator.domain.cloud import Fault
 from migrator.domain.empty import EMPTY
 from migrator.domain.image import Image
 from migrator.domain.units import Moment
-from migrator.journal.codec import image_text, images_text, read_event, read_image
+from migrator.journal.codec import image_text, images_text, read_event, read_image, share_texts
 from migrator.journal.sqlite.kinds import KINDS
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Planned
@@ -211,6 +211,7 @@ class PlannedBody(Struct, frozen=True):
 
 
 _read_planned = as_json.Decoder(PlannedBody).decode
+_read_many_planned = as_json.Decoder(list[Planned]).decode
 
 PlannedRow = tuple[int, str, str]
 """Position and key of an image, and the body of the ImagePlanned that planned it last."""
@@ -223,6 +224,11 @@ def image_crc(position: int, key: str, body: str) -> int:
 
 def planned_of(known: Mapping[str, Image], rows: Sequence[PlannedRow]) -> dict[str, Planned]:
     """What these rows say; images that equal a known one are that one. Raises ValueError."""
+    if not known:
+        items = _read_many_planned(f"[{','.join(body for _, _, body in rows)}]")
+        for item in items:
+            share_texts(item.image)
+        return {key: item for (_, key, _), item in zip(rows, items, strict=True)}
     bodies = [_read_planned(body) for _, _, body in rows]
     texts = [bytes(body.image).decode() for body in bodies]
     images = [image for _, key, _ in rows if (image := known.get(key)) is not None]
