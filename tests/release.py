@@ -188,7 +188,8 @@ def install_wheel(wheel: Path, folder: Path) -> tuple[Path, dict[str, str]]:
 def install_oldest(wheel: Path, folder: Path) -> Path:
     """The wheel with the lowest versions that pyproject.toml allows; the interpreter."""
     python = empty_environment(folder)
-    pins = re.findall(r"^[a-z0-9-]+==\S+", (ROOT / "requirements/oldest.txt").read_text("utf-8"), re.MULTILINE)
+    text = (ROOT / "requirements/oldest.txt").read_text("utf-8")
+    pins = re.findall(r"^[a-z0-9-]+==\S+", text, re.MULTILINE)
     lowest = folder / "lowest.txt"
     lowest.write_text("".join(f"{pin}\n" for pin in pins))
     install(python, "--constraint", lowest, wheel)
