@@ -29,6 +29,7 @@ from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment, span
 from migrator.reports.causes import Cause, CauseKind
 from migrator.reports.columns import COLUMNS, Kind, ReportColumn, getter
+from migrator.reports.formats import page_template
 from migrator.reports.glossary import (
     BUSY,
     CAUSES,
@@ -186,8 +187,6 @@ class _Assets:
 @lru_cache(maxsize=1)
 def _assets() -> _Assets:
     """Read once; a run writes the report again and again."""
-    import jinja2
-
     folder = files("migrator.reports.formats").joinpath("html")
     style, boot, page, charts = (
         folder.joinpath(name).read_text("utf-8") for name in ("report.css", "boot.js", "page.js", "charts.js")
@@ -195,17 +194,16 @@ def _assets() -> _Assets:
     with folder.joinpath("plotly.packed").open(encoding="ascii") as packed:
         sha256 = packed.readline().strip()
     scripts = " ".join([*(_hash(text.encode()) for text in (boot, page, charts)), f"'sha256-{sha256}'"])
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    environment = page_template.environment(
+        {
+            "iso": iso,
+            "line": one_line,
+            "span": span,
+            "segments": _segments,
+            "fragment": _fragment,
+            "label": label,
+        }
     )
-    environment.filters |= {
-        "iso": iso,
-        "line": one_line,
-        "span": span,
-        "segments": _segments,
-        "fragment": _fragment,
-        "label": label,
-    }
     environment.globals |= {
         "counted": _counted,
         "in_group": _in_group,
@@ -215,7 +213,7 @@ def _assets() -> _Assets:
         "Kind": Kind,
     }
     return _Assets(
-        template=environment.from_string(folder.joinpath("report.html.j2").read_text("utf-8")),
+        template=page_template.template(environment, folder.joinpath("report.html.j2").read_text("utf-8")),
         style=style,
         boot=boot,
         page=page,
