@@ -15,13 +15,13 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
+from msgspec import Struct
 from pydantic_core import to_json
 
 from migrator import __version__
@@ -170,8 +170,7 @@ def _share(totals: Tally) -> str:
 # --- The file's fixed parts -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Assets:
+class _Assets(Struct, frozen=True, kw_only=True):
     template: "Template"
     style: str
     boot: str
