@@ -3,11 +3,11 @@
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import click
-from msgspec import Struct
 
 from migrator.cli.arguments import FILE, journal_url, option, reports_dir
 from migrator.cli.beside import CODES, handled
@@ -16,7 +16,8 @@ from migrator.cli.common import Console, command, run_async
 PORT = 8641
 
 
-class ServeOptions(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
     """What the command line asks of it."""
 
     reports_dir: Path
