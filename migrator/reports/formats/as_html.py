@@ -356,7 +356,9 @@ _OUTCOMES = {outcome: index for index, outcome in enumerate(Outcome)}
 def _data(summary: Summary, order: Sequence[int], causes: Sequence[Cause]) -> Iterator[str]:
     """All that the scripts know, as JSON that may stand inside a script element; in parts."""
     packing = _Packing(summary, causes)
-    rows = list(_lines(summary.images, order, packing))
+    yield '{"rows":['
+    for index, row in enumerate(_lines(summary.images, order, packing)):
+        yield f",\n{row}" if index else f"\n{row}"
     throughput, zone = summary.throughput, summary.zone
     head = {
         "base": round(packing.base * 1000),
@@ -391,10 +393,7 @@ def _data(summary: Summary, order: Sequence[int], causes: Sequence[Cause]) -> It
             "slices": [[packing.moment(each.at), each.succeeded, each.failed] for each in throughput.slices],
         },
     }
-    yield _safe(head)[:-1] + ',"rows":[\n'
-    for index, row in enumerate(rows):
-        yield f",\n{row}" if index else row
-    yield "\n]}"
+    yield "\n]," + _safe(head)[1:]
 
 
 def _lines(images: ImageRows, order: Iterable[int], packing: _Packing) -> Iterator[str]:
