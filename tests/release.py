@@ -31,9 +31,17 @@ NEEDED = (
     "migrator/reports/formats/html/report.html.j2",
     "migrator/reports/formats/html/plotly.min.js",
     "migrator/reports/formats/html/plotly.packed",
+    "migrator/reports/formats/html/compiled.py",
     "migrator/serving/site/base.html.j2",
 )
 """Files that a wheel has to bring besides its modules, one of each kind."""
+
+COMPILED = """
+from migrator.reports.formats import as_html, page_template
+template = as_html._assets().template
+assert template.root_render_func.__module__ == page_template.MODULE, "each run compiles the page's template"
+"""
+"""That a run of the wheel, with what run.txt pins, takes the template that its build compiled."""
 
 NOBODY = 10001
 """The user of the container file."""
@@ -216,6 +224,7 @@ def try_program(python: Path, folder: Path, number: str) -> None:
 
 def try_demo(python: Path, folder: Path) -> None:
     """The demo to its end, and its reports, with charts in the page."""
+    run(python, "-c", COMPILED, cwd=folder, env=clean_env(python))
     run(python.with_name("migrator"), "demo", cwd=folder, env=clean_env(python))
     (reports,) = (folder / "reports").iterdir()
     check_reports(reports)

@@ -147,6 +147,7 @@ def sources() -> dict[str, str]:
     return {
         ".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text("utf-8")
         for path in sorted(PACKAGE.rglob("*.py"))
+        if path.parent.name != "html"  # what a build made of a template
     }
 
 

@@ -30,7 +30,8 @@ PAGES = sorted(
     for pattern in ("*.md", "docs/*.md", "reports/*.md", "tests/*.md", "tests/bench/*.md")
     for path in ROOT.glob(pattern)
 )
-SOURCES = sorted((ROOT / "migrator").rglob("*.py"))
+BUILT = ROOT / "migrator/reports/formats/html/compiled.py"
+SOURCES = sorted(set((ROOT / "migrator").rglob("*.py")) - {BUILT})
 
 # --- Reading Markdown -----------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """`status` of a large plan: from counts, without reading plan and images."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from migrator.cli.common import Console
 from migrator.cli.journals import journal_of

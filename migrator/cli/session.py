@@ -6,12 +6,12 @@ import random
 import shlex
 import signal
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVarTuple
 
 import anyio
 import structlog
+from msgspec import Struct
 
 from migrator.cli.beside import CODES, handled
 from migrator.cli.common import Console
@@ -151,8 +151,7 @@ def _tell(console: Console, end: Ending, paths: Sequence[Path]) -> None:
         console.say(_where(paths))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Session:
+class _Session(Struct, frozen=True, kw_only=True):
     """What every step of one run shares; the steps, in their order."""
 
     plan: Plan

@@ -3,10 +3,10 @@
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from msgspec import Struct
 from yarl import URL
 
 from migrator.cli.known_texts import own_words
@@ -78,8 +78,7 @@ def late_windows(plan: Plan) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetServices:
+class TargetServices(Struct, frozen=True, kw_only=True):
     """The services of one target, each behind its client."""
 
     ims: Ims
@@ -107,8 +106,7 @@ Road = Callable[[Target], AbstractAsyncContextManager[Http]]
 """Opens what requests to the services of a target go through."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """What a run is carried out in where it is not the real world."""
 
     clock: Clock

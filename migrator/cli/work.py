@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from migrator.cli.common import plural
 from migrator.cli.options import Options
@@ -18,8 +19,7 @@ from migrator.workflow.states import Phase, State
 from migrator.workflow.verdict import Ending, ending
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Work(Struct, frozen=True, kw_only=True):
     """What one run takes care of."""
 
     keys: list[str]

@@ -4,10 +4,10 @@ more of a kind once its circuit breaker is open.
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 import anyio
+from msgspec.structs import replace
 
 from migrator.domain.errors import CloudError, RetryableError, TargetHaltedError
 from migrator.domain.plan import Retry, Target

@@ -5,7 +5,6 @@ our own secrets. Whatever it is, the readers give a value or one of our errors, 
 through `SECRETS`.
 """
 
-import html
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -215,7 +214,9 @@ def _plain(body: bytes) -> str:
     begin = body[:_READ].decode(errors="replace")
     if _PAGE.search(begin[:2000]):
         title = _TITLE.search(begin)
-        said = " ".join(html.unescape(_TAG.sub(" ", title[2] if title else begin)).split())[:_TITLE_SHOWN]
+        from html import unescape  # brings a table of two thousand names, for what seldom comes
+
+        said = " ".join(unescape(_TAG.sub(" ", title[2] if title else begin)).split())[:_TITLE_SHOWN]
         return text(f"a web page, {said}" if said else "a web page without text")
     found = document(body) if len(body) <= _READ else None
     members_of = (each.items() for each in _objects(found))

@@ -12,9 +12,11 @@ Codes and messages: IMS API reference, "Error Codes" (Huawei Cloud and Open Tele
 gateway, "Error Codes"; IAM API reference, "Error Codes". How certain each leaves us is our own judgement.
 """
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from migrator.ims.methods import advice
 
@@ -38,8 +40,7 @@ class Certainty(StrEnum):
 Owner = Literal["service", "account owner", "plan", "image builder"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorCode:
+class ErrorCode(Struct, frozen=True, kw_only=True):
     """What one code means to us."""
 
     code: str
@@ -133,7 +134,7 @@ def _row(
     plain = ErrorCode(
         code=code, status=400, message=message, certainty=certainty, owner=owner, reason="", remedy=remedy
     )
-    return replace(plain, **more)  # type: ignore[arg-type]
+    return replace(plain, **more)
 
 
 _KMS = "Let the account's owner check the KMS key that encrypts this object, or upload it unencrypted."

@@ -7,11 +7,11 @@ attribute of the same name for each key, but for those that are resolved into an
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import Annotated, Any, Literal
 
+from msgspec import Struct
 from pydantic import Field as Rule
 
 from migrator.domain.image import Image, ImageType, Marker
@@ -35,8 +35,7 @@ class Absent(Enum):
     """It may be anything, so it is not held against the image."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class Sent(Struct, frozen=True, kw_only=True):
     """How a key stands in the body of a request."""
 
     name: str
@@ -46,8 +45,7 @@ class Sent:
     """None: the image's own value as it is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Shown(Struct, frozen=True, kw_only=True):
     """How a key shows on the finished image."""
 
     attribute: str
@@ -63,8 +61,7 @@ class Shown:
     """What the service means when it leaves the attribute out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(Struct, frozen=True, kw_only=True):
     """One key of an image."""
 
     key: str

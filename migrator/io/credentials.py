@@ -19,7 +19,6 @@ set by halves is an error, not a reason to look elsewhere: the wrong account wou
 user guide, "Obtaining Metadata".)
 """
 
-import configparser
 import json
 import os
 import re
@@ -227,6 +226,8 @@ class ProfileKeys:
 
     def read(self) -> Keys:
         """The keys, as the file has them now. Raises CredentialsError."""
+        import configparser  # only where there is a profile
+
         hint = f"Write the section [{self.section}] with ak and sk into {self.path}, and run again."
         parser = configparser.ConfigParser(interpolation=None)
         try:

@@ -9,7 +9,7 @@ from migrator.domain.sheets import Unreadable
 MOST_BYTES = 256 * 1024 * 1024
 """No plan is larger: a hundred thousand images take a tenth of it."""
 
-_AT_ONCE = 16 * 1024 * 1024
+_AT_ONCE = 64 * 1024
 
 
 def read_plan_bytes(path: str) -> bytes:

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
+from msgspec import Struct
 from pydantic import ValidationError
 from pydantic_core import SchemaValidator
 
@@ -33,8 +33,7 @@ def _free() -> SchemaValidator:
     return validator_of({key: IMAGE_KEYS[key] for key in FREE.values()})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InventoryColumn:
+class InventoryColumn(Struct, frozen=True, kw_only=True):
     """One column that is understood."""
 
     position: int

@@ -9,9 +9,12 @@ Another rule is another function, and its name in one of the three lists.
 
 import re
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from migrator.domain.image import ImageType
 from migrator.domain.object_ref import (
@@ -50,8 +53,7 @@ _SURELY_SHORT = 256
 _SUGGESTIONS = 20  # looking for a close match among all systems takes milliseconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Images:
+class Images(Struct, frozen=True, kw_only=True):
     """Merged tables of images that have a name and a target, and what they are held against."""
 
     positions: Sequence[int]

@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from msgspec import Struct
+
 from migrator.domain.sheets import column_of
 from migrator.domain.text import did_you_mean, escaped, shown
 from migrator.plan.lines import Lines, Where
@@ -21,8 +23,7 @@ Faulty = defaultdict[int, set[str]]
 _ABSENT = object()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """One thing wrong with a plan, or one worth a second look."""
 
     path: str
@@ -115,8 +116,7 @@ class _Noted:
     other: Where | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceCell:
+class SourceCell(Struct, frozen=True, kw_only=True):
     """A row or a cell of a spreadsheet."""
 
     rank: int
@@ -261,8 +261,7 @@ class ProblemCollector:
         return list(dict.fromkeys(problem for _, _, problem in found))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Location:
+class _Location(Struct, frozen=True, kw_only=True):
     """Where something is written, as people are told."""
 
     rank: int

@@ -4,8 +4,9 @@ Another rule is another function, and its name in TRAIT_RULES; asked once for al
 """
 
 from collections.abc import Callable, Collection, Hashable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from migrator.domain.image import ImageType
 from migrator.ims.methods import AUTO, Choice, Wish, family_of, method_for, objection_of
@@ -19,8 +20,7 @@ OWN = object()
 """Stands for the image's own value, where it differs among images that are alike."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Complaint:
+class Complaint(Struct, frozen=True, kw_only=True):
     """What a rule has against an image."""
 
     key: str

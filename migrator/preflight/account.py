@@ -1,6 +1,5 @@
 """What the services say about us: reach, clock, credentials, project, quota, names, operating systems."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 
 from migrator.domain.cloud import KeyState, Quota
@@ -168,6 +167,8 @@ def _system(image: Image, facts: TargetFacts, suggestions: dict[str, str]) -> It
 
 def close_matches(version: str, listed: frozenset[str]) -> str:
     """The closest names of the list, as "; did you mean …?", or nothing."""
+    import difflib  # only for a system that nobody knows
+
     folded = {" ".join(name.lower().split()): name for name in sorted(listed)}
     found = difflib.get_close_matches(" ".join(version.lower().split()), folded, n=_CLOSE_MATCHES, cutoff=0.6)
     names = [f'"{folded[name]}"' for name in found]

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from msgspec import Struct
+
 from migrator.domain.cloud import BucketInfo, CloudImage, Fault, KeyState, ObjectInfo, Project, Quota
 from migrator.domain.disk_header import DiskHeader
 from migrator.domain.errors import CloudError, RejectedError, TargetHaltedError, Unreachable
@@ -34,8 +36,7 @@ class UnknownReason(StrEnum):
     """Who answers does not know such questions: another service, or an old address."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
+class Unknown(Struct, frozen=True, kw_only=True):
     """A question without an answer."""
 
     reason: UnknownReason

@@ -1,13 +1,13 @@
 """Findings: values that say what is the matter, with whom, and what to do."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from migrator.preflight.table import CHECKS, Severity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(Struct, frozen=True, kw_only=True):
     """One image that a finding is about."""
 
     key: str
@@ -15,8 +15,7 @@ class Item:
     """What is particular about it: its file, a size, whose the name is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One thing that preflight found, however many images it concerns."""
 
     code: str

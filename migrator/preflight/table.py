@@ -9,8 +9,9 @@ Data Formats"; API gateway, "Signing API Requests". What depends on the way in w
 from `migrator.ims.methods`. What is our own judgement says so in `meaning`.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from migrator.ims.methods import advice
 
@@ -28,8 +29,7 @@ class Severity(StrEnum):
     """Good to know."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(Struct, frozen=True, kw_only=True):
     """One kind of finding."""
 
     code: str

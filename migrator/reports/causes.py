@@ -3,8 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment
@@ -35,8 +36,7 @@ class CauseKind(StrEnum):
     """Refused for now; submitted again after a pause."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class Cause(Struct, frozen=True, kw_only=True):
     """Images that stand still for one reason."""
 
     kind: CauseKind

@@ -8,10 +8,11 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
+
+from msgspec import Struct
 
 from migrator.domain.image import METHODS, ImageType
 from migrator.reports import glossary
@@ -76,8 +77,7 @@ class PageColumn(NamedTuple):
     """What is noted of the image where the value is yes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportColumn:
+class ReportColumn(Struct, frozen=True, kw_only=True):
     """One value of each image, and the formats that show it."""
 
     name: str

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from msgspec import Struct
+
 from migrator.domain.plan import Limits, Plan
 from migrator.domain.units import Moment
 from migrator.pacing.projection import Played, Projection
@@ -32,8 +34,7 @@ _LOOK_BACK = 1800.0
 """Seconds in which the measured pace is taken."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
+class Range(Struct, frozen=True, kw_only=True):
     """A moment that nobody knows for sure."""
 
     earliest: Moment
@@ -43,8 +44,7 @@ class Range:
     latest: Moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaveEstimate:
+class WaveEstimate(Struct, frozen=True, kw_only=True):
     """One wave; None where there is nothing to tell."""
 
     begins: Range | None

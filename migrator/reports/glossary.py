@@ -4,7 +4,7 @@ They are written as they stand inside a sentence; `label` is for where one begin
 themselves: JSON and CSV keep `status` as the journal has it.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from migrator.reports.causes import CauseKind
 from migrator.reports.runs import RunState
@@ -19,8 +19,7 @@ def label(word: str) -> str:
 # --- Groups ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(Struct, frozen=True, kw_only=True):
     """Statuses that a manager need not tell apart."""
 
     name: str
@@ -43,8 +42,7 @@ GROUPS = (DONE, BUSY, DOUBT, FAILED, OPEN, OUT)
 # --- Statuses -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusWord:
+class StatusWord(Struct, frozen=True, kw_only=True):
     """How a status is said."""
 
     word: str

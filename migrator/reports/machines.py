@@ -5,8 +5,9 @@ cancelled images are not waited for.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from migrator.domain.image import MACHINE
 from migrator.domain.units import Moment
@@ -37,8 +38,7 @@ class MachineState(StrEnum):
 _RANK = {state: rank for rank, state in enumerate(MachineState)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(Struct, frozen=True, kw_only=True):
     """One machine: its disks by status."""
 
     name: str
@@ -51,8 +51,7 @@ class Machine:
     """When the last of its disks was done; None while one is not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machines:
+class Machines(Struct, frozen=True, kw_only=True):
     """All of them, what needs attention first and otherwise in the plan's order."""
 
     all: tuple[Machine, ...] = ()

@@ -9,6 +9,8 @@ from functools import cached_property
 from statistics import median
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from migrator.domain.image import USUAL, Image
 from migrator.domain.plan import Limits
 from migrator.domain.units import Moment
@@ -56,8 +58,7 @@ class _Span(NamedTuple):
     """The attempt that is in doubt, where it is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class Situation(Struct, frozen=True, kw_only=True):
     """What holds for every image of a target at the moment of the estimate."""
 
     limits: Limits

@@ -2,8 +2,9 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment
@@ -19,8 +20,7 @@ class RunState(StrEnum):
     """Its end is not recorded: a kill, a power cut, a crash."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunLine:
+class RunLine(Struct, frozen=True, kw_only=True):
     """One run of the plan."""
 
     run: str

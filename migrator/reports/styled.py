@@ -1,10 +1,10 @@
 """Lines with colours, as values: whoever writes them knows whether a terminal takes colours."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import click
+from msgspec import Struct
 
 from migrator.domain.cells import cell_len, fitted
 
@@ -12,8 +12,7 @@ Style = Literal["", "bold", "dim", "green", "cyan", "yellow", "red"]
 """How a piece is shown; "" as the terminal shows what nobody coloured."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line: pieces of text, each in a style."""
 
     parts: tuple[tuple[str, Style], ...]

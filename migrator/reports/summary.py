@@ -12,8 +12,9 @@ Every report is made from one Summary, so their numbers agree. The rules:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from migrator.domain.cloud import Fault
 from migrator.domain.image import MACHINE
@@ -38,8 +39,7 @@ from migrator.workflow.resume import drifted
 from migrator.workflow.visibility_delay import ListedBy, VisibilityDelays
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Durations:
+class Durations(Struct, frozen=True, kw_only=True):
     """How long things took; None where nothing was measured."""
 
     cloud: Spread | None
@@ -50,8 +50,7 @@ class Durations:
     """From an image's first request to its acceptance: near zero, unless the service throttles or refuses."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaveLine:
+class WaveLine(Struct, frozen=True, kw_only=True):
     """When one wave runs: what was, and what may be expected; None where there is nothing to tell."""
 
     name: str
@@ -67,8 +66,7 @@ class WaveLine:
     ends: Range | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListingFacts:
+class ListingFacts(Struct, frozen=True, kw_only=True):
     """What one target's own jobs taught about how soon its lists show an import, and what follows from it."""
 
     settle: float
@@ -78,8 +76,7 @@ class ListingFacts:
     """By each way of listing that is used."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(Struct, frozen=True, kw_only=True):
     """All that any report shows."""
 
     plan: Plan

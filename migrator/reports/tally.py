@@ -1,15 +1,15 @@
 """Images counted by status, in groups that all add up to the same number."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from migrator.workflow.states import FINISHED, Phase
 
 _INDEX = {phase: index for index, phase in enumerate(Phase)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class Tally(Struct, frozen=True, kw_only=True):
     """Images by status."""
 
     counts: tuple[int, ...]

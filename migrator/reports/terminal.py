@@ -5,8 +5,9 @@ control character in them is shown as what it is ("\\x1b") instead of being obey
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from heapq import nlargest
+
+from msgspec import Struct
 
 from migrator.domain.cells import cell_len, chopped, fitted
 from migrator.domain.cloud import Fault
@@ -26,8 +27,7 @@ from migrator.workflow.states import IN_CLOUD, Phase
 # --- The values -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speed:
+class Speed(Struct, frozen=True, kw_only=True):
     """How often one kind of request may leave, in requests a second."""
 
     now: float
@@ -42,8 +42,7 @@ class Speed:
         return self.now < self.most
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pressure:
+class Pressure(Struct, frozen=True, kw_only=True):
     """How hard one target is pressed at this moment."""
 
     target: str
@@ -59,16 +58,14 @@ class Pressure:
     """How many the plan allows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True):
     """One image that failed."""
 
     key: str
     fault: Fault
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveStatus:
+class LiveStatus(Struct, frozen=True, kw_only=True):
     """All that the view shows, of a run in this process or of what a journal tells."""
 
     name: str

@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from migrator.domain.plan import Plan
 from migrator.domain.units import Moment
 from migrator.reports.runs import RunLine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeSlice:
+class TimeSlice(Struct, frozen=True, kw_only=True):
     """What finished in one stretch of time."""
 
     at: Moment
@@ -22,8 +22,7 @@ class TimeSlice:
     failed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Throughput:
+class Throughput(Struct, frozen=True, kw_only=True):
     """How fast images finish, well or badly."""
 
     per_hour: float | None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from migrator.domain.cloud import Fault
 from migrator.domain.plan import Plan
 from migrator.domain.units import Moment, span
@@ -44,8 +46,7 @@ class _Job(NamedTuple):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StandingStill:
+class StandingStill(Struct, frozen=True, kw_only=True):
     """What a summary knows already of images that stand still."""
 
     halted: Mapping[str, Fault]

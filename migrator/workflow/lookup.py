@@ -1,8 +1,8 @@
 """What a list of images says about an attempt whose answer was lost, and about items that exist already."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from migrator.domain.cloud import CloudImage, Fault, JobStatus
@@ -18,8 +18,7 @@ CLOCK_SKEW = 900.0
 _BEST_FIRST = {"active": 0, "saving": 1, "queued": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class ImageMatches:
+class ImageMatches(Struct, frozen=True):
     """The listed images that may have to do with one item."""
 
     ours: Sequence[CloudImage] = ()
@@ -116,8 +115,7 @@ def began_at(state: State) -> Moment:
 # --- An attempt in doubt --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ours:
+class Ours(Struct, frozen=True, kw_only=True):
     """The attempt happened: here is its image."""
 
     image: CloudImage
@@ -125,15 +123,13 @@ class Ours:
     """Ids of more images that bear the same marker; reported, never deleted unasked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Somebodys:
+class Somebodys(Struct, frozen=True, kw_only=True):
     """The name belongs to an image that is not ours."""
 
     fault: Fault
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Nowhere:
+class Nowhere(Struct, frozen=True, kw_only=True):
     """Nothing is listed, which proves nothing before the visibility timeout is over."""
 
 

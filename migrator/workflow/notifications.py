@@ -3,7 +3,6 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from inspect import cleandoc
 from typing import Annotated, Any
@@ -164,8 +163,7 @@ def notification_schema() -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undelivered:
+class Undelivered(Struct, frozen=True, kw_only=True):
     """What one receiver of the plan was not told yet."""
 
     receiver: str

@@ -1,8 +1,9 @@
 """How a run ended, in one sentence and one exit code (design: commands)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from migrator.domain.cloud import Fault
 from migrator.workflow.states import Phase, State
@@ -20,8 +21,7 @@ class StopReason(Enum):
 _SIGNALS = {StopReason.INTERRUPT: 130, StopReason.TERMINATE: 143, StopReason.HANGUP: 129}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(Struct, frozen=True, kw_only=True):
     """What the last line says, and what the shell gets."""
 
     reason: str

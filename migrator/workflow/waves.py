@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import Struct
+
 from migrator.domain.image import Image
 from migrator.domain.plan import Wave
 from migrator.domain.units import Moment
@@ -11,8 +13,7 @@ from migrator.workflow.states import FINISHED, Phase, State
 from migrator.workflow.target_counts import WaveCount
 
 
-@dataclass(frozen=True, slots=True)
-class Why:
+class Why(Struct, frozen=True):
     """Why images wait."""
 
     words: str
@@ -25,8 +26,7 @@ class Why:
         return self.words if self.at is None else f"{self.words} {zone.stamp(self.at)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class Gate(Struct, frozen=True, kw_only=True):
     """What is open at one moment."""
 
     open: frozenset[int]

@@ -32,8 +32,8 @@ VERBATIM = (
 def sources() -> dict[str, str]:
     """Every text file of the package that is bound by the rule, by its path."""
     kinds = {".py", ".html", ".css", ".js", ".json", ".toml"}
-    foreign = "plotly.min.js"  # not ours, and not in git
-    paths = (path for path in PACKAGE.rglob("*") if path.suffix in kinds and path.name != foreign)
+    built = {"plotly.min.js", "compiled.py"}  # not written by us, and not in git
+    paths = (path for path in PACKAGE.rglob("*") if path.suffix in kinds and path.name not in built)
     texts = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in paths}
     return {name: text for name, text in texts.items() if not name.startswith(ELSEWHERE)}
 

@@ -349,3 +349,10 @@ def test_libreoffice_reads_it_too(tmp_path: Any):
     lines = made.read_text(encoding="utf-8").splitlines()
     assert len(lines) == 4
     assert lines[1].startswith("north/web-01,north,pilot,imported,2026-05-28 20:36:46,")
+
+
+def test_of_rows_without_cells_a_sheet_keeps_nothing():
+    rows = as_xlsx._Rows({0: {1: "cell"}})
+
+    assert [rows[number] for number in range(3)] == [{1: "cell"}, {}, {}]
+    assert list(rows) == [0]

@@ -1,9 +1,8 @@
 """One sentence that somebody reads instead of the report."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from migrator.domain.cloud import Fault
 from migrator.domain.units import span

@@ -64,8 +64,9 @@ _CHECKPOINT_PAGES = 1000
 _WAL_LEFT = 16 * 2**20
 """Bytes that a WAL keeps on disk after it was copied into the database."""
 
-ROWS_AT_ONCE = 100
-"""Rows in one statement; the most values in one of them, 500, is well below SQLite's old limit of 999."""
+ROWS_AT_ONCE = 50
+"""Rows in one statement. Every number of them is a statement that SQLite keeps ready, and each of its rows
+takes memory: of up to a hundred rows these would be 10 MB of a large run."""
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:

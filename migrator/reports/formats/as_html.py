@@ -15,13 +15,13 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
+from msgspec import Struct
 from pydantic_core import to_json
 
 from migrator import __version__
@@ -29,6 +29,7 @@ from migrator.domain.cloud import Fault
 from migrator.domain.units import Moment, span
 from migrator.reports.causes import Cause, CauseKind
 from migrator.reports.columns import COLUMNS, Kind, ReportColumn, getter
+from migrator.reports.formats import page_template
 from migrator.reports.glossary import (
     BUSY,
     CAUSES,
@@ -169,8 +170,7 @@ def _share(totals: Tally) -> str:
 # --- The file's fixed parts -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Assets:
+class _Assets(Struct, frozen=True, kw_only=True):
     template: "Template"
     style: str
     boot: str
@@ -186,8 +186,6 @@ class _Assets:
 @lru_cache(maxsize=1)
 def _assets() -> _Assets:
     """Read once; a run writes the report again and again."""
-    import jinja2
-
     folder = files("migrator.reports.formats").joinpath("html")
     style, boot, page, charts = (
         folder.joinpath(name).read_text("utf-8") for name in ("report.css", "boot.js", "page.js", "charts.js")
@@ -195,17 +193,16 @@ def _assets() -> _Assets:
     with folder.joinpath("plotly.packed").open(encoding="ascii") as packed:
         sha256 = packed.readline().strip()
     scripts = " ".join([*(_hash(text.encode()) for text in (boot, page, charts)), f"'sha256-{sha256}'"])
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    environment = page_template.environment(
+        {
+            "iso": iso,
+            "line": one_line,
+            "span": span,
+            "segments": _segments,
+            "fragment": _fragment,
+            "label": label,
+        }
     )
-    environment.filters |= {
-        "iso": iso,
-        "line": one_line,
-        "span": span,
-        "segments": _segments,
-        "fragment": _fragment,
-        "label": label,
-    }
     environment.globals |= {
         "counted": _counted,
         "in_group": _in_group,
@@ -215,7 +212,7 @@ def _assets() -> _Assets:
         "Kind": Kind,
     }
     return _Assets(
-        template=environment.from_string(folder.joinpath("report.html.j2").read_text("utf-8")),
+        template=page_template.template(environment, folder.joinpath("report.html.j2").read_text("utf-8")),
         style=style,
         boot=boot,
         page=page,
@@ -359,7 +356,9 @@ _OUTCOMES = {outcome: index for index, outcome in enumerate(Outcome)}
 def _data(summary: Summary, order: Sequence[int], causes: Sequence[Cause]) -> Iterator[str]:
     """All that the scripts know, as JSON that may stand inside a script element; in parts."""
     packing = _Packing(summary, causes)
-    rows = list(_lines(summary.images, order, packing))
+    yield '{"rows":['
+    for index, row in enumerate(_lines(summary.images, order, packing)):
+        yield f",\n{row}" if index else f"\n{row}"
     throughput, zone = summary.throughput, summary.zone
     head = {
         "base": round(packing.base * 1000),
@@ -394,10 +393,7 @@ def _data(summary: Summary, order: Sequence[int], causes: Sequence[Cause]) -> It
             "slices": [[packing.moment(each.at), each.succeeded, each.failed] for each in throughput.slices],
         },
     }
-    yield _safe(head)[:-1] + ',"rows":[\n'
-    for index, row in enumerate(rows):
-        yield f",\n{row}" if index else row
-    yield "\n]}"
+    yield "\n]," + _safe(head)[1:]
 
 
 def _lines(images: ImageRows, order: Iterable[int], packing: _Packing) -> Iterator[str]:

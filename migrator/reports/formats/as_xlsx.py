@@ -52,6 +52,7 @@ _FORMAT = {
 def _columns(labels: Iterable[str], zone: Zone) -> list[_Column]:
     """Those of the table, and behind them one for each label."""
     own, behind = [], []
+    as_moment = moment_cell(zone)
     for column in COLUMNS:
         if (sheet := column.xlsx) is None:
             continue
@@ -64,7 +65,7 @@ def _columns(labels: Iterable[str], zone: Zone) -> list[_Column]:
             form = "wrapped" if sheet.wraps else _FORMAT.get(column.kind, "text")
             moment = column.kind is Kind.MOMENT
             heading = f"{sheet.heading} ({zone.name})" if moment else sheet.heading
-            written = moment_cell(zone) if moment else WRITE[column.kind]
+            written = as_moment if moment else WRITE[column.kind]
             printed = sheet.section == 0
             made = _Column(heading, sheet.width, form, column.source, written, printed)
             own.append((sheet.section, made))
@@ -148,6 +149,16 @@ def _stamped(
     yield sheet[end:].encode()
 
 
+class _Rows(dict[int, dict[int, object]]):
+    """The rows of a sheet by number, each with its cells.
+
+    xlsxwriter asks for every one, and would keep an empty row for each image long after the workbook is made.
+    """
+
+    def __missing__(self, number: int) -> dict[int, object]:
+        return {}
+
+
 def _images_sheet(book: Book, columns: Sequence[_Column], rows: int) -> None:
     sheet = book.sheet("Images")
     book.header(sheet, 0, [column.heading for column in columns])
@@ -160,6 +171,7 @@ def _images_sheet(book: Book, columns: Sequence[_Column], rows: int) -> None:
     sheet.repeat_rows(0)
     sheet.print_area(0, 0, last, sum(column.printed for column in columns) - 1)
     sheet.autofilter(0, 0, last, len(columns) - 1)
+    sheet.table = _Rows(sheet.table)
     status = next(index for index, column in enumerate(columns) if column.source == _STATUS)
     book.colour_statuses(sheet, status, 1, last)
 
