@@ -30,9 +30,6 @@ MASK = "***"
 _MOST = 256
 """Secrets that are remembered; the oldest goes first, an outdated token."""
 
-_ENCODED = frozenset("%\\&")
-"""A text without these holds nothing that is escaped character by character."""
-
 _BETWEEN = re.compile(r"(?:[\s\x00-\x20\x7f-\x9f\u200b-\u200f\ufeff]|\\[rnt])+")
 """What may part a long secret that was wrapped."""
 
@@ -184,7 +181,9 @@ class Secrets:
 
     def masked(self, text: str) -> str:
         """`text` without any secret: each becomes "***"."""
-        begins = self._plain if _ENCODED.isdisjoint(text) else self._encoded
+        # Without one of these it holds nothing that is escaped character by character.
+        escaped = "%" in text or "\\" in text or "&" in text
+        begins = self._encoded if escaped else self._plain
         if begins is None or (found := begins.search(text)) is None:
             return text
         kept, position = [], 0
