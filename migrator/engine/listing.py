@@ -9,7 +9,6 @@ from migrator.domain.image import Marker
 from migrator.domain.paging import NewEntries
 from migrator.domain.plan import MarkerKind, Plan
 from migrator.engine.target_worker import TargetWorker
-from migrator.pacing.scheduler import list_cost
 from migrator.workflow import lookup
 from migrator.workflow.ledger import Ledger
 from migrator.workflow.lookup import NOTHING_LISTED, ImageMatches
@@ -145,14 +144,12 @@ class Listing:
         query = ImageQuery(tag=tag, created_since=since)
         new = NewEntries()
         page, count = await self.worker.cloud.images(query), 1
-        entries = len(page.images)
         new.of_page(image.id for image in page.images)
         yield page.images
         while page.next is not None:
             await self.worker.another_question()
             page, count = await self.worker.cloud.images(query, after=page.next), count + 1
-            entries += len(page.images)
             new.of_page(image.id for image in page.images)
             yield page.images
         if by is ListedBy.TAG and since is None:
-            self.worker.scheduler.list_cost = list_cost(count, entries)
+            self.worker.scheduler.list_pages = count

@@ -11,7 +11,6 @@ Its rules:
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from math import inf
 from operator import eq
 
 from migrator.domain.errors import JournalError
@@ -25,13 +24,7 @@ from migrator.workflow.ledger import Ledger, after
 from migrator.workflow.states import State
 
 PATIENCE = 0.002
-"""Seconds that the first caller of a batch waits at most for others, where they come at once or seldom."""
-
-COMPANY = 3
-"""How many others are worth waiting for where callers come one by one: a commit costs as much for four."""
-
-MOST = 0.02
-"""Seconds for which nobody waits longer, however many would come."""
+"""Seconds that the first caller of a batch waits at most for others."""
 
 TRIAL_EVERY = 32
 """Commits after which one waits to the end, to see how many come."""
@@ -39,36 +32,19 @@ TRIAL_EVERY = 32
 KEPT = 0.75
 """What is left of the expected number when fewer came."""
 
-NEWEST = 0.05
-"""What the newest gap counts among those between callers."""
-
 
 class CommitDelay:
     """Learns how many callers usually come together; whoever is the last of them need not wait.
 
     Callers in lockstep, each back as soon as the last commit released them, are complete at once; those that
-    trickle in are waited for, as long as a few of them take.
+    trickle in are waited for.
     """
 
-    __slots__ = ("_came_at", "_commits", "_expected", "_gap")
+    __slots__ = ("_commits", "_expected")
 
     def __init__(self) -> None:
         self._expected = 1
         self._commits = 0
-        self._came_at = -inf
-        self._gap = MOST
-        """Seconds between one caller and the next, smoothed."""
-
-    def came(self, tick: float) -> None:
-        """A caller came."""
-        self._gap += NEWEST * (min(tick - self._came_at, MOST) - self._gap)
-        self._came_at = tick
-
-    @property
-    def patience(self) -> float:
-        """Seconds that the first caller waits at most for others."""
-        wait = COMPANY * self._gap
-        return wait if PATIENCE < wait <= MOST else PATIENCE
 
     def complete(self, waiting: int) -> bool:
         """Whether `waiting` callers are as many as are likely to come."""
@@ -87,8 +63,7 @@ class GroupCommit:
     by itself gets one that equals the journal's.
     """
 
-    def __init__(self, writer: Writer, ledger: Ledger, *, patient: bool = True) -> None:
-        """`patient`: whether callers wait for others at all."""
+    def __init__(self, writer: Writer, ledger: Ledger, *, patience: float = PATIENCE) -> None:
         self.commits = 0
         """How many commits were done, each with one sync."""
 
@@ -97,7 +72,7 @@ class GroupCommit:
         """As the store loaded it, without the images themselves; the first `ledger` reads them."""
 
         self._complete = False
-        self._patient = patient
+        self._patience = patience
         self._delay = CommitDelay()
         self._batch = Batch()
         self._timer: asyncio.Handle | None = None
@@ -127,14 +102,13 @@ class GroupCommit:
         done: asyncio.Future[None] = loop.create_future()
         waiting = self._batch.waiting
         waiting.append(done)
-        self._delay.came(loop.time())
         if self._delay.complete(len(waiting)):
             if self._timer is not None:
                 self._timer.cancel()
             # Whoever else appends in this iteration of the loop goes into the same commit.
             self._timer = loop.call_soon(self._send)
         elif len(waiting) == 1:
-            self._timer = loop.call_later(self._delay.patience if self._patient else 0.0, self._send)
+            self._timer = loop.call_later(self._patience, self._send)
         await done
 
     async def ledger(self, known: Mapping[str, Image] = NO_IMAGES) -> Ledger:

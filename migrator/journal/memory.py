@@ -80,7 +80,7 @@ class MemoryJournal(GroupCommit):
 
     def __init__(self, store: MemoryStore | None = None) -> None:
         self.store = store or MemoryStore()
-        super().__init__(LoopWriter(self.store), self.store.load(), patient=False)
+        super().__init__(LoopWriter(self.store), self.store.load(), patience=0.0)
 
     @property
     def facts(self) -> list[Event]:

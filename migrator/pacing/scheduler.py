@@ -107,9 +107,9 @@ class Scheduler:
         )
         self.open = True
         """Whether new images may be submitted."""
-        self.list_cost = self.recent_cost = 1.0
-        """What one list of everything that this plan imported costs, and one of what it imported lately, in
-        requests about one image (`list_cost`)."""
+        self.list_pages = self.recent_pages = 1
+        """Requests that one list of everything this plan imported takes, and one of what it imported lately:
+        what a shared answer costs."""
         self._requests_allowed = limits.max_requests
         self._queries_allowed = max(1, limits.max_requests - 1)
         self._submitting = self._asking = 0
@@ -323,18 +323,13 @@ class Scheduler:
             soon = now + self._together
             live = [entry for entry in heap if self._current.get(entry[2]) == entry[1]]
             others = [entry for entry in live if entry[0] <= soon]
-            if len(others) >= (self.recent_cost if step is Step.VERIFY else self.list_cost):
+            if len(others) >= (self.recent_pages if step is Step.VERIFY else self.list_pages):
                 keys += [key for _, _, key in sorted(others)]
                 heap[:] = [entry for entry in live if entry[0] > soon]
                 heapq.heapify(heap)
         for key in keys:
             del self._current[key]
         return tuple(keys)
-
-
-def list_cost(pages: int, entries: int) -> float:
-    """What a list costs, in requests about one image: its own requests, and what there is to read in them."""
-    return pages + entries / ENTRIES
 
 
 def _lines(keys: Sequence[str], waves: Mapping[str, int]) -> dict[int, _Line]:
@@ -351,9 +346,6 @@ _NOBODY = _Line()
 
 SWEEP_KEY = ""
 """A sweep is about no image in particular."""
-
-ENTRIES = 50
-"""Entries of a list that cost as much to send and to read as one request about one image (measured)."""
 
 LISTS_TRIED = 3
 """Lists that may fail one after the other, until one image is asked for alone."""

@@ -8,7 +8,7 @@ import pytest
 from migrator.domain.cloud import CloudImage, ImagePage, ImageQuery
 from migrator.engine.context import Context
 from migrator.engine.handlers.verify import verify
-from migrator.pacing.scheduler import WorkItem, list_cost
+from migrator.pacing.scheduler import WorkItem
 from migrator.workflow.events import AttemptBegan, ImageEvent, ImageVerified, JobAccepted, JobSucceeded
 from migrator.workflow.resume import marker
 from migrator.workflow.transitions import Step
@@ -145,4 +145,4 @@ async def test_a_job_that_ended_while_a_list_was_read_is_not_missing_because_tha
     assert [key for key in keys if key in judged] == list(keys[:2])
     assert {key: wait for one in results for key, wait in one.after.items()} == {f"north/{third}": 0.0}
     assert context.worker.watch(context.state(f"north/{third}")).unverified_since is None
-    assert context.worker.scheduler.recent_cost == list_cost(2, 2)
+    assert context.worker.scheduler.recent_pages == 2

@@ -64,36 +64,6 @@ def test_now_and_then_a_commit_waits_to_the_end_to_see_whether_more_come():
     assert patient == [0, TRIAL_EVERY, 2 * TRIAL_EVERY]
 
 
-@pytest.mark.parametrize(
-    ("gap", "seconds"),
-    [
-        pytest.param(0.0001, PATIENCE, id="at once"),
-        pytest.param(0.005, 0.015, id="one by one: for a few of them"),
-        pytest.param(0.0066, 0.0198, id="at most so long"),
-        pytest.param(0.0067, PATIENCE, id="seldom: nobody would come in time"),
-        pytest.param(60.0, PATIENCE, id="a minute apart"),
-    ],
-)
-def test_callers_wait_as_long_as_a_few_others_take_to_come(gap: float, seconds: float):
-    delay = CommitDelay()
-
-    for number in range(200):
-        delay.came(number * gap)
-
-    assert delay.patience == pytest.approx(seconds, rel=0.01)
-
-
-def test_a_pause_of_any_length_is_soon_forgotten():
-    delay = CommitDelay()
-    for number in range(200):
-        delay.came(number * 0.005)
-
-    for number in range(60):
-        delay.came(1e6 + number * 0.005)
-
-    assert delay.patience == pytest.approx(0.015, rel=0.2)
-
-
 # --- While a commit is on its way -----------------------------------------------------------------------
 
 
@@ -245,18 +215,3 @@ async def test_a_lone_caller_is_sent_at_once_and_those_who_usually_come_in_twos_
     assert len(writer.away) == 1
     writer.done()
     await alone
-
-
-@pytest.mark.anyio
-async def test_callers_that_come_one_by_one_share_commits(writer, journal):
-    halted = TargetHalted(at=1.0, target="north", fault=FAULT)
-    tasks, sizes = [await on_its_way(journal, RUN)], []
-    for _ in range(400):
-        tasks.append(asyncio.ensure_future(journal.append(halted)))
-        await anyio.sleep(0.005)
-        sizes += [len(batch.waiting) for batch in writer.away]
-        writer.done()
-
-    await journal.close()
-    await asyncio.gather(*tasks)
-    assert sum(sizes[-40:]) / 40 > 2.5

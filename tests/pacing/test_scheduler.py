@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from migrator.domain.plan import Limits, Policy
 from migrator.domain.units import Rate, Threshold
-from migrator.pacing.scheduler import Idle, Scheduler, WorkItem, list_cost, too_many_failures
+from migrator.pacing.scheduler import Idle, Scheduler, WorkItem, too_many_failures
 from migrator.workflow.transitions import Step
 
 FAST = Limits(
@@ -134,26 +134,13 @@ def test_a_list_that_is_read_may_answer_for_those_who_came_due_meanwhile():
 def test_a_long_list_is_not_read_for_a_few_images(step):
     scheduler = Scheduler(FAST, [], 0.0)
     if step is Step.VERIFY:
-        scheduler.recent_cost = 10.0
+        scheduler.recent_pages = 10
     else:
-        scheduler.list_cost = 10.0
+        scheduler.list_pages = 10
     for number in range(5):
         scheduler.ask(str(number), step, 1.0)
 
     assert [len(item.keys) for item in turns(scheduler, 1.0)] == [1, 1, 1, 1, 1]
-
-
-def test_what_is_read_of_a_list_is_worth_requests_as_well():
-    scheduler = Scheduler(FAST, [], 0.0)
-    scheduler.recent_cost = list_cost(pages=1, entries=500)
-
-    def asked(count: int) -> list[int]:
-        for number in range(count):
-            scheduler.ask(str(number), Step.VERIFY, 1.0)
-        return [len(item.keys) for item in turns(scheduler, 1.0)]
-
-    assert asked(11) == [1] * 11
-    assert asked(12) == [12]
 
 
 def test_lists_that_fail_in_a_row_leave_room_for_one_image_by_itself():
@@ -177,7 +164,7 @@ def test_lists_that_fail_in_a_row_leave_room_for_one_image_by_itself():
 
 def test_what_was_imported_long_ago_makes_no_list_longer_that_verifies():
     scheduler = Scheduler(FAST, [], 0.0)
-    scheduler.list_cost = 10.0
+    scheduler.list_pages = 10
     for number in range(5):
         scheduler.ask(str(number), Step.VERIFY, 1.0)
 

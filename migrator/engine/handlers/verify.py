@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Mapping
 from migrator.domain.cloud import CloudImage, ImageQuery
 from migrator.engine.context import Context, Result
 from migrator.engine.handlers.job_status import on_answer
-from migrator.pacing.scheduler import WorkItem, list_cost
+from migrator.pacing.scheduler import WorkItem
 from migrator.workflow import verify as rules
 from migrator.workflow.events import ImageEvent, ImageVerified, VerificationFailed
 from migrator.workflow.lookup import NOTHING_LISTED, ImageMatches
@@ -39,9 +39,9 @@ async def _verify_many(context: Context, keys: tuple[str, ...], asked: float) ->
     for since in dict.fromkeys((recent, None)) if listing.marked else ():
         by_id = {context.state(key).image_id: key for key in left}
         images: list[CloudImage] = []
-        pages = entries = 0
+        pages = 0
         async for page in listing.pages(ListedBy.TAG, since):
-            pages, entries = pages + 1, entries + len(page)
+            pages += 1
             here = {image.id: key for image in page if (key := by_id.pop(image.id, None))}
             for key in here.values():
                 del left[key]
@@ -51,7 +51,7 @@ async def _verify_many(context: Context, keys: tuple[str, ...], asked: float) ->
                 result.beside = True
                 yield result
         if since is not None:
-            worker.scheduler.recent_cost = list_cost(pages, entries)
+            worker.scheduler.recent_pages = pages
         shown = {key: found for key, found in listing.matches(left, images).items() if found.ours}
         for key in shown:
             del left[key]
