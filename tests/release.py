@@ -224,7 +224,6 @@ def try_program(python: Path, folder: Path, number: str) -> None:
 
 def try_demo(python: Path, folder: Path) -> None:
     """The demo to its end, and its reports, with charts in the page."""
-    run(python, "-c", COMPILED, cwd=folder, env=clean_env(python))
     run(python.with_name("migrator"), "demo", cwd=folder, env=clean_env(python))
     (reports,) = (folder / "reports").iterdir()
     check_reports(reports)
@@ -325,6 +324,7 @@ def release(folder: Path, *, rehearsal: bool) -> None:
     with step("the wheel in an empty environment, with what run.txt pins"):
         python, hashes = install_wheel(wheel, folder / "wheel")
         try_program(python, folder / "of-wheel", number)
+        run(python, "-c", COMPILED, cwd=folder, env=clean_env(python))
     with step("the bill of materials (CycloneDX)"):
         bill_of_materials(number, python, wheel, hashes)
     with step("the source distribution in another, with the newest that it allows"):
