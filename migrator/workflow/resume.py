@@ -130,7 +130,8 @@ def startup_events(
 
     `retry_failed` reopens failed images only as far as they are `selected`; all of them if that is None.
     """
-    for key, item, known, state in _beside(plan_images, ledger):
+    same = _are_all(plan_images, ledger)
+    for key, item, known, state in _beside(plan_images, ledger, same=same):
         changed = known is not item and known != item
         if changed or (state is not None and state.removed):
             yield ImagePlanned(at=now, key=key, image=item.image, digest=item.digest)
@@ -147,7 +148,7 @@ def startup_events(
         elif state.steps:
             again_too = retry_failed and (selected is None or key in selected)
             yield from _steps_at_start(state, now, retry_failed=again_too)
-    if _are_all(plan_images, ledger):
+    if same:
         return
     for key, state in ledger.states.items():
         if key in plan_images:
@@ -171,10 +172,11 @@ def _are_all(plan_images: Mapping[str, Planned], ledger: Ledger) -> bool:
 
 
 def _beside(
-    plan_images: Mapping[str, Planned], ledger: Ledger
+    plan_images: Mapping[str, Planned], ledger: Ledger, *, same: bool
 ) -> Iterator[tuple[str, Planned, Planned | None, State | None]]:
-    """Key, image as the plan lists it, as it was last planned, and state, of each of a plan's images."""
-    if _are_all(plan_images, ledger):
+    """Key, image as the plan lists it, as it was last planned, and state, of each of a plan's images; `same`
+    where they are all those of the ledger."""
+    if same:
         return ((key, item, item, state) for key, item, state in ledger.images())
     planned_ones, states = ledger.planned, ledger.states
     return ((key, item, planned_ones.get(key), states.get(key)) for key, item in plan_images.items())

@@ -20,7 +20,6 @@ from migrator.journal.codec import (
     read_event,
     read_image,
     read_state,
-    share_texts,
     state_text,
 )
 from migrator.journal.postgres.claim import Claim, claim, release
@@ -337,14 +336,7 @@ def read_planned(connection: Connection, held: Claim, known: Mapping[str, Image]
             {"plan": held.plan, "target": held.target},
         )
         for key, digest, text in cursor:
-            listed = known.get(key)
-            same = listed is not None and image_text(listed) == text
-            if same and listed is not None:
-                image = listed
-            else:
-                image = read_image(text)
-                share_texts(image)
-            planned[key] = Planned(image=image, digest=digest.decode())
+            planned[key] = Planned(image=read_image(text, known.get(key)), digest=digest.decode())
     return planned
 
 

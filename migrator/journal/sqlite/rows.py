@@ -23,7 +23,7 @@ from migrator.domain.cloud import Fault
 from migrator.domain.empty import EMPTY
 from migrator.domain.image import Image
 from migrator.domain.units import Moment
-from migrator.journal.codec import image_text, images_text, read_event, read_image, share_texts
+from migrator.journal.codec import images_text, read_event, read_image, share_texts
 from migrator.journal.sqlite.kinds import KINDS
 from migrator.workflow.events import Event
 from migrator.workflow.ledger import Planned
@@ -234,12 +234,8 @@ def planned_of(known: Mapping[str, Image], rows: Sequence[PlannedRow]) -> dict[s
     images = [image for _, key, _ in rows if (image := known.get(key)) is not None]
     # Mostly a plan is as it was: then one comparison tells it of many.
     if len(images) < len(rows) or images_text(images) != f"[{','.join(texts)}]":
-        images = [_image(known.get(key), text) for (_, key, _), text in zip(rows, texts, strict=True)]
+        images = [read_image(text, known.get(key)) for (_, key, _), text in zip(rows, texts, strict=True)]
     return {
         key: Planned(image=image, digest=body.digest)
         for (_, key, _), image, body in zip(rows, images, bodies, strict=True)
     }
-
-
-def _image(known: Image | None, text: str) -> Image:
-    return known if known is not None and image_text(known) == text else read_image(text)
